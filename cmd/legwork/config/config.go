@@ -1,0 +1,204 @@
+// Package config is the YAML file of a Legwork process: its structs, its
+// defaults, and a reader that refuses what it does not know with line, column
+// and the cure.
+//
+// It does not know the engine: only cmd sees a Config and hands each package
+// what that package needs. It opens nothing but the file itself and the secrets
+// the file names; whether a port is free shows when cmd listens.
+//
+// Start reading at Load. The struct tags below are the one description from
+// which the reader (decode.go), the template of `legwork init` (template.go)
+// and the JSON schema (schema.go) are made:
+//
+//	yaml     the key
+//	doc      its one line for people
+//	enum     the values it may have
+//	later    values, or on a field named _ keys, that a coming version will know
+//	min max  bounds of a number or a duration
+//	restart  a change needs a restart of the process
+package config
+
+import "time"
+
+// Config is the whole file. A Config from Load is complete: defaults are
+// filled in, paths are resolved against the file's folder, and every name
+// refers to something that exists.
+type Config struct {
+	Listen         []Listener        `yaml:"listen" restart:"yes" doc:"Sockets that SIP arrives at and leaves from."`
+	Script         string            `yaml:"script" restart:"yes" doc:"The Lua script that decides about calls; empty: the one built into the program."`
+	DefaultRoute   string            `yaml:"default_route" doc:"Trunk for calls that no script routes; empty: they get 404."`
+	UnknownSources Unknown           `yaml:"unknown_sources" enum:"reject drop allow" doc:"A request that matches no trunk: reject it with 403, drop it, or allow it."`
+	Trunks         map[string]*Trunk `yaml:"trunks" doc:"Named neighbours, carriers and PBXs: matched by the source of a request, dialled by their targets."`
+	Admin          Admin             `yaml:"admin" restart:"yes" doc:"HTTP API and /metrics."`
+	Store          Store             `yaml:"store" restart:"yes" doc:"Where b2b.store keeps its values."`
+	CDR            []CDR             `yaml:"cdr" restart:"yes" doc:"Where the record of a finished call goes; empty: nowhere."`
+	Limits         Limits            `yaml:"limits" doc:"What the whole process takes on; beyond it, 503 with Retry-After."`
+	SIP            SIP               `yaml:"sip" restart:"yes" doc:"The protocol's timers and sizes."`
+	Capture        Capture           `yaml:"capture" restart:"yes" doc:"Messages kept in memory to draw ladders from."`
+	Log            Log               `yaml:"log" doc:"The log, on standard error."`
+	Drain          Drain             `yaml:"drain" doc:"How the process goes when it is asked to."`
+
+	_ struct{} `later:"users registrar media redis sql acl ban"`
+}
+
+// Unknown says what becomes of a request that matches no trunk.
+type Unknown string
+
+// The values of unknown_sources.
+const (
+	UnknownReject Unknown = "reject"
+	UnknownDrop   Unknown = "drop"
+	UnknownAllow  Unknown = "allow"
+)
+
+// Listener is one socket. Name is never empty after Load.
+type Listener struct {
+	Name      string `yaml:"name" doc:"What trunks call it; default: its transport."`
+	Transport string `yaml:"transport" enum:"udp tcp" later:"tls ws wss" doc:"udp or tcp."`
+	Address   string `yaml:"address" doc:"IP address and port; 0.0.0.0 or [::] opens one socket for each local address."`
+	Advertise string `yaml:"advertise" doc:"Host and port that neighbours see instead of the address, such as the outside of a NAT."`
+
+	_ struct{} `later:"cert key client_ca"`
+}
+
+// Trunk is one neighbour, in both directions.
+type Trunk struct {
+	Match     []string       `yaml:"match" doc:"Sources that belong to it: CIDR, IP address or host name; the longest prefix wins."`
+	Targets   []Target       `yaml:"targets" doc:"Where its calls go: SIP URIs, or {uri, weight, priority}."`
+	Listen    string         `yaml:"listen" doc:"Listener its calls leave from; empty: chosen by transport and address."`
+	Limits    TrunkLimits    `yaml:"limits" doc:"What this neighbour takes."`
+	Headers   Headers        `yaml:"headers" doc:"Which of the caller's headers cross to it."`
+	Responses Responses      `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
+	Params    map[string]any `yaml:"params" doc:"Free values for scripts and profiles."`
+	Profile   string         `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles; empty: none."`
+
+	_ struct{} `later:"auth register health codecs timer prack privacy media"`
+}
+
+// Target is one place to try. Weight is at least 1 after Load.
+type Target struct {
+	URI      string `yaml:"uri" doc:"SIP URI."`
+	Weight   int    `yaml:"weight" min:"1" max:"65535" doc:"Share among targets of equal priority; default 1."`
+	Priority int    `yaml:"priority" min:"0" max:"65535" doc:"The lowest is tried first; default 0."`
+}
+
+// Responses are the rows of a response map, in the order of the file; the most
+// specific row wins, as in Lua.
+type Responses []Response
+
+// Response maps the failures that From names (a code, "5xx", "400-499" or "*").
+type Response struct {
+	From string
+	Pass bool   // leave the response as it is; Code and Text are empty
+	Code int    // 300 to 699
+	Text string // empty: the usual phrase of Code
+}
+
+// TrunkLimits bound one neighbour; 0 is no limit.
+type TrunkLimits struct {
+	Calls int `yaml:"calls" min:"0" doc:"Calls at once; 0: no limit."`
+	CPS   int `yaml:"cps" min:"0" doc:"New calls a second; 0: no limit."`
+}
+
+// Headers say what crosses: a preset, changed by pass, set and drop.
+type Headers struct {
+	Preset Preset            `yaml:"preset" enum:"edge transparent none" doc:"edge: end-to-end headers; transparent: all but the engine's own; none."`
+	Pass   []string          `yaml:"pass" doc:"Headers that cross as well."`
+	Set    map[string]string `yaml:"set" doc:"Headers to write, with their values."`
+	Drop   []string          `yaml:"drop" doc:"Headers that do not cross."`
+}
+
+// Preset names a set of headers that cross.
+type Preset string
+
+// The values of headers.preset.
+const (
+	PresetEdge        Preset = "edge"
+	PresetTransparent Preset = "transparent"
+	PresetNone        Preset = "none"
+)
+
+// Admin is the HTTP side. Token is set whenever Address is not loopback.
+type Admin struct {
+	Address string `yaml:"address" doc:"IP address and port; empty: no HTTP."`
+	Token   Secret `yaml:"token" doc:"Bearer token; required when the address is not loopback. Better: !file path or ${NAME}."`
+}
+
+// Store is what b2b.store writes to.
+type Store struct {
+	Kind string `yaml:"kind" enum:"memory" later:"file redis" doc:"memory: gone with the process."`
+
+	_ struct{} `later:"path url"`
+}
+
+// CDR is one destination of call records.
+type CDR struct {
+	Kind string `yaml:"kind" enum:"jsonl" later:"csv postgres http" doc:"jsonl: one JSON object a line."`
+	Path string `yaml:"path" doc:"File to append to."`
+}
+
+// Limits bound the process; 0 switches each of them off.
+type Limits struct {
+	Calls        int      `yaml:"calls" min:"0" doc:"Calls at once; 0: no limit."`
+	CPS          int      `yaml:"cps" min:"0" doc:"New calls a second; 0: no limit."`
+	PerSourceCPS int      `yaml:"per_source_cps" min:"0" doc:"New calls a second from one source address; 0: no limit."`
+	Overload     Overload `yaml:"overload" doc:"When the process itself is too slow."`
+}
+
+// Overload says when new calls are refused for the sake of those in progress.
+type Overload struct {
+	QueueDelay time.Duration `yaml:"queue_delay" min:"0s" doc:"New calls get 503 once events wait this long; 0s: never."`
+}
+
+// SIP holds the protocol's figures.
+type SIP struct {
+	T1          time.Duration `yaml:"t1" min:"10ms" max:"10s" doc:"Round-trip estimate, RFC 3261 section 17."`
+	T2          time.Duration `yaml:"t2" min:"10ms" max:"60s" doc:"Longest pause between two repetitions; at least t1."`
+	MaxMessage  int           `yaml:"max_message" min:"1500" max:"1048576" doc:"Largest message taken, in bytes; larger ones get 513."`
+	UDPMax      int           `yaml:"udp_max" min:"1300" max:"65507" doc:"Largest request sent over UDP, in bytes."`
+	UserAgent   string        `yaml:"user_agent" doc:"User-Agent and Server; empty: neither is sent."`
+	MaxDuration time.Duration `yaml:"max_duration" min:"1s" doc:"Longest call; then both legs are cleared."`
+
+	_ struct{} `later:"timer"`
+}
+
+// Capture bounds the memory that ladders are drawn from.
+type Capture struct {
+	Ring int `yaml:"ring" min:"0" max:"1000000" doc:"Calls kept; 0: none."`
+
+	_ struct{} `later:"hep"`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `yaml:"level" enum:"debug info warn error" doc:"debug, info, warn or error."`
+	Format string `yaml:"format" restart:"yes" enum:"text json" doc:"text or json."`
+}
+
+// Drain bounds an orderly goodbye.
+type Drain struct {
+	Timeout time.Duration `yaml:"timeout" min:"0s" doc:"How long calls may go on after SIGTERM; then they are cleared."`
+}
+
+// Default is the configuration without a file: loopback only, no trunk, so
+// every request is refused until one is named.
+func Default() *Config {
+	return &Config{
+		Listen: []Listener{
+			{Name: "udp", Transport: "udp", Address: "127.0.0.1:5060"},
+			{Name: "tcp", Transport: "tcp", Address: "127.0.0.1:5060"},
+		},
+		UnknownSources: UnknownReject,
+		Admin:          Admin{Address: "127.0.0.1:8060"},
+		Store:          Store{Kind: "memory"},
+		Limits:         Limits{PerSourceCPS: 50, Overload: Overload{QueueDelay: 200 * time.Millisecond}},
+		SIP: SIP{
+			T1: 500 * time.Millisecond, T2: 4 * time.Second,
+			MaxMessage: 65535, UDPMax: 65000,
+			UserAgent: "legwork", MaxDuration: 4 * time.Hour,
+		},
+		Capture: Capture{Ring: 2000},
+		Log:     Log{Level: "info", Format: "text"},
+		Drain:   Drain{Timeout: 30 * time.Second},
+	}
+}
