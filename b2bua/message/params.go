@@ -1,0 +1,150 @@
+package message
+
+import "strings"
+
+// Param is one ";name=value" as written; Value keeps its quotes. HasValue
+// tells ";lr" from ";x=".
+type Param struct {
+	Name, Value string
+	HasValue    bool
+}
+
+// Params are the parameters behind a URI, an address or a Via, in order.
+type Params []Param
+
+// Get returns a parameter's value without its quotes. Names ignore case.
+func (p Params) Get(name string) (string, bool) {
+	for i := range p {
+		if strings.EqualFold(p[i].Name, name) {
+			return unquote(p[i].Value), true
+		}
+	}
+	return "", false
+}
+
+// Has tells whether the parameter is there, with or without a value.
+func (p Params) Has(name string) bool {
+	_, ok := p.Get(name)
+	return ok
+}
+
+// Set replaces or appends a parameter; an empty value writes ";name" alone.
+func (p *Params) Set(name, value string) {
+	one := Param{Name: name, Value: value, HasValue: value != ""}
+	for i := range *p {
+		if strings.EqualFold((*p)[i].Name, name) {
+			(*p)[i] = one
+			return
+		}
+	}
+	*p = append(*p, one)
+}
+
+// Del removes a parameter.
+func (p *Params) Del(name string) {
+	kept := make(Params, 0, len(*p))
+	for _, one := range *p {
+		if !strings.EqualFold(one.Name, name) {
+			kept = append(kept, one)
+		}
+	}
+	*p = kept
+}
+
+func (p Params) append(b []byte) []byte {
+	for i := range p {
+		b = append(append(b, ';'), p[i].Name...)
+		if p[i].HasValue {
+			b = append(append(b, '='), p[i].Value...)
+		}
+	}
+	return b
+}
+
+// parseParams reads "a=1;b;c=\"x;y\"": quotes hold separators, white space
+// around names and values goes, empty ones are passed over.
+func parseParams(s string, sep byte) Params {
+	var params Params
+	for s != "" {
+		var one string
+		one, s = cutQuoted(s, sep)
+		if one = strings.TrimSpace(one); one == "" {
+			continue
+		}
+		name, value, has := strings.Cut(one, "=")
+		params = append(params, Param{strings.TrimSpace(name), strings.TrimSpace(value), has})
+	}
+	return params
+}
+
+// cutQuoted cuts s at the first sep outside quotes.
+func cutQuoted(s string, sep byte) (before, after string) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == sep && !quoted:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+// cutComma cuts a list at its first comma outside quotes and brackets.
+func cutComma(s string) (before, after string) {
+	if strings.IndexByte(s, ',') < 0 {
+		return strings.TrimSpace(s), ""
+	}
+	quoted, bracket := false, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			bracket = true
+		case c == '>':
+			bracket = false
+		case c == ',' && !bracket:
+			return strings.TrimSpace(s[:i]), strings.TrimSpace(s[i+1:])
+		}
+	}
+	return strings.TrimSpace(s), ""
+}
+
+func unquote(s string) string {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return s
+	}
+	s = s[1 : len(s)-1]
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// quote writes a display name as a quoted string.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(s[i])
+	}
+	b.WriteByte('"')
+	return b.String()
+}

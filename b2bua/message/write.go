@@ -1,0 +1,67 @@
+package message
+
+import "strconv"
+
+// Append writes the message. Content-Length is always the body's: a field of
+// that name is replaced.
+func (m *Message) Append(b []byte) []byte {
+	if m.IsRequest() {
+		b = append(append(append(b, m.Method...), ' '), m.URI...)
+		b = append(b, " SIP/2.0\r\n"...)
+	} else {
+		b = strconv.AppendInt(append(b, "SIP/2.0 "...), int64(m.Status), 10)
+		b = append(append(append(b, ' '), m.Reason...), "\r\n"...)
+	}
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		if Same(h.Name, "Content-Length") {
+			continue
+		}
+		b = append(append(append(b, h.Name...), ": "...), h.Value...)
+		b = append(b, "\r\n"...)
+	}
+	b = strconv.AppendInt(append(b, "Content-Length: "...), int64(len(m.Body)), 10)
+	return append(append(b, "\r\n\r\n"...), m.Body...)
+}
+
+// Bytes is Append into new memory.
+func (m *Message) Bytes() []byte { return m.Append(make([]byte, 0, 1024+len(m.Body))) }
+
+// String is the message as text, for logs and tests.
+func (m *Message) String() string { return string(m.Bytes()) }
+
+func appendPort(b []byte, port int) []byte {
+	return strconv.AppendInt(append(b, ':'), int64(port), 10)
+}
+
+// Respond builds a response to m as RFC 3261 section 8.2.6.2 wants it: Vias,
+// From, To, Call-ID and CSeq echoed, To with the tag when m has none (100 gets
+// none), Timestamp echoed in 100. reason "" takes the standard phrase.
+func (m *Message) Respond(code int, reason, toTag string) *Message {
+	if reason == "" {
+		reason = ReasonPhrase(code)
+	}
+	r := &Message{Method: m.Method, Status: code, Reason: reason, Headers: make([]Header, 0, 12)}
+	for _, h := range m.Headers {
+		switch {
+		case Same(h.Name, "Via"), Same(h.Name, "From"), Same(h.Name, "Call-ID"), Same(h.Name, "CSeq"):
+		case Same(h.Name, "To"):
+			if code > 100 && toTag != "" && Tag(h.Value) == "" {
+				h.Value = addTag(h.Value, toTag)
+			}
+		case code == 100 && Same(h.Name, "Timestamp"):
+		default:
+			continue
+		}
+		r.Headers = append(r.Headers, h)
+	}
+	return r
+}
+
+// addTag appends a tag and leaves the rest as received.
+func addTag(value, tag string) string {
+	if _, _, _, ok := splitAddr(value); !ok {
+		return value
+	}
+	return value + ";tag=" + tag
+}
