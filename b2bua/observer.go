@@ -1,0 +1,78 @@
+package b2bua
+
+import (
+	"time"
+
+	"legwork/b2bua/message"
+)
+
+// Observer is told what happens in calls. Observe is called inside the call's
+// mailbox: it must return at once, keep no lock over I/O and drop rather than
+// wait. What it is given is read only and may be kept.
+type Observer interface{ Observe(Event) }
+
+// Event is one thing that happened in a call.
+type Event struct {
+	Call string
+	At   time.Time
+	Kind Kind
+	Leg  Leg
+	// Message that came or left, its bytes in Message.Raw or Bytes.
+	Message *message.Message
+	Bytes   []byte
+	Hook    string  // of Decision: on_invite ...
+	Text    string  // of Decision, Note, Timer, Failure: one line
+	Where   string  // script line
+	Record  *Record // of Ended
+}
+
+// Kind of an event.
+type Kind uint8
+
+// What an observer hears about.
+const (
+	EventBegan    Kind = iota // a new INVITE
+	EventReceived             // a message came
+	EventSent                 // a message left
+	EventDecided              // a hook decided, or the engine in its place
+	EventNote                 // call:note, a timer, a failure
+	EventEnded                // both legs are gone; Record is set
+)
+
+// Record is the story of a finished call; a CDR is the line written from it.
+type Record struct {
+	ID          string         `json:"id"`
+	Started     time.Time      `json:"started"`
+	Answered    time.Time      `json:"answered,omitzero"`
+	Ended       time.Time      `json:"ended"`
+	From        string         `json:"from"`    // URI of the caller's From
+	To          string         `json:"to"`      // Request-URI of the caller's INVITE
+	CallID      string         `json:"call_id"` // of the A leg
+	Source      string         `json:"source"`  // ip:port
+	Transport   string         `json:"transport"`
+	Trunk       string         `json:"trunk,omitempty"` // that the call came from
+	Target      string         `json:"target,omitempty"`
+	TargetTrunk string         `json:"target_trunk,omitempty"` // that it went to
+	Code        int            `json:"code"`                   // final code the caller got; 0: none
+	Reason      string         `json:"reason"`
+	HungUpBy    string         `json:"hung_up_by"`       // caller callee script admin timer shutdown
+	Duration    float64        `json:"duration_seconds"` // answer to hang-up
+	Ringing     float64        `json:"ringing_seconds"`
+	Script      string         `json:"script,omitempty"` // name@hash
+	Attempts    []Attempt      `json:"attempts"`
+	Notes       []string       `json:"notes,omitempty"`
+	Fields      map[string]any `json:"fields,omitempty"` // call.data and what on_end added
+}
+
+// Attempt is one target that was tried.
+type Attempt struct {
+	Target   string            `json:"target"`
+	Trunk    string            `json:"trunk,omitempty"`
+	Code     int               `json:"code"`
+	Reason   string            `json:"reason"`
+	Origin   Origin            `json:"origin,omitempty"`
+	Rang     bool              `json:"rang"`
+	Started  time.Time         `json:"started"`
+	Duration float64           `json:"duration_seconds"`
+	CDR      map[string]string `json:"cdr,omitempty"`
+}
