@@ -1,26 +1,36 @@
 // Package trunk knows the neighbours: which trunk a source belongs to, where
-// its targets are, what headers may cross to it and how failures are told to
-// it. It is data and pure choice; it opens no socket and knows no call.
+// its targets are, which headers cross to it, how failures are told to it, and
+// how many calls it takes. It is data and choice; it opens no socket, resolves
+// no name and knows no call.
+//
+// A Table is one reading of the configuration and never changes; the States
+// beside it live as long as the process. Start with Trunk and Table.Match; what
+// crosses is in headers.go and preset.go, failures in responses.go.
 package trunk
 
-import "legwork/b2bua/message"
+// Trunk is one neighbour, in both directions. It is read only once it is in a
+// Table.
+type Trunk struct {
+	Name      string
+	Match     []string   // sources: CIDR, IP address or host name
+	Targets   []Endpoint // where its calls go
+	Listen    string     // name of the listener its calls leave from; "": any
+	Headers   Headers    // what crosses to it
+	Responses *ResponseMap
+	Params    map[string]any // free values for scripts
+	Limits    Limits
+	Profile   string // Lua file with its message profiles; "": none
+}
 
-// Preset is the set of the caller's headers that cross before pass, set and
-// drop are applied (contract/lua-api.md section 4).
-type Preset uint8
+// Endpoint is one place that a trunk's calls go to.
+type Endpoint struct {
+	URI      string
+	Weight   int // share among those of equal Priority; below 1 counts as 1
+	Priority int // the lowest is tried first
+}
 
-// PresetDefault takes the next outer rule's preset: route, trunk, then edge.
-const (
-	PresetDefault Preset = iota
-	Edge
-	Transparent
-	None
-)
-
-// Headers says which headers cross from one leg to the other.
-type Headers struct {
-	Preset Preset
-	Pass   []string // names or patterns "X-*" that cross besides
-	Set    []message.Header
-	Drop   []string // names or patterns; wins over Pass
+// Limits bound a trunk in both directions together; 0 is no limit.
+type Limits struct {
+	Calls int     // at once
+	CPS   float64 // new calls a second, with bursts of one second's worth
 }

@@ -1,0 +1,215 @@
+package trunk
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Reasons for which a trunk takes no further call; the caller gets 503.
+var (
+	ErrCalls = errors.New("trunk has its most calls at once")
+	ErrRate  = errors.New("trunk has its most calls a second")
+)
+
+// States keeps what changes about trunks: one State by name, for the life of
+// the process, whatever the configuration does meanwhile.
+type States struct {
+	mu     sync.Mutex // guards byName
+	byName map[string]*State
+}
+
+// NewStates has no trunk yet.
+func NewStates() *States { return &States{byName: make(map[string]*State)} }
+
+// Of returns the state of a trunk, made when it is first asked for.
+func (s *States) Of(name string) *State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.byName[name]
+	if one == nil {
+		one = &State{name: name}
+		s.byName[name] = one
+	}
+	return one
+}
+
+// Follow takes over the limits of a new table and forgets the trunks that are
+// gone. Calls that still hold a forgotten State go on counting in it.
+func (s *States) Follow(t *Table) {
+	for _, name := range t.Names() {
+		s.Of(name).limit(t.Get(name).Limits)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.byName, func(name string, _ *State) bool { return t.Get(name) == nil })
+}
+
+// Stats lists all trunks by name.
+func (s *States) Stats() []Stats {
+	s.mu.Lock()
+	list := slices.Collect(maps.Values(s.byName))
+	s.mu.Unlock()
+	stats := make([]Stats, 0, len(list))
+	for _, one := range list {
+		stats = append(stats, one.Stats())
+	}
+	slices.SortFunc(stats, func(a, b Stats) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return stats
+}
+
+// State is what calls share about one trunk. All methods may be used from any
+// goroutine and do not wait.
+type State struct {
+	name                       string
+	attempts, answered, failed atomic.Uint64
+
+	mu       sync.Mutex // guards all below
+	limits   Limits
+	calls    int
+	tokens   float64   // of the rate limit, as of refilled
+	refilled time.Time // zero: full
+	until    time.Time // penalized so long
+	targets  map[string]time.Time
+}
+
+// Stats is a State at one moment.
+type Stats struct {
+	Name     string
+	Up       bool
+	Until    time.Time // when a penalty ends; zero: none
+	Calls    int       // in progress, both directions
+	Limits   Limits
+	Attempts uint64 // INVITEs sent to it
+	Answered uint64
+	Failed   uint64
+}
+
+// Admit counts a call in, or says why the trunk takes none. Each nil wants one
+// Release.
+func (s *State) Admit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.limits.Calls > 0 && s.calls >= s.limits.Calls {
+		return ErrCalls
+	}
+	if !s.take() {
+		return ErrRate
+	}
+	s.calls++
+	return nil
+}
+
+// Release counts an admitted call out.
+func (s *State) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = max(s.calls-1, 0)
+}
+
+// take draws from the bucket of the rate limit: one second's worth, and never
+// less than one call.
+func (s *State) take() bool {
+	rate := s.limits.CPS
+	if rate <= 0 {
+		return true
+	}
+	burst, now := max(rate, 1), time.Now()
+	if s.refilled.IsZero() {
+		s.tokens = burst
+	} else {
+		s.tokens = min(s.tokens+rate*now.Sub(s.refilled).Seconds(), burst)
+	}
+	s.refilled = now
+	if s.tokens < 1 {
+		return false
+	}
+	s.tokens--
+	return true
+}
+
+func (s *State) limit(l Limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.CPS != s.limits.CPS {
+		s.refilled = time.Time{}
+	}
+	s.limits = l
+}
+
+// Attempted, Answered and Failed count the INVITEs sent to the trunk and how
+// they ended.
+func (s *State) Attempted() { s.attempts.Add(1) }
+
+// Answered counts a 2xx.
+func (s *State) Answered() { s.answered.Add(1) }
+
+// Failed counts an attempt that ended without one.
+func (s *State) Failed() { s.failed.Add(1) }
+
+// Penalize keeps the trunk down until then, or longer if it already is.
+func (s *State) Penalize(until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until.After(s.until) {
+		s.until = until
+	}
+}
+
+// Up tells whether no penalty is running.
+func (s *State) Up() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.up()
+}
+
+func (s *State) up() bool { return !time.Now().Before(s.until) }
+
+// maxPenalties bounds the targets of one trunk that are remembered as down.
+const maxPenalties = 256
+
+// PenalizeTarget keeps one target of the trunk down, as after a Retry-After.
+func (s *State) PenalizeTarget(uri string, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.targets) >= maxPenalties {
+		now := time.Now()
+		maps.DeleteFunc(s.targets, func(_ string, t time.Time) bool { return !now.Before(t) })
+	}
+	if s.targets == nil {
+		s.targets = make(map[string]time.Time)
+	}
+	if len(s.targets) < maxPenalties && until.After(s.targets[uri]) {
+		s.targets[uri] = until
+	}
+}
+
+// Down tells whether a target is penalized; it is what Pick wants to know.
+func (s *State) Down(uri string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until, ok := s.targets[uri]
+	return ok && time.Now().Before(until)
+}
+
+// Stats is the state now.
+func (s *State) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := Stats{
+		Name: s.name, Up: s.up(), Calls: s.calls, Limits: s.limits,
+		Attempts: s.attempts.Load(), Answered: s.answered.Load(), Failed: s.failed.Load(),
+	}
+	if !stats.Up {
+		stats.Until = s.until
+	}
+	return stats
+}

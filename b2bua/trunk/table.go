@@ -1,0 +1,158 @@
+package trunk
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Table is the set of trunks of one configuration. It never changes: a reload
+// or a new address of a host name makes another.
+type Table struct {
+	trunks map[string]*Trunk
+	names  []string
+	v4, v6 spans
+}
+
+// claim is a trunk's right to the sources of one prefix.
+type claim struct {
+	prefix netip.Prefix
+	trunk  *Trunk
+	why    string // as Match tells it
+	host   bool   // through a host name
+}
+
+// NewTable checks and indexes trunks. resolve turns the host names among
+// Match into addresses and may be nil when there are none; a name without
+// addresses matches nothing.
+//
+// Two trunks that write the same prefix are an error. Host names are not held
+// to that, since DNS may change at any time: a written prefix wins over them,
+// and among them the trunk listed first.
+func NewTable(trunks []Trunk, resolve func(host string) []netip.Addr) (*Table, error) {
+	t := &Table{trunks: make(map[string]*Trunk, len(trunks))}
+	var claims []claim
+	var problems []error
+	for i := range trunks {
+		one := &trunks[i]
+		if err := t.add(one); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		claims = append(claims, one.claims(resolve)...)
+	}
+	claims, err := settle(claims)
+	if err = errors.Join(append(problems, err)...); err != nil {
+		return nil, err
+	}
+	slices.Sort(t.names)
+	t.v4, t.v6 = flatten(claims)
+	return t, nil
+}
+
+func (t *Table) add(one *Trunk) error {
+	switch {
+	case one.Name == "":
+		return errors.New("trunk without a name")
+	case t.trunks[one.Name] != nil:
+		return fmt.Errorf("trunk %s: there are two of that name", one.Name)
+	}
+	if err := one.Headers.Check(); err != nil {
+		return fmt.Errorf("trunk %s: %w", one.Name, err)
+	}
+	t.trunks[one.Name] = one
+	t.names = append(t.names, one.Name)
+	return nil
+}
+
+// claims lists the sources of a trunk.
+func (t *Trunk) claims(resolve func(host string) []netip.Addr) []claim {
+	var claims []claim
+	for _, m := range t.Match {
+		if prefix, ok := ParsePrefix(m); ok {
+			claims = append(claims, claim{prefix: prefix, trunk: t, why: m})
+			continue
+		}
+		if resolve == nil {
+			continue
+		}
+		for _, addr := range resolve(m) {
+			addr = plain(addr)
+			if prefix, err := addr.Prefix(addr.BitLen()); err == nil {
+				claims = append(claims, claim{prefix, t, m + " (" + addr.String() + ")", true})
+			}
+		}
+	}
+	return claims
+}
+
+// ParsePrefix reads a CIDR or an IP address; false: neither, so a host name.
+// Host bits are cleared, IPv4-mapped IPv6 becomes IPv4.
+func ParsePrefix(s string) (netip.Prefix, bool) {
+	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		addr = plain(addr)
+		return netip.PrefixFrom(addr, addr.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), true
+}
+
+// plain is an address without zone and mapping.
+func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+
+// Get returns a trunk by name, or nil.
+func (t *Table) Get(name string) *Trunk { return t.trunks[name] }
+
+// Names lists the trunks, sorted. The caller must not change it.
+func (t *Table) Names() []string { return t.names }
+
+// Match finds the trunk that a source address belongs to: the longest prefix
+// wins. why is the matching entry as written in the configuration, with the
+// address behind a host name. An unknown source gives nil.
+func (t *Table) Match(addr netip.Addr) (found *Trunk, why string) {
+	addr = plain(addr)
+	table := t.v6
+	if addr.Is4() {
+		table = t.v4
+	}
+	if c := table.find(addr); c != nil {
+		return c.trunk, c.why
+	}
+	return nil, ""
+}
+
+// settle sorts claims, outer before inner, and leaves one for each prefix.
+func settle(claims []claim) ([]claim, error) {
+	slices.SortStableFunc(claims, func(a, b claim) int {
+		if c := a.prefix.Compare(b.prefix); c != 0 {
+			return c
+		}
+		switch {
+		case a.host == b.host:
+			return 0
+		case b.host:
+			return -1
+		}
+		return 1
+	})
+	var problems []error
+	kept := claims[:0]
+	for _, c := range claims {
+		if n := len(kept); n > 0 && kept[n-1].prefix == c.prefix {
+			if first := kept[n-1]; !c.host && first.trunk != c.trunk {
+				problems = append(problems, fmt.Errorf("trunks %s and %s both match %s", first.trunk.Name, c.trunk.Name, c.prefix))
+			}
+			continue
+		}
+		kept = append(kept, c)
+	}
+	return kept, errors.Join(problems...)
+}
