@@ -8,7 +8,10 @@
 // Start with Message here, then Parse, Check and Append.
 package message
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Header is one header field. Name is in its long form, Value is unfolded and
 // trimmed, and neither holds CR, LF or NUL.
@@ -245,4 +248,17 @@ func (m *Message) List(name string) []string {
 		}
 	}
 	return list
+}
+
+// Q850 returns the Q.850 cause of the Reason header (RFC 3326), or 0.
+func (m *Message) Q850() int {
+	for _, reason := range m.List("Reason") {
+		protocol, params := cutQuoted(reason, ';')
+		if strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
+			cause, _ := parseParams(params, ';').Get("cause")
+			n, _ := strconv.Atoi(cause)
+			return n
+		}
+	}
+	return 0
 }

@@ -4,13 +4,20 @@ import "strconv"
 
 // Append writes the message. Content-Length is always the body's: a field of
 // that name is replaced.
-func (m *Message) Append(b []byte) []byte {
+func (m *Message) Append(b []byte) []byte { return m.AppendVia(b, "") }
+
+// AppendVia writes the message with one more Via on top, which m itself does
+// not get; "" adds none.
+func (m *Message) AppendVia(b []byte, via string) []byte {
 	if m.IsRequest() {
 		b = append(append(append(b, m.Method...), ' '), m.URI...)
 		b = append(b, " SIP/2.0\r\n"...)
 	} else {
 		b = strconv.AppendInt(append(b, "SIP/2.0 "...), int64(m.Status), 10)
 		b = append(append(append(b, ' '), m.Reason...), "\r\n"...)
+	}
+	if via != "" {
+		b = append(append(append(b, "Via: "...), via...), "\r\n"...)
 	}
 	for i := range m.Headers {
 		h := &m.Headers[i]

@@ -1,0 +1,254 @@
+package b2bua
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
+	"legwork/b2bua/trunk"
+)
+
+// admitted is a request outside any dialog that passed admit.
+type admitted struct {
+	tx       *transaction.Server
+	req      *message.Message
+	flow     transport.Flow
+	trunk    *trunk.Trunk // nil: unknown source, allowed
+	load     *trunk.State // where an INVITE was counted in
+	source   Source
+	mergeKey string
+}
+
+// admit checks a request outside any dialog in the order of RFC 3261 section
+// 8.2, answers those that fail, and returns nil for them.
+func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport.Flow) *admitted {
+	set := s.settings()
+	t, _ := set.Trunks.Match(f.Remote.Addr())
+	if t == nil && set.UnknownSources == DropUnknown {
+		tx.Drop()
+		return nil
+	}
+	if code, headers := s.inspect(req); code != 0 {
+		s.answer(tx, req, code, headers...)
+		return nil
+	}
+	if t == nil && set.UnknownSources == RejectUnknown {
+		s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", 403)
+		s.answer(tx, req, 403)
+		return nil
+	}
+	if why := s.overload(req, f); why != "" {
+		s.log.Debug("request refused", "reason", why, "source", f.Remote.String())
+		s.answer(tx, req, 503, message.Header{Name: "Retry-After", Value: "5"})
+		return nil
+	}
+	in := &admitted{tx: tx, req: req, flow: f, trunk: t, mergeKey: mergeKey(req)}
+	if t != nil && req.Method == "INVITE" {
+		if err := s.trunks.Of(t.Name).Admit(); err != nil {
+			s.log.Info("call refused", "trunk", t.Name, "err", err, "code", 503)
+			s.answer(tx, req, 503, message.Header{Name: "Retry-After", Value: "5"})
+			return nil
+		}
+		in.load = s.trunks.Of(t.Name)
+	}
+	in.source = Source{
+		IP: f.Remote.Addr().Unmap().String(), Port: int(f.Remote.Port()),
+		Transport: f.Network(), Listener: f.Listener.Name,
+	}
+	if t != nil {
+		in.source.Trunk, in.source.Params = t.Name, t.Params
+	}
+	return in
+}
+
+// inspect is what a request must be before anybody asks who sent it.
+func (s *Server) inspect(req *message.Message) (code int, headers []message.Header) {
+	switch {
+	case !methods[req.Method]:
+		return 501, []message.Header{{Name: "Allow", Value: allow}}
+	case !dialable(req.URI):
+		return 416, nil
+	case req.Get("Max-Forwards") == "0" && req.Method != "OPTIONS":
+		return 483, nil
+	}
+	if tags := s.unsupported(req); tags != "" {
+		return 420, []message.Header{{Name: "Unsupported", Value: tags}}
+	}
+	if req.Method == "INVITE" && s.index.leg(req.CallID(), req.FromTag()) != nil {
+		return 482, nil // our own INVITE has come back to us
+	}
+	return 0, nil
+}
+
+// methods are those that mean something to us, in a dialog or outside.
+var methods = map[string]bool{
+	"INVITE": true, "ACK": true, "CANCEL": true, "BYE": true, "OPTIONS": true, "REGISTER": true,
+	"INFO": true, "MESSAGE": true, "NOTIFY": true, "UPDATE": true, "PRACK": true, "REFER": true,
+	"SUBSCRIBE": true, "PUBLISH": true, "SERVICE": true, "BENOTIFY": true,
+}
+
+func dialable(uri string) bool {
+	u, err := message.ParseURI(uri)
+	return err == nil && (u.IsSIP() || u.Scheme == "tel")
+}
+
+// unsupported lists the required options that we can't do (RFC 3261 section
+// 8.2.2.3).
+func (s *Server) unsupported(req *message.Message) string {
+	if req.Method == "CANCEL" || req.Method == "ACK" {
+		return ""
+	}
+	var tags []string
+	for t := range req.Tokens("Require") {
+		tags = append(tags, t)
+	}
+	return strings.Join(tags, ", ")
+}
+
+// overload says why a new INVITE can't be taken now; "" when it can.
+func (s *Server) overload(req *message.Message, f transport.Flow) string {
+	if req.Method != "INVITE" {
+		return ""
+	}
+	limits := &s.settings().Limits
+	switch {
+	case s.draining.Load():
+		return "draining"
+	case limits.Calls > 0 && s.active.Load() >= int64(limits.Calls):
+		return "calls"
+	case limits.QueueDelay > 0 && s.delay.now() > limits.QueueDelay:
+		return "queue_delay"
+	case !s.gate.pass(f.Remote.Addr(), limits):
+		return "cps"
+	}
+	return ""
+}
+
+// mergeKey is what merged requests share (RFC 3261 section 8.2.2.2).
+func mergeKey(m *message.Message) string {
+	n, _, _ := m.CSeq()
+	return m.CallID() + "\x00" + m.FromTag() + "\x00" + strconv.FormatUint(uint64(n), 10)
+}
+
+// outside answers a request outside any dialog that is no INVITE.
+func (s *Server) outside(in *admitted) {
+	switch in.req.Method {
+	case "OPTIONS":
+		s.options(in)
+	case "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "NOTIFY", "BENOTIFY":
+		s.answer(in.tx, in.req, 481)
+	default:
+		s.answer(in.tx, in.req, 405, message.Header{Name: "Allow", Value: allow})
+	}
+}
+
+// options answers what we can (RFC 3261 section 11.2), or 503 while draining.
+func (s *Server) options(in *admitted) {
+	if s.draining.Load() {
+		s.answer(in.tx, in.req, 503, message.Header{Name: "Retry-After", Value: "5"})
+		return
+	}
+	s.answer(in.tx, in.req, 200,
+		message.Header{Name: "Allow", Value: allow},
+		message.Header{Name: "Accept", Value: accept},
+		message.Header{Name: "Supported", Value: ""},
+	)
+}
+
+// gate counts calls a second, in all and per source.
+type gate struct {
+	mu      sync.Mutex // guards the buckets
+	all     *rate.Limiter
+	sources map[netip.Addr]*bucket
+}
+
+type bucket struct {
+	*rate.Limiter
+	used time.Time
+}
+
+// maxSources bounds the memory that spoofed addresses can take.
+const maxSources = 65536
+
+func newGate() *gate {
+	return &gate{all: rate.NewLimiter(rate.Inf, 1), sources: map[netip.Addr]*bucket{}}
+}
+
+// pass takes one call of a source, if its limits allow.
+func (g *gate) pass(source netip.Addr, l *Limits) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if l.PerSourceCPS > 0 {
+		b := g.sources[source]
+		if b == nil {
+			g.makeRoom(now)
+			b = &bucket{Limiter: newBucket(l.PerSourceCPS)}
+			g.sources[source] = b
+		}
+		b.used = now
+		setRate(b.Limiter, l.PerSourceCPS)
+		if !b.AllowN(now, 1) {
+			return false
+		}
+	}
+	if l.CPS <= 0 {
+		return true
+	}
+	setRate(g.all, l.CPS)
+	return g.all.AllowN(now, 1)
+}
+
+// newBucket allows a burst of one second.
+func newBucket(perSecond float64) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(perSecond), max(int(perSecond), 1))
+}
+
+func setRate(l *rate.Limiter, perSecond float64) {
+	if l.Limit() != rate.Limit(perSecond) {
+		l.SetLimit(rate.Limit(perSecond))
+		l.SetBurst(max(int(perSecond), 1))
+	}
+}
+
+// makeRoom forgets sources that have been quiet, or all when none has.
+func (g *gate) makeRoom(now time.Time) {
+	if len(g.sources) < maxSources {
+		return
+	}
+	for source, b := range g.sources {
+		if now.Sub(b.used) > time.Second {
+			delete(g.sources, source)
+		}
+	}
+	if len(g.sources) >= maxSources {
+		clear(g.sources)
+	}
+}
+
+// lag is how long new calls lately waited in their mailbox: the highest of the
+// last second.
+type lag struct{ worst, at atomic.Int64 }
+
+func (l *lag) saw(d time.Duration) {
+	now := time.Now().UnixNano()
+	if int64(d) >= l.worst.Load() || now-l.at.Load() > int64(time.Second) {
+		l.worst.Store(int64(d))
+		l.at.Store(now)
+	}
+}
+
+func (l *lag) now() time.Duration {
+	if time.Now().UnixNano()-l.at.Load() > int64(time.Second) {
+		return 0
+	}
+	return time.Duration(l.worst.Load())
+}

@@ -1,0 +1,158 @@
+package b2bua
+
+import (
+	"time"
+
+	"legwork/b2bua/dialog"
+	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
+)
+
+// answer is the first 2xx: the callee's dialog is confirmed, and so becomes the
+// caller's.
+func (c *Call) answer(l *leg, res *message.Message) phase {
+	c.settled(l)
+	for t := timerTry; t <= timerBudget; t++ {
+		c.stop(t)
+	}
+	caller := l.confirm(res)
+	out := c.toCaller(res, caller.Local)
+	out.Set("Contact", c.a.contact())
+	c.introduce(out)
+	if c.router.Wants(HookAnswer) {
+		if d := c.router.Answer(c.view(), l.view(), out); d.Decision != nil {
+			c.decidedBy("on_answer", c.describe(d.Decision), d.Where)
+			if h, ok := d.Decision.(HangUp); ok {
+				return c.refuseAnswer(l, h)
+			}
+		}
+	}
+	c.a.dialog = caller
+	c.answered = true
+	c.record.Answered = time.Now()
+	c.record.Code, c.record.Reason = out.Status, out.Reason
+	c.finishAttempt(l, res.Status, res.Reason, OriginPeer)
+	c.record.Target = l.hop.uri
+	if l.trunk != nil {
+		c.record.TargetTrunk = l.trunk.Name
+	}
+	l.held = len(c.invite.Body) == 0 && len(res.Body) > 0
+	if !l.held {
+		c.acknowledge(l, nil)
+	}
+	c.respond(c.a.tx, c.a, out)
+	cseq, _, _ := c.invite.CSeq()
+	c.repeatUntilACK(&repeat{tx: c.a.tx, leg: c.a, cseq: cseq})
+	c.after(timerDuration, c.maxDuration())
+	return (*Call).talking
+}
+
+func (c *Call) maxDuration() time.Duration {
+	return orDefault(c.route.MaxDuration, c.server.cfg.MaxDuration)
+}
+
+// refuseAnswer hangs an answered callee up again because the script said so.
+func (c *Call) refuseAnswer(l *leg, h HangUp) phase {
+	c.finishAttempt(l, 200, "OK", OriginPeer)
+	res := c.failureOf(h.Code, h.Reason)
+	c.finalize(res, OriginLocal)
+	c.record.Code, c.record.Reason = res.Status, res.Reason
+	c.respond(c.a.tx, c.a, res)
+	return c.clear(goodbye{by: "script"})
+}
+
+// confirm takes the dialog of a 2xx and returns the caller's. Route set and
+// target are the 2xx's (RFC 3261 section 13.2.2.4), the sequence numbers those
+// of the early dialog.
+func (l *leg) confirm(res *message.Message) (caller *dialog.Dialog) {
+	l.dialog, l.state = l.dialogOf(res), legAnswered
+	f := l.fork(res)
+	if f == nil {
+		return l.call.a.dialog
+	}
+	l.dialog.LocalSeq, l.dialog.RemoteSeq = f.dialog.LocalSeq, f.dialog.RemoteSeq
+	f.dialog = l.dialog
+	return f.caller
+}
+
+// acknowledge sends the ACK to a B leg's 2xx; from is the caller's ACK whose
+// body crosses in a late offer (flow C12).
+func (c *Call) acknowledge(l *leg, from *message.Message) {
+	l.held = false
+	cseq, _, _ := l.invite.CSeq()
+	ack := c.ackOf(l, l.dialog, cseq, from)
+	c.along(l, l.dialog, func(f transport.Flow, err error) {
+		if err != nil {
+			c.log.Warn("ACK can't be sent", "leg", l.role.String(), "err", err)
+			return
+		}
+		l.ack = c.server.layer.ACK(ack, f)
+		c.sent(l, ack, l.ack.Bytes())
+	})
+}
+
+// ackOf builds the ACK to a 2xx in the leg's dialog (RFC 3261 section 13.2.2.4).
+func (c *Call) ackOf(l *leg, d *dialog.Dialog, cseq uint32, from *message.Message) *message.Message {
+	ack := c.inDialog(d, "ACK", cseq)
+	if from != nil {
+		c.crossHeaders(ack, from, c.rules(l))
+		ack.Body = from.Body
+	}
+	if c.router.Wants(HookOutbound) {
+		c.router.Outbound(l.view(), ack)
+	}
+	return ack
+}
+
+// repeatUntilACK begins to repeat a 2xx; one waits for its ACK at a time.
+func (c *Call) repeatUntilACK(r *repeat) {
+	r.pause, r.left = c.server.cfg.T1, 64*c.server.cfg.T1
+	c.repeat = r
+	c.open++
+	c.after(timerRepeat, r.pause)
+}
+
+// stopRepeat ends the repeating: the ACK came, or nobody waits for it.
+func (c *Call) stopRepeat() {
+	if c.repeat != nil {
+		c.repeat = nil
+		c.open--
+		c.stop(timerRepeat)
+	}
+}
+
+// again repeats the 2xx after T1, doubling up to T2, for 64*T1; false when the
+// time is over (RFC 3261 section 13.3.1.4).
+func (c *Call) again() bool {
+	r := c.repeat
+	if r == nil {
+		return true
+	}
+	if r.left -= r.pause; r.left <= 0 {
+		c.stopRepeat()
+		return false
+	}
+	r.tx.Again()
+	r.pause = min(2*r.pause, c.server.cfg.T2)
+	c.after(timerRepeat, min(r.pause, r.left))
+	return true
+}
+
+// confirmed takes the ACK of a 2xx of ours. An ACK that carries the answer to
+// a late offer crosses.
+func (c *Call) confirmed(e acked) {
+	r := c.repeat
+	cseq, _, _ := e.ack.CSeq()
+	if r == nil || r.leg != e.leg || r.cseq != cseq || e.ack.FromTag() != e.leg.dialog.Remote {
+		return
+	}
+	c.heard(e.leg, e.ack)
+	c.stopRepeat()
+	if r.cross != nil {
+		c.confirmModify(r.cross, e.ack)
+		return
+	}
+	if l := c.b; l != nil && l.held {
+		c.acknowledge(l, e.ack)
+	}
+}

@@ -1,0 +1,163 @@
+package b2bua
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"legwork/b2bua/message"
+)
+
+// Call is everything between the caller's INVITE and the last goodbye. Its
+// mailbox owns it: every field below belongs to the goroutine that runs the
+// mailbox, but for id, server and box.
+type Call struct {
+	id     string
+	server *Server
+	box    mailbox
+
+	phase  phase
+	log    *slog.Logger
+	router Router
+	source Source
+	invite *message.Message // the caller's, after the inbound profile
+	came   *message.Message // the caller's as received
+	a      *leg
+	b      *leg   // the leg that answered, or the one being tried
+	legs   []*leg // all B legs, in order
+	clocks [timers]clock
+
+	route    Route
+	hops     []hop // places not yet tried
+	failure  failure
+	asked    int // number of the question that the router is answering
+	abandon  context.CancelFunc
+	answered bool
+
+	crossing []*exchange // requests on their way to the other leg
+	modify   *exchange   // the one among them that changes the session
+	repeat   *repeat     // our 2xx that waits for its ACK
+	parting  *goodbye    // the caller's BYE, which waits for that ACK
+	open     int         // what keeps the call findable: transactions, repeats, on_end
+
+	record    Record
+	started   time.Time
+	rangAt    time.Time
+	onEnd     []func()
+	ended     bool // the record is closed
+	forgotten bool // nothing leads here any more
+}
+
+// phase is the state of a call: it takes one event and returns the phase that
+// follows. The story is routing, inviting, talking, clearing.
+type phase func(*Call, event) phase
+
+// handle is the whole of a call's life: one event after the other.
+func (c *Call) handle(ev event) {
+	defer c.survive()
+	switch e := ev.(type) {
+	case noted:
+		c.note(e.text, e.where)
+		return
+	case elapsed:
+		if e.set != c.clocks[e.timer].set {
+			return
+		}
+	case reached:
+		e.then(e.flow, e.err)
+		return
+	case whenOver:
+		c.whenOver(e.f)
+		return
+	case asked:
+		e.to <- c.state()
+		return
+	}
+	c.phase = c.phase(c, ev)
+}
+
+// survive keeps a fault of ours inside the call: both legs are cleared, the
+// process goes on.
+func (c *Call) survive() {
+	if r := recover(); r != nil {
+		c.server.fault(c, r)
+		if c.ended {
+			return
+		}
+		c.rejectCaller(500, "", "fault")
+		c.phase = c.clear(goodbye{by: "fault", cause: reasonHeader(500)})
+	}
+}
+
+// newCall makes the call of an INVITE that was admitted.
+func (s *Server) newCall(in *admitted) *Call {
+	now := time.Now()
+	c := &Call{id: s.newID(), server: s, source: in.source, invite: in.req, came: in.req, started: now, phase: (*Call).routing}
+	c.log = s.log.With("call", c.id)
+	c.a = s.legA(c, in)
+	c.router = s.cfg.Policy.Router(c)
+	c.record = Record{
+		ID: c.id, Started: now, From: message.URIOf(in.req.Get("From")), To: in.req.URI, CallID: in.req.CallID(),
+		Source: in.flow.Remote.String(), Transport: in.source.Transport, Trunk: in.source.Trunk, Script: c.router.Name(),
+	}
+	return c
+}
+
+// view is what a hook may know of the call.
+func (c *Call) view() View {
+	v := View{ID: c.id, Source: c.source, Request: c.invite, Started: c.started, Attempt: len(c.legs), A: c.a.view()}
+	for _, l := range c.legs {
+		v.Legs = append(v.Legs, l.view())
+	}
+	return v
+}
+
+// tell passes an event to the observers.
+func (c *Call) tell(ev Event) {
+	if len(c.server.cfg.Observers) == 0 {
+		return
+	}
+	ev.Call, ev.At = c.id, time.Now()
+	for _, o := range c.server.cfg.Observers {
+		o.Observe(ev)
+	}
+}
+
+// heard tells the observers of a message that came.
+func (c *Call) heard(l *leg, m *message.Message) {
+	if len(c.server.cfg.Observers) > 0 {
+		c.tell(Event{Kind: EventReceived, Leg: l.view(), Message: m})
+	}
+}
+
+// decidedBy tells of a decision; text is one line.
+func (c *Call) decidedBy(hook, text, where string) {
+	if len(c.server.cfg.Observers) > 0 {
+		c.tell(Event{Kind: EventDecided, Leg: c.a.view(), Hook: hook, Text: text, Where: where})
+	}
+}
+
+func (c *Call) note(text, where string) {
+	if len(c.record.Notes) < 100 {
+		c.record.Notes = append(c.record.Notes, text)
+	}
+	c.log.Info("note", "text", text, "script", where)
+	c.tell(Event{Kind: EventNote, Leg: c.a.view(), Text: text, Where: where})
+}
+
+// Note adds a line to the call's story; see Handle.
+func (c *Call) Note(text, where string) { c.post(noted{text, where}) }
+
+// OnEnd runs f when the call is over; see Handle.
+func (c *Call) OnEnd(f func()) { c.post(whenOver{f}) }
+
+func (c *Call) whenOver(f func()) {
+	if c.ended {
+		f()
+		return
+	}
+	c.onEnd = append(c.onEnd, f)
+}
+
+// HangUp ends the call; see Handle.
+func (c *Call) HangUp(code int) { c.post(hangUp{code: code, by: "script"}) }

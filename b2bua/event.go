@@ -1,0 +1,129 @@
+package b2bua
+
+import (
+	"time"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
+)
+
+// event is one thing that can happen to a call; each type below is one.
+type event interface{ event() }
+
+type (
+	// invited starts the call: the caller's INVITE, 100 is already out.
+	invited struct{ posted time.Time }
+	// decided is the router's answer to the question with that number.
+	decided struct {
+		asked int
+		Decided
+	}
+	// response belongs to an INVITE or another request of ours.
+	response struct {
+		to  user
+		res *message.Message
+	}
+	// failed says that a request of ours got no answer.
+	failed struct {
+		to  user
+		err error
+	}
+	// request came in a dialog of the call.
+	request struct {
+		leg *leg
+		tx  *transaction.Server
+		req *message.Message
+		// tag is our To tag in it: which early dialog is meant.
+		tag string
+	}
+	// cancelled is a CANCEL for the INVITE of that transaction.
+	cancelled struct {
+		tx     *transaction.Server
+		cancel *message.Message
+	}
+	// acked is an ACK to a 2xx of ours.
+	acked struct {
+		leg *leg
+		ack *message.Message
+	}
+	// elapsed is a timer; an older set of the same timer is not run.
+	elapsed struct {
+		timer timer
+		set   int
+	}
+	// reached is the answer of a look-up that had to wait.
+	reached struct {
+		then func(transport.Flow, error)
+		flow transport.Flow
+		err  error
+	}
+	// hangUp comes from outside the call: an operator, a script, shutdown.
+	hangUp struct {
+		code int
+		by   string
+	}
+	// concluded says that on_end has returned.
+	concluded struct{}
+	// whenOver runs f once the call is over.
+	whenOver struct{ f func() }
+	// asked wants a snapshot of the call.
+	asked struct{ to chan<- State }
+	// noted is a line of a script.
+	noted struct{ text, where string }
+)
+
+func (invited) event()   {}
+func (decided) event()   {}
+func (response) event()  {}
+func (failed) event()    {}
+func (request) event()   {}
+func (cancelled) event() {}
+func (acked) event()     {}
+func (elapsed) event()   {}
+func (reached) event()   {}
+func (hangUp) event()    {}
+func (noted) event()     {}
+func (concluded) event() {}
+func (whenOver) event()  {}
+func (asked) event()     {}
+
+// user is what waits for a response: an INVITE of ours, a request that
+// crosses, or a BYE.
+type user interface{ transaction.User }
+
+// timer names the timers of a call; each runs at most once at a time.
+type timer uint8
+
+const (
+	timerTry      timer = iota // no 1xx from this target
+	timerRing                  // rang, nobody answered
+	timerBudget                // all attempts together
+	timerRepeat                // 2xx once more
+	timerDuration              // max_duration
+	timers
+)
+
+// clock is one timer of a call.
+type clock struct {
+	timer *time.Timer
+	set   int
+}
+
+// after sets a timer; what it was set to before no longer counts. A zero or
+// negative duration only stops it.
+func (c *Call) after(t timer, d time.Duration) {
+	k := &c.clocks[t]
+	k.set++
+	if k.timer != nil {
+		k.timer.Stop()
+		k.timer = nil
+	}
+	if d > 0 {
+		ev := elapsed{timer: t, set: k.set}
+		k.timer = time.AfterFunc(d, func() { c.post(ev) })
+	}
+}
+
+// stop stops a timer.
+func (c *Call) stop(t timer) { c.after(t, 0) }

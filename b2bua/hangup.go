@@ -1,0 +1,404 @@
+package b2bua
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"legwork/b2bua/dialog"
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
+)
+
+// What a CANCEL of the caller does, by where the call is (a test per row, in
+// cancel_test.go):
+//
+//	routing      the router is asked      200, 487; the question is abandoned
+//	inviting     B sent nothing yet       200, 487; CANCEL waits for B's first 1xx
+//	inviting     B sent 100               200, 487; CANCEL
+//	inviting     B rings                  200, 487; CANCEL with the Reason
+//	inviting     B's 200 crosses it       200, 487; ACK and BYE to B
+//	inviting     B's failure crosses it   200, 487; B's failure is dropped
+//	inviting     between two targets      200, 487; no further target is tried
+//	failing      on_failure is asked      200, 487; the question is abandoned
+//	talking      2xx was sent             200, nothing else
+//	talking      a re-INVITE is open      200; CANCEL crosses, its answer too
+//	clearing     a failure was sent       200, nothing else
+//	none         nothing matches          481
+
+// talking is the third phase: the call is answered.
+func (c *Call) talking(ev event) phase {
+	switch e := ev.(type) {
+	case response:
+		return c.crossBack(e, (*Call).talking)
+	case failed:
+		return c.crossFailed(e, (*Call).talking)
+	case request:
+		return c.inDialogRequest(e, (*Call).talking)
+	case acked:
+		c.confirmed(e)
+	case cancelled:
+		c.cancelModify(e)
+	case hangUp:
+		return c.clear(goodbye{by: e.by, cause: callCleared(e.by)})
+	case elapsed:
+		switch e.timer {
+		case timerRepeat:
+			if !c.again() {
+				return c.clear(goodbye{by: "timer", cause: reasonHeader(408)})
+			}
+		case timerDuration:
+			return c.clear(goodbye{by: "timer", cause: callCleared("timer")})
+		}
+	}
+	return (*Call).talking
+}
+
+// beforeAnswer takes what may happen in every phase before the answer.
+func (c *Call) beforeAnswer(ev event, stay phase) phase {
+	switch e := ev.(type) {
+	case cancelled:
+		if e.tx == c.a.tx {
+			c.heard(c.a, e.cancel)
+			c.rejectCaller(487, "", "caller")
+			return c.clear(goodbye{by: "caller", from: c.a, cause: e.cancel.Get("Reason")})
+		}
+	case hangUp:
+		c.rejectCaller(e.code, "", e.by)
+		return c.clear(goodbye{by: e.by, cause: callCleared(e.by)})
+	case request:
+		return c.inDialogRequest(e, stay)
+	case response:
+		return c.crossBack(e, stay)
+	case failed:
+		return c.crossFailed(e, stay)
+	}
+	return stay
+}
+
+// saidGoodbye takes a BYE: 200 at once, then the other leg is told. On an early
+// dialog it also ends the INVITE (RFC 3261 section 15.1.2).
+func (c *Call) saidGoodbye(e request) phase {
+	c.reply(e, 200, nil)
+	if !c.answered && e.leg == c.a {
+		c.rejectCaller(487, "", "caller")
+	} else if !c.answered {
+		c.rejectCaller(480, "", "callee")
+	}
+	return c.clear(goodbye{by: e.leg.who(), from: e.leg, bye: e.req})
+}
+
+// rejectCaller ends the caller's INVITE with a failure of ours that no script
+// sees: the call is over for another reason.
+func (c *Call) rejectCaller(code int, reason, by string) {
+	if c.answered || c.record.Code != 0 {
+		return
+	}
+	if code < 400 {
+		code = 480
+	}
+	res := c.failureOf(code, reason)
+	c.record.Code, c.record.Reason, c.record.HungUpBy = res.Status, res.Reason, by
+	c.respond(c.a.tx, c.a, res)
+}
+
+// goodbye says why a call is cleared.
+type goodbye struct {
+	by    string           // caller callee script admin timer shutdown fault
+	from  *leg             // who hung up and need not be told
+	cause string           // value of the Reason header (RFC 3326)
+	bye   *message.Message // the BYE that crosses
+}
+
+// clear ends the call: everybody who does not know yet is told, the record is
+// closed at once, and the call stays findable until its transactions are gone.
+func (c *Call) clear(g goodbye) phase {
+	if c.abandon != nil {
+		c.abandon()
+	}
+	c.asked++
+	for t := range timers {
+		if t != timerRepeat {
+			c.stop(t)
+		}
+	}
+	for len(c.crossing) > 0 {
+		c.breakOff(c.crossing[0])
+	}
+	for _, l := range c.legs {
+		c.release(l, g)
+	}
+	if c.answered {
+		c.part(c.a, g)
+	}
+	c.conclude(g)
+	return c.lingering()
+}
+
+// breakOff answers a request whose own answer nobody will bring (RFC 3261
+// section 15.1.2: 487).
+func (c *Call) breakOff(x *exchange) {
+	if !x.done {
+		c.respond(x.tx, x.from, c.responseTo(x.req, 487, "", ""))
+	}
+	c.crossed(x)
+}
+
+// release lets a B leg go: its INVITE is cancelled, or its dialog ended.
+func (c *Call) release(l *leg, g goodbye) {
+	switch l.state {
+	case legIdle:
+		c.over(l, 487, "", OriginLocal)
+	case legCalling:
+		l.cancel(g.cause)
+		c.over(l, 487, "", OriginLocal)
+	case legAnswered:
+		l.state = legOver
+		if l.held {
+			c.acknowledge(l, nil)
+		}
+		c.part(l, g)
+	}
+	c.freeTrunk(l)
+}
+
+// cancel gives a callee up; what it answers later is hung up.
+func (l *leg) cancel(reason string) {
+	if l.state == legCalling {
+		l.state = legCancelled
+		l.client.Cancel(reason)
+		return
+	}
+	l.state = legOver
+}
+
+// part sends a leg its BYE. One whose 2xx has no ACK yet is told when that
+// comes or its time is over (RFC 3261 section 15).
+func (c *Call) part(l *leg, g goodbye) {
+	waiting := c.repeat != nil && c.repeat.leg == l
+	switch {
+	case l == g.from && waiting:
+		c.stopRepeat()
+	case l == g.from:
+	case waiting:
+		c.parting = &g
+	default:
+		c.bye(l, l.dialog, g)
+	}
+}
+
+// bye sends a BYE in a dialog.
+func (c *Call) bye(l *leg, d *dialog.Dialog, g goodbye) {
+	req := c.inDialog(d, "BYE", d.Next())
+	if g.bye != nil {
+		c.crossHeaders(req, g.bye, c.rules(l))
+		req.Body = g.bye.Body
+	}
+	if g.cause != "" {
+		req.Set("Reason", g.cause)
+	}
+	if g.bye != nil && c.router.Wants(HookBye) {
+		c.router.Bye(c.view(), g.from.view(), req)
+	}
+	if c.router.Wants(HookOutbound) {
+		c.router.Outbound(l.view(), req)
+	}
+	c.open++
+	c.along(l, d, func(f transport.Flow, err error) {
+		if err != nil {
+			c.open--
+			c.log.Warn("BYE can't be sent", "leg", l.role.String(), "err", err)
+			return
+		}
+		client := c.server.layer.Request(req, f, &farewell{call: c, leg: l})
+		c.sent(l, req, client.Sent())
+	})
+}
+
+// farewell waits for the answer to a BYE.
+type farewell struct {
+	call *Call
+	leg  *leg
+	done bool
+}
+
+// Response posts the answer to a BYE.
+func (w *farewell) Response(_ *transaction.Client, res *message.Message) {
+	w.call.post(response{w, res})
+}
+
+// Failed posts that nobody answered a BYE.
+func (w *farewell) Failed(_ *transaction.Client, err error) { w.call.post(failed{w, err}) }
+
+func (c *Call) saidTo(w *farewell) {
+	if !w.done {
+		w.done = true
+		c.open--
+	}
+}
+
+// late takes a response to an INVITE that no phase waits for any more. A 2xx
+// is acknowledged, and hung up unless it is the answer we have (flows C5, C10,
+// C16).
+func (c *Call) late(l *leg, res *message.Message) {
+	if res.Status < 200 {
+		return
+	}
+	c.settled(l)
+	if res.Status >= 300 {
+		return
+	}
+	tag := res.ToTag()
+	if l.dialog != nil && l.dialog.Remote == tag {
+		if l.ack != nil {
+			l.ack.Again()
+		}
+		return
+	}
+	for _, x := range l.extras {
+		if x.tag == tag {
+			if x.ack != nil {
+				x.ack.Again()
+			}
+			return
+		}
+	}
+	if len(l.extras) < maxForks {
+		c.dismiss(l, res)
+	}
+}
+
+// extra is a 2xx that nobody wants, and its ACK.
+type extra struct {
+	tag string
+	ack *transaction.Outgoing
+}
+
+// dismiss acknowledges a 2xx that comes too late and hangs up.
+func (c *Call) dismiss(l *leg, res *message.Message) {
+	x := &extra{tag: res.ToTag()}
+	l.extras = append(l.extras, x)
+	d := l.dialogOf(res)
+	cseq, _, _ := l.invite.CSeq()
+	ack := c.ackOf(l, d, cseq, nil)
+	c.along(l, d, func(f transport.Flow, err error) {
+		if err != nil {
+			c.log.Warn("late answer can't be acknowledged", "leg", "b", "err", err)
+			return
+		}
+		x.ack = c.server.layer.ACK(ack, f)
+		c.sent(l, ack, x.ack.Bytes())
+		c.bye(l, d, goodbye{cause: `SIP;cause=487;text="Request Terminated"`})
+	})
+}
+
+// clearing is the last phase: nobody talks, the rest of the goodbyes is said.
+func (c *Call) clearing(ev event) phase {
+	switch e := ev.(type) {
+	case response:
+		c.crossBack(e, (*Call).clearing)
+	case failed:
+		c.failedWhileClearing(e)
+	case request:
+		c.heard(e.leg, e.req)
+		if e.req.Method == "BYE" {
+			c.reply(e, 200, nil)
+		} else {
+			c.reply(e, 481, nil)
+		}
+	case acked:
+		c.confirmed(e)
+		c.partNow()
+	case concluded:
+		c.open--
+		c.tell(Event{Kind: EventEnded, Leg: c.a.view(), Record: &c.record})
+	case elapsed:
+		if e.timer == timerRepeat && !c.again() {
+			c.partNow()
+		}
+	}
+	return c.lingering()
+}
+
+func (c *Call) failedWhileClearing(e failed) {
+	switch to := e.to.(type) {
+	case *leg:
+		c.settled(to)
+	case *farewell:
+		c.saidTo(to)
+	case *exchange:
+		if to.client != nil {
+			c.open--
+		}
+	}
+}
+
+// partNow sends the BYE that waited for an ACK.
+func (c *Call) partNow() {
+	if g := c.parting; g != nil && c.repeat == nil {
+		c.parting = nil
+		c.bye(c.a, c.a.dialog, *g)
+	}
+}
+
+// lingering forgets the call once nothing of it is open.
+func (c *Call) lingering() phase {
+	if c.open == 0 && !c.forgotten {
+		c.forgotten = true
+		c.server.forget(c)
+		c.router.Close()
+	}
+	return (*Call).clearing
+}
+
+// conclude closes the record and asks on_end, which may wait.
+func (c *Call) conclude(g goodbye) {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	c.closeRecord(g)
+	c.server.active.Add(-1)
+	c.freeTrunk(c.a)
+	for _, f := range c.onEnd {
+		f()
+	}
+	c.open++
+	if !c.router.Wants(HookEnd) {
+		c.post(concluded{})
+		return
+	}
+	v, r := c.view(), &c.record
+	go func() {
+		ctx, cancel := context.WithTimeout(c.server.ctx, endLimit)
+		defer cancel()
+		c.router.End(ctx, v, r)
+		c.post(concluded{})
+	}()
+}
+
+// endLimit bounds on_end beyond its own deadline.
+const endLimit = 30 * time.Second
+
+// who names a leg's person in a record.
+func (l *leg) who() string {
+	if l.role == RoleA {
+		return "caller"
+	}
+	return "callee"
+}
+
+// reasonHeader is a Reason with a SIP cause (RFC 3326).
+func reasonHeader(code int) string {
+	return fmt.Sprintf("SIP;cause=%d;text=%q", code, message.ReasonPhrase(code))
+}
+
+// callCleared is the Reason of a call that a third party ended.
+func callCleared(by string) string {
+	text := map[string]string{
+		"admin": "Cleared by operator", "script": "Cleared by script",
+		"timer": "Maximum duration reached", "shutdown": "Shutting down",
+	}[by]
+	return fmt.Sprintf("Q.850;cause=16;text=%q", text)
+}

@@ -1,0 +1,179 @@
+package b2bua
+
+import (
+	"strconv"
+
+	"legwork/b2bua/dialog"
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/trunk"
+)
+
+// allow lists what crosses or is answered here.
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE, REFER, SUBSCRIBE"
+
+// accept is what a body may be; others cross as they are.
+const accept = "application/sdp"
+
+// maxForwards is the first value of a request of ours (RFC 3261 section 8.1.1.6).
+const maxForwards = 70
+
+// rules says which headers cross towards a leg: the route's, over its trunk's.
+func (c *Call) rules(l *leg) *trunk.Headers {
+	if l.rule == nil {
+		h := trunk.Headers{}
+		if l.role == RoleB {
+			h = c.route.Headers
+		}
+		if l.trunk != nil {
+			h = h.Merge(l.trunk.Headers)
+		}
+		l.rule = &h
+	}
+	return l.rule
+}
+
+// crossHeaders copies what may cross and applies the rule's own fields.
+func (c *Call) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
+	for i := range from.Headers {
+		h := &from.Headers[i]
+		if rules.Crosses(h.Name) {
+			out.Headers = append(out.Headers, *h)
+		}
+	}
+	if len(from.Body) == 0 {
+		out.Del("Content-Type")
+	}
+	for _, h := range rules.Set {
+		out.Set(h.Name, h.Value)
+	}
+}
+
+// buildInvite is the INVITE of a B leg before the script sees it: our own
+// dialog, the caller's From, To and body, and the headers that cross.
+func (c *Call) buildInvite(l *leg) *message.Message {
+	callID := c.server.newCallID()
+	if c.route.KeepCallID {
+		callID = c.invite.CallID()
+	}
+	m := &message.Message{Method: "INVITE", URI: l.hop.uri, Body: c.invite.Body, Headers: make([]message.Header, 0, 24)}
+	m.Add("Max-Forwards", strconv.Itoa(c.forwards()))
+	m.Add("From", message.WithTag(c.invite.Get("From"), c.server.newTag()))
+	m.Add("To", message.WithTag(c.invite.Get("To"), ""))
+	m.Add("Call-ID", callID)
+	m.Add("CSeq", "1 INVITE")
+	m.Add("Contact", l.contact())
+	c.crossHeaders(m, c.invite, c.rules(l))
+	c.introduce(m)
+	for _, h := range l.hop.target.Headers {
+		m.Set(h.Name, h.Value)
+	}
+	return m
+}
+
+// forwards is the caller's Max-Forwards minus one.
+func (c *Call) forwards() int {
+	n, err := strconv.Atoi(c.invite.Get("Max-Forwards"))
+	if err != nil || n > 255 {
+		return maxForwards
+	}
+	return max(n-1, 0)
+}
+
+// introduce adds what we are and can (RFC 3261 section 20.5).
+func (c *Call) introduce(m *message.Message) {
+	m.Set("Allow", allow)
+	name := "Server"
+	if m.IsRequest() {
+		name = "User-Agent"
+	}
+	if _, there := m.Lookup(name); !there && c.server.cfg.UserAgent != "" {
+		m.Add(name, c.server.cfg.UserAgent)
+	}
+}
+
+// inDialog builds a request in a dialog (RFC 3261 section 12.2.1.1).
+func (c *Call) inDialog(d *dialog.Dialog, method string, cseq uint32) *message.Message {
+	uri, routes, _ := d.Path()
+	m := &message.Message{Method: method, URI: uri, Headers: make([]message.Header, 0, 12)}
+	for _, r := range routes {
+		m.Add("Route", r)
+	}
+	m.Add("Max-Forwards", strconv.Itoa(maxForwards))
+	m.Add("From", message.WithTag(d.LocalURI, d.Local))
+	m.Add("To", message.WithTag(d.RemoteURI, d.Remote))
+	m.Add("Call-ID", d.CallID)
+	m.Add("CSeq", strconv.FormatUint(uint64(cseq), 10)+" "+method)
+	if ua := c.server.cfg.UserAgent; ua != "" && method != "ACK" {
+		m.Add("User-Agent", ua)
+	}
+	return m
+}
+
+// responseTo builds a response to a request; the To tag is set when it has
+// none. Record-Route is echoed where a dialog may begin (section 12.1.1).
+func (c *Call) responseTo(req *message.Message, code int, reason, tag string) *message.Message {
+	res := req.Respond(code, reason, tag)
+	if req.Method == "INVITE" && code > 100 && code < 300 {
+		for i := range req.Headers {
+			if message.Same(req.Headers[i].Name, "Record-Route") {
+				res.Headers = append(res.Headers, req.Headers[i])
+			}
+		}
+	}
+	return res
+}
+
+// toCaller is a callee's response as the caller will see it.
+func (c *Call) toCaller(res *message.Message, tag string) *message.Message {
+	out := c.responseTo(c.invite, res.Status, res.Reason, tag)
+	c.crossHeaders(out, res, c.rules(c.a))
+	out.Body = res.Body
+	out.Raw = res.Raw
+	return out
+}
+
+// failureOf is a failure made here, not yet sent.
+func (c *Call) failureOf(code int, reason string) *message.Message {
+	res := c.responseTo(c.invite, code, reason, c.a.dialog.Local)
+	if code == 503 {
+		res.Set("Retry-After", "5")
+	}
+	return res
+}
+
+// finalize lets the script and the response maps of the script and the
+// caller's trunk see a failure before it goes to the caller.
+func (c *Call) finalize(res *message.Message, origin Origin) {
+	if c.router.Wants(HookFinal) {
+		c.router.Final(c.view(), res, origin)
+	}
+	if c.a.trunk == nil || c.a.trunk.Responses == nil {
+		return
+	}
+	m, ok := c.a.trunk.Responses.Apply(res.Status, string(origin), res.Q850())
+	if !ok {
+		return
+	}
+	res.Status, res.Reason = m.Code, m.Reason
+	for _, h := range m.Headers {
+		res.Set(h.Name, h.Value)
+	}
+}
+
+// respond sends a response on a leg: the outbound profile is the last to see it.
+func (c *Call) respond(tx *transaction.Server, l *leg, res *message.Message) {
+	if res.Status > 100 && c.router.Wants(HookOutbound) && !c.forgotten {
+		c.router.Outbound(l.view(), res)
+	}
+	if tx.Respond(res) {
+		c.sent(l, res, tx.Sent())
+	}
+}
+
+// sent tells the observers of a message that left.
+func (c *Call) sent(l *leg, m *message.Message, b []byte) {
+	if len(c.server.cfg.Observers) > 0 {
+		c.tell(Event{Kind: EventSent, Leg: l.view(), Message: m, Bytes: b})
+	}
+}

@@ -1,0 +1,93 @@
+package b2bua
+
+import "sync"
+
+// index finds the leg of a request by Call-ID and our tag, the call of an id,
+// and INVITEs that came before on another branch.
+type index struct {
+	mu     sync.RWMutex // guards the maps
+	legs   map[dialogKey]*leg
+	calls  map[string]*Call
+	merged map[string]*Call
+}
+
+type dialogKey struct{ callID, tag string }
+
+func newIndex() *index {
+	return &index{legs: map[dialogKey]*leg{}, calls: map[string]*Call{}, merged: map[string]*Call{}}
+}
+
+func (x *index) add(callID, tag string, l *leg) {
+	x.mu.Lock()
+	x.legs[dialogKey{callID, tag}] = l
+	x.mu.Unlock()
+}
+
+func (x *index) leg(callID, tag string) *leg {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.legs[dialogKey{callID, tag}]
+}
+
+func (x *index) call(id string) *Call {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.calls[id]
+}
+
+// ofInvite returns the call of an INVITE by what merged requests share.
+func (x *index) ofInvite(mergeKey string) *Call {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.merged[mergeKey]
+}
+
+// all is a snapshot of the calls.
+func (x *index) all() []*Call {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	list := make([]*Call, 0, len(x.calls))
+	for _, c := range x.calls {
+		list = append(list, c)
+	}
+	return list
+}
+
+func (x *index) size() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return len(x.calls)
+}
+
+// admit enters a call; false when the same INVITE came before on another way
+// (RFC 3261 section 8.2.2.2).
+func (x *index) admit(c *Call, mergeKey string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.merged[mergeKey] != nil {
+		return false
+	}
+	x.merged[mergeKey] = c
+	x.calls[c.id] = c
+	x.legs[dialogKey{c.a.dialog.CallID, c.a.dialog.Local}] = c.a
+	return true
+}
+
+// forget removes a call and all that leads to it.
+func (x *index) forget(c *Call, mergeKey string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.calls, c.id)
+	delete(x.merged, mergeKey)
+	x.drop(c.a.dialog.CallID, c.a.dialog.Local)
+	for _, l := range c.legs {
+		if l.invite != nil {
+			x.drop(l.invite.CallID(), l.invite.FromTag())
+		}
+		for _, f := range l.forks {
+			x.drop(c.a.dialog.CallID, f.caller.Local)
+		}
+	}
+}
+
+func (x *index) drop(callID, tag string) { delete(x.legs, dialogKey{callID, tag}) }

@@ -1,0 +1,164 @@
+package b2bua
+
+import (
+	"time"
+
+	"legwork/b2bua/dialog"
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
+	"legwork/b2bua/trunk"
+)
+
+// leg is one half of a call: our dialog with one peer.
+type leg struct {
+	call  *Call
+	role  Role
+	index int
+	trunk *trunk.Trunk // nil: none
+	flow  transport.Flow
+	state legState
+	rang  bool
+	rule  *trunk.Headers // what crosses to this leg; made when first needed
+	load  *trunk.State   // where the call is counted; nil: nowhere
+
+	dialog *dialog.Dialog // confirmed, or A's first early one
+
+	// of the A leg
+	tx *transaction.Server // the INVITE
+
+	// of a B leg
+	client  *transaction.Client
+	invite  *message.Message // as sent, without Via
+	hop     hop
+	forks   []*fork               // early dialogs in the order they appeared
+	extras  []*extra              // 2xx that nobody wants
+	settled bool                  // the INVITE has its final response
+	ack     *transaction.Outgoing // to the 2xx
+	held    bool                  // the ACK waits for the caller's (late offer)
+	attempt int                   // index in the record
+}
+
+// legState is how far the INVITE of a B leg has come.
+type legState uint8
+
+const (
+	legIdle      legState = iota // no INVITE sent yet
+	legCalling                   // INVITE sent
+	legCancelled                 // no longer wanted; an answer is hung up
+	legAnswered
+	legOver // its INVITE has failed, or the leg was hung up
+)
+
+// fork is one early dialog of a B leg and what it is towards the caller.
+type fork struct {
+	dialog *dialog.Dialog // with the callee
+	caller *dialog.Dialog // with the caller
+}
+
+// legA is the leg towards the caller of an INVITE.
+func (s *Server) legA(c *Call, in *admitted) *leg {
+	req := in.req
+	cseq, _, _ := req.CSeq()
+	contact := ""
+	if a, ok := req.Contact(); ok {
+		contact = a.URI
+	}
+	id := dialog.ID{CallID: req.CallID(), Local: s.newTag(), Remote: req.FromTag()}
+	l := &leg{call: c, role: RoleA, trunk: in.trunk, load: in.load, flow: in.flow, tx: in.tx}
+	l.dialog = dialog.UAS(id, message.WithTag(req.Get("To"), ""), message.WithTag(req.Get("From"), ""),
+		contact, req.List("Record-Route"), cseq)
+	in.tx.SetToTag(id.Local)
+	return l
+}
+
+// other is the leg on the far side; nil while no callee is being tried.
+func (l *leg) other() *leg {
+	if l.role == RoleB {
+		return l.call.a
+	}
+	return l.call.b
+}
+
+func (l *leg) view() Leg {
+	v := Leg{Role: l.role, Index: l.index, Target: l.hop.uri, Rang: l.rang, Remote: l.flow.Remote.String()}
+	if l.flow.Listener != nil {
+		v.Local = l.flow.Listener.SentBy()
+	}
+	if l.trunk != nil {
+		v.Trunk = l.trunk.Name
+	}
+	return v
+}
+
+// contact is our Contact on this leg (RFC 3261 section 8.1.1.8).
+func (l *leg) contact() string {
+	uri := "<sip:" + l.flow.Listener.SentBy()
+	if l.flow.Listener.Network != "udp" {
+		uri += ";transport=" + l.flow.Listener.Network
+	}
+	return uri + ">"
+}
+
+// fork returns the early dialog of the tag in a response, made when it is new
+// (RFC 3261 section 12.1.2); nil when the response makes none.
+func (l *leg) fork(res *message.Message) *fork {
+	tag := res.ToTag()
+	if tag == "" {
+		return nil
+	}
+	for _, f := range l.forks {
+		if f.dialog.Remote == tag {
+			if a, ok := res.Contact(); ok {
+				f.dialog.Refresh(a.URI)
+			}
+			return f
+		}
+	}
+	if len(l.forks) >= maxForks {
+		return nil
+	}
+	f := &fork{dialog: l.dialogOf(res), caller: l.call.callerDialog()}
+	l.forks = append(l.forks, f)
+	return f
+}
+
+// maxForks bounds what a forking proxy can make us remember of one INVITE.
+const maxForks = 16
+
+// dialogOf makes the dialog that a response to our INVITE opens.
+func (l *leg) dialogOf(res *message.Message) *dialog.Dialog {
+	contact := l.invite.URI
+	if a, ok := res.Contact(); ok {
+		contact = a.URI
+	}
+	cseq, _, _ := l.invite.CSeq()
+	id := dialog.ID{CallID: l.invite.CallID(), Local: l.invite.FromTag(), Remote: res.ToTag()}
+	return dialog.UAC(id, message.WithTag(l.invite.Get("From"), ""), message.WithTag(res.Get("To"), ""),
+		contact, res.List("Record-Route"), cseq)
+}
+
+// callerDialog is the A-leg dialog for a new early dialog of a callee: the
+// first takes the one we have, every further one gets its own (flow C2).
+func (c *Call) callerDialog() *dialog.Dialog {
+	for _, l := range c.legs {
+		if len(l.forks) > 0 {
+			d := *c.a.dialog
+			d.Local = c.server.newTag()
+			c.server.index.add(d.CallID, d.Local, c.a)
+			return &d
+		}
+	}
+	return c.a.dialog
+}
+
+// repeat sends a 2xx again until its ACK comes: RFC 6026 leaves that to us,
+// because the transaction no longer knows whether it did (RFC 3261 13.3.1.4).
+type repeat struct {
+	tx    *transaction.Server
+	leg   *leg
+	cseq  uint32
+	pause time.Duration
+	left  time.Duration
+	cross *exchange // the re-INVITE it answers; nil: the first INVITE
+}

@@ -1,0 +1,164 @@
+package b2bua
+
+import (
+	"time"
+
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/trunk"
+)
+
+// over ends a B leg's attempt without an answer.
+func (c *Call) over(l *leg, code int, reason string, origin Origin) {
+	if l.state != legCancelled {
+		l.state = legOver
+	}
+	for t := timerTry; t <= timerRing; t++ {
+		c.stop(t)
+	}
+	c.finishAttempt(l, code, reason, origin)
+	c.freeTrunk(l)
+}
+
+// finishAttempt closes the line of an attempt in the record.
+func (c *Call) finishAttempt(l *leg, code int, reason string, origin Origin) {
+	a := &c.record.Attempts[l.attempt]
+	if a.Origin != "" {
+		return
+	}
+	a.Code, a.Reason, a.Origin, a.Rang = code, reason, origin, l.rang
+	a.Duration = time.Since(a.Started).Seconds()
+	if l.trunk == nil || l.client == nil {
+		return
+	}
+	if state := c.server.trunks.Of(l.trunk.Name); code/100 == 2 {
+		state.Answered()
+	} else {
+		state.Failed()
+	}
+}
+
+// freeTrunk gives the trunk's place back.
+func (c *Call) freeTrunk(l *leg) {
+	if l.load != nil {
+		l.load.Release()
+		l.load = nil
+	}
+}
+
+// settled says that the INVITE of a leg has its final response, or none comes.
+func (c *Call) settled(l *leg) {
+	if l.client != nil && !l.settled {
+		l.settled = true
+		c.open--
+	}
+}
+
+// closeRecord fills in how the call ended.
+func (c *Call) closeRecord(g goodbye) {
+	r := &c.record
+	r.Ended = time.Now()
+	if r.HungUpBy == "" {
+		r.HungUpBy = g.by
+	}
+	if c.answered {
+		r.Duration = r.Ended.Sub(r.Answered).Seconds()
+	}
+	if !c.rangAt.IsZero() {
+		until := r.Ended
+		if c.answered {
+			until = r.Answered
+		}
+		r.Ringing = until.Sub(c.rangAt).Seconds()
+	}
+	c.log.Info("call ended", "code", r.Code, "reason", r.Reason, "by", r.HungUpBy, "target", r.Target, "dur", r.Duration)
+}
+
+// State is a call at one moment.
+type State struct {
+	ID       string
+	Phase    string // routing inviting talking clearing
+	From     string // URI of the caller
+	To       string // Request-URI of the caller's INVITE
+	Trunk    string // that it came from
+	Target   string // that it went to
+	CallID   string
+	Script   string
+	Started  time.Time
+	Answered time.Time // zero: not yet
+	Attempts int
+	Legs     []Leg // A first
+}
+
+// state is a snapshot for those outside.
+func (c *Call) state() State {
+	s := State{
+		ID: c.id, Phase: c.phaseName(), From: c.record.From, To: c.record.To, Trunk: c.record.Trunk, CallID: c.record.CallID,
+		Script: c.record.Script, Started: c.started, Answered: c.record.Answered, Attempts: len(c.legs),
+		Legs: []Leg{c.a.view()},
+	}
+	for _, l := range c.legs {
+		s.Legs = append(s.Legs, l.view())
+	}
+	if c.b != nil {
+		s.Target = c.b.hop.uri
+	}
+	return s
+}
+
+func (c *Call) phaseName() string {
+	switch {
+	case c.ended:
+		return "clearing"
+	case c.answered:
+		return "talking"
+	case c.b != nil:
+		return "inviting"
+	}
+	return "routing"
+}
+
+// Calls is a snapshot of all calls, asked through their mailboxes.
+func (s *Server) Calls() []State {
+	calls := s.index.all()
+	answers := make(chan State, len(calls))
+	for _, c := range calls {
+		c.post(asked{answers})
+	}
+	states := make([]State, 0, len(calls))
+	for range calls {
+		states = append(states, <-answers)
+	}
+	return states
+}
+
+// Call is a snapshot of one call.
+func (s *Server) Call(id string) (State, bool) {
+	c := s.index.call(id)
+	if c == nil {
+		return State{}, false
+	}
+	answer := make(chan State, 1)
+	c.post(asked{answer})
+	return <-answer, true
+}
+
+// HangUp ends a call for an operator; false when there is none of that id.
+func (s *Server) HangUp(id, by string) bool {
+	c := s.index.call(id)
+	if c != nil {
+		c.post(hangUp{code: 480, by: by})
+	}
+	return c != nil
+}
+
+// Active is the number of calls that are not over.
+func (s *Server) Active() int { return int(s.active.Load()) }
+
+// Draining tells whether new calls are refused for good.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Trunks is what is counted about the trunks.
+func (s *Server) Trunks() *trunk.States { return s.trunks }
+
+// Counters are the transaction layer's.
+func (s *Server) Counters() transaction.Counters { return s.layer.Counters() }

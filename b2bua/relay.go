@@ -1,0 +1,286 @@
+package b2bua
+
+import (
+	"errors"
+
+	"legwork/b2bua/dialog"
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
+)
+
+// exchange is a request in a dialog that crosses to the other leg, and the way
+// back of its response.
+type exchange struct {
+	call     *Call
+	from, to *leg
+	near     *dialog.Dialog // the dialog it came in
+	far      *dialog.Dialog // the dialog it goes out in
+	tx       *transaction.Server
+	req      *message.Message // as received, after the inbound profile
+	client   *transaction.Client
+	cseq     uint32 // of the request that went out
+	modifies bool   // a re-INVITE, or an UPDATE with an offer
+	late     bool   // a re-INVITE without an offer: its ACK crosses
+	ack      *transaction.Outgoing
+	done     bool // a final response crossed, or none will
+}
+
+// Response posts a response to the request that crossed.
+func (x *exchange) Response(_ *transaction.Client, res *message.Message) {
+	x.call.post(response{x, res})
+}
+
+// Failed posts that the request that crossed got no answer.
+func (x *exchange) Failed(_ *transaction.Client, err error) { x.call.post(failed{x, err}) }
+
+// between finds both dialogs of a request: near, where it came, and the leg and
+// dialog where it goes. Before the answer these are early ones.
+func (c *Call) between(e request) (near *dialog.Dialog, to *leg, far *dialog.Dialog) {
+	from := e.req.FromTag()
+	if c.answered && (e.leg == c.a || e.leg == c.b) {
+		if to = e.leg.other(); e.leg.dialog.Remote == from {
+			return e.leg.dialog, to, to.dialog
+		}
+		return nil, nil, nil
+	}
+	for _, l := range c.legs {
+		for _, f := range l.forks {
+			switch {
+			case l.state != legCalling:
+			case e.leg == c.a && f.caller.Local == e.tag && f.caller.Remote == from:
+				return f.caller, l, f.dialog
+			case e.leg == l && f.dialog.Remote == from:
+				return f.dialog, c.a, f.caller
+			}
+		}
+	}
+	return nil, nil, nil
+}
+
+// inDialogRequest takes a request of either leg: BYE ends the call, all others
+// cross.
+func (c *Call) inDialogRequest(e request, stay phase) phase {
+	near, to, far := c.between(e)
+	if near == nil {
+		return c.withoutFarSide(e, stay)
+	}
+	c.heard(e.leg, e.req)
+	cseq, _, _ := e.req.CSeq()
+	if err := near.Receive(cseq); err != nil {
+		c.reply(e, 500, nil)
+		return stay
+	}
+	if e.req.Method == "BYE" {
+		return c.saidGoodbye(e)
+	}
+	if c.router.Wants(HookInbound) {
+		e.req = e.req.Clone()
+		c.router.Inbound(e.leg.view(), e.req)
+	}
+	x := &exchange{call: c, from: e.leg, to: to, near: near, far: far, tx: e.tx, req: e.req}
+	if c.mayCross(x, e) {
+		c.cross(x, e)
+	}
+	return stay
+}
+
+// withoutFarSide answers a request while there is no dialog for it on the
+// other leg: only a BYE of the caller means something then.
+func (c *Call) withoutFarSide(e request, stay phase) phase {
+	if e.req.Method == "BYE" && e.leg == c.a && !c.answered && e.req.FromTag() == c.a.dialog.Remote {
+		c.heard(e.leg, e.req)
+		return c.saidGoodbye(e)
+	}
+	c.reply(e, 481, nil)
+	return stay
+}
+
+// cross builds the request on the other leg and sends it.
+func (c *Call) cross(x *exchange, e request) {
+	x.cseq = x.far.Next()
+	out := c.inDialog(x.far, x.req.Method, x.cseq)
+	c.crossHeaders(out, x.req, c.rules(x.to))
+	out.Body = x.req.Body
+	if refreshesTarget(x.req.Method) {
+		out.Set("Contact", x.to.contact())
+		c.introduce(out)
+	}
+	if c.router.Wants(HookRequest) {
+		d := c.router.Request(c.view(), x.from.view(), out)
+		if r, ok := d.Decision.(Reply); ok {
+			x.far.LocalSeq--
+			c.decidedBy("on_request", c.describe(r), d.Where)
+			c.replyWith(e, r)
+			c.crossed(x)
+			return
+		}
+	}
+	if c.router.Wants(HookOutbound) {
+		c.router.Outbound(x.to.view(), out)
+	}
+	c.crossing = append(c.crossing, x)
+	c.along(x.to, x.far, func(f transport.Flow, err error) {
+		if err != nil {
+			c.post(failed{x, err})
+			return
+		}
+		c.open++
+		x.client = c.server.layer.Request(out, f, x)
+		c.sent(x.to, out, x.client.Sent())
+	})
+}
+
+// refreshesTarget is true for requests that carry a Contact for the dialog
+// (RFC 3261 section 12.2, RFC 3311, RFC 6665, RFC 3515).
+func refreshesTarget(method string) bool {
+	switch method {
+	case "INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER":
+		return true
+	}
+	return false
+}
+
+// crossBack takes a response that is not the one a phase waits for.
+func (c *Call) crossBack(e response, stay phase) phase {
+	switch to := e.to.(type) {
+	case *exchange:
+		return c.answerCrosses(to, e.res, stay)
+	case *leg:
+		c.heard(to, e.res)
+		c.late(to, e.res)
+	case *farewell:
+		c.heard(to.leg, e.res)
+		if e.res.Status >= 200 {
+			c.saidTo(to)
+		}
+	}
+	return stay
+}
+
+// answerCrosses sends a response back to the leg where its request came from.
+func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phase {
+	c.heard(x.to, res)
+	if x.done {
+		if x.ack != nil && res.Status/100 == 2 {
+			x.ack.Again()
+		}
+		return stay
+	}
+	if c.router.Wants(HookInbound) {
+		res = res.Clone()
+		c.router.Inbound(x.to.view(), res)
+	}
+	if res.Status == 100 {
+		return stay
+	}
+	out := c.responseTo(x.req, res.Status, res.Reason, "")
+	c.crossHeaders(out, res, c.rules(x.from))
+	out.Body = res.Body
+	if refreshesTarget(x.req.Method) && res.Status < 300 {
+		out.Set("Contact", x.from.contact())
+	}
+	if c.router.Wants(HookResponse) {
+		c.router.Response(c.view(), x.from.view(), out)
+	}
+	if res.Status >= 200 {
+		c.open--
+		c.finishExchange(x, res)
+	}
+	c.respond(x.tx, x.from, out)
+	if x.modifies && x.req.Method == "INVITE" && res.Status/100 == 2 {
+		c.modified(x)
+	} else if res.Status >= 200 {
+		c.crossed(x)
+	}
+	if res.Status == 481 || res.Status == 408 {
+		return c.clear(goodbye{by: x.to.who(), from: x.to, cause: reasonHeader(res.Status)})
+	}
+	return stay
+}
+
+// finishExchange takes what a final response settles: a 2xx refreshes the
+// remote targets of both legs (RFC 3261 section 12.2.1.2), no other does.
+func (c *Call) finishExchange(x *exchange, res *message.Message) {
+	x.done = true
+	if res.Status >= 300 || !refreshesTarget(x.req.Method) {
+		return
+	}
+	if a, ok := x.req.Contact(); ok {
+		x.near.Refresh(a.URI)
+	}
+	if a, ok := res.Contact(); ok {
+		x.far.Refresh(a.URI)
+	}
+}
+
+// crossed forgets an exchange.
+func (c *Call) crossed(x *exchange) {
+	x.done = true
+	if c.modify == x {
+		c.modify = nil
+	}
+	for i, other := range c.crossing {
+		if other == x {
+			c.crossing = append(c.crossing[:i], c.crossing[i+1:]...)
+			return
+		}
+	}
+}
+
+// crossFailed takes that a request of ours got no answer: 408 from silence, 503
+// from the network (RFC 3261 section 8.1.3.1). Silence ends the dialog.
+func (c *Call) crossFailed(e failed, stay phase) phase {
+	switch to := e.to.(type) {
+	case *leg:
+		c.settled(to)
+	case *farewell:
+		c.saidTo(to)
+	case *exchange:
+		if to.client != nil {
+			c.open--
+		}
+		if to.done {
+			return stay
+		}
+		code := 503
+		if errors.Is(e.err, transaction.ErrTimeout) {
+			code = 408
+		}
+		c.respond(to.tx, to.from, c.responseTo(to.req, code, "", ""))
+		c.crossed(to)
+		return c.clear(goodbye{by: to.to.who(), cause: reasonHeader(code)})
+	}
+	return stay
+}
+
+// along finds the flow of a request in a dialog. A connection that the peer
+// opened is used while the request goes to the same address (RFC 3261 section
+// 18.2.2 does so for responses; peers behind NAT need it for requests too).
+func (c *Call) along(l *leg, d *dialog.Dialog, then func(transport.Flow, error)) {
+	_, _, next := d.Path()
+	listener := ""
+	if l.flow.Listener != nil {
+		listener = l.flow.Listener.Name
+	}
+	c.reach(next, listener, func(f transport.Flow, err error) {
+		if err == nil && l.flow.Listener != nil && l.flow.Stream() && f.Remote.Addr() == l.flow.Remote.Addr() {
+			f = l.flow
+		}
+		then(f, err)
+	})
+}
+
+// reply answers a request here.
+func (c *Call) reply(e request, code int, headers []message.Header) {
+	c.replyWith(e, Reply{Code: code, Headers: headers})
+}
+
+func (c *Call) replyWith(e request, r Reply) {
+	res := c.responseTo(e.req, r.Code, r.Reason, "")
+	for _, h := range r.Headers {
+		res.Set(h.Name, h.Value)
+	}
+	res.Body = r.Body
+	c.respond(e.tx, e.leg, res)
+}

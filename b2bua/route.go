@@ -1,0 +1,260 @@
+package b2bua
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
+)
+
+// Defaults of contract/lua-api.md section 4.
+const (
+	defaultTry    = 5 * time.Second
+	defaultRing   = 60 * time.Second
+	defaultBudget = 90 * time.Second
+)
+
+// routing is the first phase: the router has been asked where the call goes.
+func (c *Call) routing(ev event) phase {
+	switch e := ev.(type) {
+	case invited:
+		c.server.delay.saw(time.Since(e.posted))
+		return c.begin()
+	case decided:
+		if e.asked == c.asked {
+			return c.obey(e.Decided)
+		}
+	default:
+		return c.beforeAnswer(ev, (*Call).routing)
+	}
+	return (*Call).routing
+}
+
+// begin asks the router, outside the mailbox: it may wait.
+func (c *Call) begin() phase {
+	c.tell(Event{Kind: EventBegan, Leg: c.a.view(), Message: c.invite})
+	c.heard(c.a, c.invite)
+	if c.router.Wants(HookInbound) {
+		c.invite = c.invite.Clone()
+		c.router.Inbound(c.a.view(), c.invite)
+	}
+	if !c.router.Wants(HookInvite) {
+		return c.obey(Decided{})
+	}
+	v := c.view()
+	c.ask(func(ctx context.Context) Decided { return c.router.Invite(ctx, v) })
+	return (*Call).routing
+}
+
+// ask puts a question that may wait; the answer comes back as an event.
+func (c *Call) ask(question func(context.Context) Decided) {
+	ctx, cancel := context.WithCancel(c.server.ctx)
+	c.asked++
+	c.abandon = cancel
+	asked := c.asked
+	go func() {
+		defer cancel()
+		c.post(decided{asked, question(ctx)})
+	}()
+}
+
+// obey does what on_invite decided.
+func (c *Call) obey(d Decided) phase {
+	c.decidedBy("on_invite", c.describe(d.Decision), d.Where)
+	switch e := d.Decision.(type) {
+	case nil:
+		return c.defaultRoute()
+	case Route:
+		return c.follow(e)
+	case Reject:
+		return c.reject(e)
+	case Redirect:
+		return c.redirect(e)
+	case Drop:
+		c.a.tx.Drop()
+		return c.clear(goodbye{by: "script"})
+	case Failed:
+		return c.reject(Reject{Code: 500})
+	default:
+		c.log.Error("decision is not one of on_invite", "hook", "on_invite", "err", fmt.Sprintf("%T", e))
+		return c.reject(Reject{Code: 500})
+	}
+}
+
+func (c *Call) defaultRoute() phase {
+	if name := c.server.settings().DefaultRoute; name != "" {
+		return c.follow(Route{Targets: []Target{{Trunk: name}}})
+	}
+	return c.reject(Reject{Code: 404})
+}
+
+// reject answers the caller with a failure made here.
+func (c *Call) reject(r Reject) phase {
+	res := c.failureOf(r.Code, r.Reason)
+	for _, h := range r.Headers {
+		res.Set(h.Name, h.Value)
+	}
+	return c.refuse(res, OriginLocal, "script")
+}
+
+func (c *Call) redirect(r Redirect) phase {
+	res := c.failureOf(r.Code, "")
+	for _, contact := range r.Contacts {
+		res.Add("Contact", contact)
+	}
+	return c.refuse(res, OriginLocal, "script")
+}
+
+// follow takes a route and tries its first target.
+func (c *Call) follow(r Route) phase {
+	r.Try, r.Ring, r.Budget = orDefault(r.Try, defaultTry), orDefault(r.Ring, defaultRing), orDefault(r.Budget, defaultBudget)
+	c.route = r
+	c.hops = c.expand(r.order(c.server.cfg.Rand))
+	if len(c.hops) == 0 {
+		return c.reject(Reject{Code: 404})
+	}
+	c.after(timerBudget, r.Budget)
+	return c.next()
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// order puts the targets into the order of the strategy.
+func (r *Route) order(random func() float64) []Target {
+	if r.Strategy != Weighted {
+		return r.Targets
+	}
+	var first, backup []Target
+	for _, t := range r.Targets {
+		if t.Backup {
+			backup = append(backup, t)
+		} else {
+			first = append(first, t)
+		}
+	}
+	return append(draw(first, random), draw(backup, random)...)
+}
+
+// draw orders targets by chance, heavier ones sooner (RFC 2782's way).
+func draw(targets []Target, random func() float64) []Target {
+	total := 0
+	for _, t := range targets {
+		total += max(t.Weight, 1)
+	}
+	order := make([]Target, 0, len(targets))
+	for len(targets) > 0 {
+		mark, i := random()*float64(total), 0
+		for ; i < len(targets)-1; i++ {
+			if mark -= float64(max(targets[i].Weight, 1)); mark < 0 {
+				break
+			}
+		}
+		total -= max(targets[i].Weight, 1)
+		order = append(order, targets[i])
+		rest := append(make([]Target, 0, len(targets)-1), targets[:i]...)
+		targets = append(rest, targets[i+1:]...)
+	}
+	return order
+}
+
+// hop is one place to send an INVITE to: a target's URI, or one of the
+// endpoints of its trunk.
+type hop struct {
+	target Target
+	uri    string // Request-URI
+	next   string // URI of the next hop
+	trunk  *trunk.Trunk
+}
+
+// expand turns targets into hops; a trunk gives one for each of its endpoints.
+func (c *Call) expand(targets []Target) []hop {
+	var hops []hop
+	table := c.server.settings().Trunks
+	for _, t := range targets {
+		if t.URI != "" {
+			hops = append(hops, hop{target: t, uri: c.requestURI(t, t.URI, false), next: t.URI, trunk: table.Get(t.Trunk)})
+			continue
+		}
+		tr := table.Get(t.Trunk)
+		if tr == nil {
+			c.log.Warn("route names a trunk that does not exist", "trunk", t.Trunk)
+			continue
+		}
+		for _, e := range tr.Pick(c.server.cfg.Rand, c.server.trunks.Of(tr.Name).Down) {
+			hops = append(hops, hop{target: t, uri: c.requestURI(t, e.URI, true), next: e.URI, trunk: tr})
+		}
+	}
+	return hops
+}
+
+// requestURI is a target's URI with the user and host that its decision asks
+// for; towards a trunk the caller's user is kept.
+func (c *Call) requestURI(t Target, text string, keepUser bool) string {
+	u, err := message.ParseURI(text)
+	if err != nil {
+		return text
+	}
+	switch {
+	case t.User != "":
+		u.User = t.User
+	case keepUser && u.User == "":
+		if asked, err := message.ParseURI(c.invite.URI); err == nil {
+			u.User = asked.User
+		}
+	}
+	if t.Host != "" {
+		if host, err := message.ParseURI("sip:" + t.Host); err == nil {
+			u.Host, u.Port = host.Host, host.Port
+		}
+	}
+	return u.String()
+}
+
+// describe is a decision in one line, for the ladder.
+func (c *Call) describe(d Decision) string {
+	switch e := d.(type) {
+	case nil:
+		return "default"
+	case Route:
+		text := "route"
+		for _, t := range e.Targets {
+			text += " " + t.name()
+		}
+		return text
+	case Reject:
+		return fmt.Sprintf("reject %d %s", e.Code, e.Reason)
+	case Redirect:
+		return fmt.Sprintf("redirect %d", e.Code)
+	case Drop:
+		return "drop"
+	case Next:
+		return "next"
+	case Fail:
+		return "fail"
+	case Reply:
+		return fmt.Sprintf("reply %d", e.Code)
+	case Skip:
+		return "skip"
+	case Suppress:
+		return "suppress"
+	case HangUp:
+		return fmt.Sprintf("hang up %d", e.Code)
+	case Failed:
+		return "error: " + e.Err.Error()
+	}
+	return fmt.Sprintf("%T", d)
+}
+
+func (t Target) name() string {
+	if t.Trunk != "" {
+		return t.Trunk
+	}
+	return t.URI
+}

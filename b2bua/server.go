@@ -1,0 +1,305 @@
+// Package b2bua carries calls: every INVITE makes a pair of legs, a UAS towards
+// the caller and a UAC towards a callee, and a policy decides what they do.
+//
+// It knows no Lua, no configuration file and nobody who observes it. Read it in
+// the order a call takes: server.go (a message comes in), admit.go (may it?),
+// call.go and mailbox.go (who owns a call), route.go (where to), dial.go (one
+// target after the other), progress.go, answer.go, relay.go and modify.go
+// (requests within the call), hangup.go (goodbye), header.go (what crosses).
+package b2bua
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
+	"legwork/b2bua/trunk"
+)
+
+// Config is what a Server needs. Policy is required.
+type Config struct {
+	Policy     Policy
+	Observers  []Observer
+	Network    transport.Network // nil: the machine's
+	Log        *slog.Logger
+	UserAgent  string
+	T1, T2, T4 time.Duration // 0: RFC 3261's
+	MaxMessage int           // bytes; 0: 65535
+	UDPMax     int           // bytes; 0: 65000
+	// MaxDuration ends a call that its route does not limit; 0: 4 h.
+	MaxDuration time.Duration
+	Rand        func() float64 // in [0,1); nil: math/rand
+	Settings    Settings
+}
+
+// Settings are what may change while calls run; see Server.Apply.
+type Settings struct {
+	Trunks         *trunk.Table
+	UnknownSources Unknown
+	DefaultRoute   string // a trunk for calls that no script routes; "": 404
+	Limits         Limits
+}
+
+// Unknown says what happens to requests of no trunk.
+type Unknown uint8
+
+// The values of unknown_sources.
+const (
+	RejectUnknown Unknown = iota // 403
+	DropUnknown
+	AllowUnknown
+)
+
+// Limits bound what is admitted; zero is no limit.
+type Limits struct {
+	Calls        int
+	CPS          float64
+	PerSourceCPS float64
+	QueueDelay   time.Duration // new calls are refused while the mailboxes lag more
+}
+
+// Server turns requests into calls.
+type Server struct {
+	cfg       Config
+	log       *slog.Logger
+	ctx       context.Context // ends with the server
+	cancel    context.CancelFunc
+	layer     *transaction.Layer
+	transport *transport.Transport
+	index     *index
+	setting   atomic.Pointer[Settings]
+	trunks    *trunk.States
+	gate      *gate
+	delay     lag
+	active    atomic.Int64
+	draining  atomic.Bool
+	faults    atomic.Int64
+}
+
+// New makes a server that listens nowhere yet.
+func New(cfg Config) (*Server, error) {
+	if cfg.Policy == nil {
+		return nil, errors.New("b2bua: a policy is required")
+	}
+	cfg.defaults()
+	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), trunks: trunk.NewStates()}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.layer = transaction.New(transaction.Config{
+		Send: func(f transport.Flow, b []byte, failed func(error)) { s.transport.Send(f, b, failed) },
+		Core: s, T1: cfg.T1, T2: cfg.T2, T4: cfg.T4, Log: cfg.Log,
+	})
+	s.transport = transport.New(transport.Config{
+		Handler: s.layer.Receive, Refused: s.layer.Refused, Network: cfg.Network,
+		Log: cfg.Log, MaxMessage: cfg.MaxMessage, UDPMax: cfg.UDPMax,
+	})
+	if err := s.Apply(cfg.Settings); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (cfg *Config) defaults() {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = mathrand.Float64
+	}
+	cfg.T1, cfg.T2 = orDefault(cfg.T1, 500*time.Millisecond), orDefault(cfg.T2, 4*time.Second)
+	cfg.MaxDuration = orDefault(cfg.MaxDuration, 4*time.Hour)
+}
+
+// Listen opens a listener and returns its sockets.
+func (s *Server) Listen(c transport.ListenerConfig) ([]*transport.Listener, error) {
+	return s.transport.Listen(c)
+}
+
+// Apply replaces the settings; calls in progress keep the trunks they have.
+func (s *Server) Apply(settings Settings) error {
+	if settings.Trunks == nil {
+		empty, err := trunk.NewTable(nil, nil)
+		if err != nil {
+			return err
+		}
+		settings.Trunks = empty
+	}
+	if name := settings.DefaultRoute; name != "" {
+		if settings.Trunks.Get(name) == nil {
+			return fmt.Errorf("default_route names the trunk %q, which does not exist", name)
+		}
+	}
+	s.trunks.Follow(settings.Trunks)
+	s.setting.Store(&settings)
+	return nil
+}
+
+func (s *Server) settings() *Settings { return s.setting.Load() }
+
+// Request takes a new transaction: one in a dialog goes to its call, an INVITE
+// makes one, the rest is answered here. It runs in the reader's goroutine.
+func (s *Server) Request(tx *transaction.Server, req *message.Message, f transport.Flow) {
+	if tag := req.ToTag(); tag != "" {
+		s.requestInDialog(tx, req, tag)
+		return
+	}
+	in := s.admit(tx, req, f)
+	if in == nil {
+		return
+	}
+	if req.Method == "INVITE" {
+		s.begin(in)
+		return
+	}
+	s.outside(in)
+}
+
+// requestInDialog posts a request to the call that knows its dialog.
+func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, tag string) {
+	l := s.index.leg(req.CallID(), tag)
+	if l == nil {
+		s.answer(tx, req, 481)
+		return
+	}
+	if tags := s.unsupported(req); tags != "" {
+		s.answer(tx, req, 420, message.Header{Name: "Unsupported", Value: tags})
+		return
+	}
+	l.call.post(request{leg: l, tx: tx, req: req, tag: tag})
+}
+
+// begin makes a call of an INVITE. 100 goes out before anything else is asked.
+func (s *Server) begin(in *admitted) {
+	c := s.newCall(in)
+	if !s.index.admit(c, in.mergeKey) {
+		c.router.Close()
+		c.freeTrunk(c.a)
+		s.answer(in.tx, in.req, 482)
+		return
+	}
+	s.active.Add(1)
+	trying := in.req.Respond(100, "", "")
+	in.tx.Respond(trying)
+	c.post(invited{posted: time.Now()})
+}
+
+// Cancel takes the CANCEL of an INVITE that has no final response yet.
+func (s *Server) Cancel(tx *transaction.Server, cancel *message.Message) {
+	var c *Call
+	if tag := cancel.ToTag(); tag != "" {
+		if l := s.index.leg(cancel.CallID(), tag); l != nil {
+			c = l.call
+		}
+	} else {
+		c = s.index.ofInvite(mergeKey(cancel))
+	}
+	if c != nil {
+		c.post(cancelled{tx, cancel})
+	}
+}
+
+// ACK takes the ACK of a 2xx of ours.
+func (s *Server) ACK(ack *message.Message, _ transport.Flow) {
+	if l := s.index.leg(ack.CallID(), ack.ToTag()); l != nil {
+		l.call.post(acked{l, ack})
+	}
+}
+
+// Stray drops a response that no transaction waits for (RFC 3261 section
+// 18.1.2 lets a UAC do so).
+func (s *Server) Stray(res *message.Message, f transport.Flow) {
+	s.log.Debug("response without a transaction", "code", res.Status, "source", f.Remote.String())
+}
+
+// answer answers a request that makes no call.
+func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, headers ...message.Header) {
+	res := req.Respond(code, "", s.newTag())
+	for _, h := range headers {
+		res.Set(h.Name, h.Value)
+	}
+	if s.cfg.UserAgent != "" {
+		res.Set("Server", s.cfg.UserAgent)
+	}
+	tx.Respond(res)
+}
+
+// forget takes a call out of the index.
+func (s *Server) forget(c *Call) { s.index.forget(c, mergeKey(c.came)) }
+
+// fault reports a panic of ours inside a call.
+func (s *Server) fault(c *Call, r any) {
+	s.faults.Add(1)
+	c.log.Error("fault in a call", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+}
+
+// flow finds the socket and address for a URI.
+func (s *Server) flow(ctx context.Context, uri, listener string) (transport.Flow, error) {
+	hops, err := s.transport.Resolve(ctx, uri)
+	if err != nil || len(hops) == 0 {
+		return transport.Flow{}, fmt.Errorf("%w: %s: %w", errNotFound, uri, err)
+	}
+	f, err := s.transport.Flow(hops[0], listener)
+	if err != nil && listener != "" {
+		f, err = s.transport.Flow(hops[0], "")
+	}
+	if err != nil {
+		return transport.Flow{}, fmt.Errorf("%w: %s: %w", errFault, uri, err)
+	}
+	return f, nil
+}
+
+// Drain stops admitting calls, waits until none is left or ctx ends, and then
+// hangs up the rest (design/house.md, "Shutdown").
+func (s *Server) Drain(ctx context.Context) {
+	s.draining.Store(true)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for s.active.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			s.hangUpAll(tick)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// hangUpAll says goodbye to every call and gives the answers a moment.
+func (s *Server) hangUpAll(tick *time.Ticker) {
+	for _, c := range s.index.all() {
+		c.post(hangUp{code: 503, by: "shutdown"})
+	}
+	for limit := time.Now().Add(8 * s.cfg.T1); s.index.size() > 0 && time.Now().Before(limit); {
+		<-tick.C
+	}
+}
+
+// Close ends everything at once; Drain comes first.
+func (s *Server) Close() {
+	s.draining.Store(true)
+	s.cancel()
+	s.layer.Close()
+	s.transport.Close()
+}
+
+// newTag makes a tag of 64 random bits (RFC 3261 section 19.3).
+func (s *Server) newTag() string { return randomHex(8) }
+
+func (s *Server) newCallID() string { return randomHex(16) }
+
+func (s *Server) newID() string { return randomHex(8) }
+
+func randomHex(n int) string {
+	var b [16]byte
+	_, _ = rand.Read(b[:n]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:n])
+}
