@@ -63,14 +63,14 @@ type Listener struct {
 
 // Trunk is one neighbour, in both directions.
 type Trunk struct {
-	Match     []string       `yaml:"match" doc:"Sources that belong to it: CIDR, IP address or host name; the longest prefix wins."`
-	Targets   []Target       `yaml:"targets" doc:"Where its calls go: SIP URIs, or {uri, weight, priority}."`
-	Listen    string         `yaml:"listen" doc:"Listener its calls leave from; empty: chosen by transport and address."`
-	Limits    TrunkLimits    `yaml:"limits" doc:"What this neighbour takes."`
-	Headers   Headers        `yaml:"headers" doc:"Which of the caller's headers cross to it."`
-	Responses Responses      `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
-	Params    map[string]any `yaml:"params" doc:"Free values for scripts and profiles."`
-	Profile   string         `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles; empty: none."`
+	Match     []string    `yaml:"match" doc:"Sources that belong to it: CIDR, IP address or host name; the longest prefix wins."`
+	Targets   []Target    `yaml:"targets" doc:"Where its calls go: SIP URIs, or {uri, weight, priority}."`
+	Listen    string      `yaml:"listen" doc:"Listener its calls leave from; empty: chosen by transport and address."`
+	Limits    TrunkLimits `yaml:"limits" doc:"What this neighbour takes."`
+	Headers   Headers     `yaml:"headers" doc:"Which of the caller's headers cross to it."`
+	Responses Responses   `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
+	Params    Params      `yaml:"params" doc:"Free values for scripts and profiles."`
+	Profile   string      `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles; empty: none."`
 
 	_ struct{} `later:"auth register health codecs timer prack privacy media"`
 }
@@ -93,6 +93,10 @@ type Response struct {
 	Code int    // 300 to 699
 	Text string // empty: the usual phrase of Code
 }
+
+// Params are plain values: string, bool, int64, float64, []any and
+// map[string]any of these.
+type Params map[string]any
 
 // TrunkLimits bound one neighbour; 0 is no limit.
 type TrunkLimits struct {

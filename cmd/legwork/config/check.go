@@ -1,0 +1,230 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// complete fills in what the file left to us within lists and trunks, and
+// resolves paths.
+func complete(c *Config, dir string) {
+	c.Script = within(dir, c.Script)
+	for i := range c.Listen {
+		if l := &c.Listen[i]; l.Name == "" {
+			l.Name = l.Transport
+		}
+	}
+	for i := range c.CDR {
+		c.CDR[i].Path = within(dir, c.CDR[i].Path)
+	}
+	for _, t := range c.Trunks {
+		t.Profile = within(dir, t.Profile)
+		if t.Headers.Preset == "" {
+			t.Headers.Preset = PresetEdge
+		}
+		for i := range t.Targets {
+			if t.Targets[i].Weight == 0 {
+				t.Targets[i].Weight = 1
+			}
+		}
+	}
+}
+
+// check tells what is wrong with values that are well formed each by itself.
+func (r *reader) check(c *Config) {
+	r.listeners(c)
+	r.checkFile(&c.Script, c.Script, "script")
+	r.admin(&c.Admin)
+	r.records(c)
+	r.protocol(&c.SIP)
+	r.trunks(c)
+	r.defaultRoute(c)
+}
+
+func (r *reader) listeners(c *Config) {
+	if len(c.Listen) == 0 {
+		r.refuse(&c.Listen, "listen: no listener", "remove the key for udp and tcp on 127.0.0.1:5060")
+	}
+	for i := range c.Listen {
+		l := &c.Listen[i]
+		r.required(l, &l.Transport, "transport", "known: udp, tcp")
+		r.required(l, &l.Address, "address", `such as "0.0.0.0:5060"`)
+		r.listener(l)
+		for j := range c.Listen[:i] {
+			r.twoListeners(&c.Listen[j], l)
+		}
+	}
+}
+
+func (r *reader) listener(l *Listener) {
+	if _, err := netip.ParseAddrPort(l.Address); err != nil {
+		r.refuse(&l.Address, fmt.Sprintf("address: %q is not an IP address and port", l.Address), `such as "192.0.2.1:5060" or "[::]:5060"`)
+	}
+	if l.Advertise != "" && !isHostPort(l.Advertise) {
+		r.refuse(&l.Advertise, fmt.Sprintf("advertise: %q is not a host and port", l.Advertise), `such as "192.0.2.1:5060"`)
+	}
+	if l.Name != "" && !isName(l.Name) {
+		r.refuse(&l.Name, fmt.Sprintf("name: %q is not a name", l.Name), nameCure)
+	}
+}
+
+// twoListeners tells when b cannot stand beside a, which comes before it.
+func (r *reader) twoListeners(a, b *Listener) {
+	if a.Name == b.Name && a.Name != "" {
+		at := any(&b.Name)
+		if _, written := r.at[at]; !written {
+			at = b
+		}
+		r.refuse(at, fmt.Sprintf("two listeners are called %q", b.Name), "give one of them another name")
+	}
+	one, err := netip.ParseAddrPort(a.Address)
+	two, bad := netip.ParseAddrPort(b.Address)
+	if err != nil || bad != nil || a.Transport != b.Transport || one.Port() != two.Port() || one.Port() == 0 {
+		return
+	}
+	x, y := one.Addr(), two.Addr()
+	if x == y || x.Is4() == y.Is4() && (x.IsUnspecified() || y.IsUnspecified()) {
+		r.refuse(&b.Address, fmt.Sprintf("address: listener %q has %s %s already", a.Name, a.Transport, a.Address), "give one of them another port or address")
+	}
+}
+
+func (r *reader) admin(a *Admin) {
+	if a.Address == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(a.Address)
+	ip, bad := netip.ParseAddr(host)
+	switch {
+	case err != nil || !isPort(port) || bad != nil && host != "localhost":
+		r.refuse(&a.Address, fmt.Sprintf("admin.address: %q is not an IP address and port", a.Address), `such as "127.0.0.1:8060"`)
+	case host != "localhost" && !ip.Unmap().IsLoopback() && a.Token == "" && !r.at[&a.Token].wrong:
+		r.refuse(&a.Address, "admin.address: "+a.Address+" is not loopback, and there is no token", "set admin.token, or listen on 127.0.0.1")
+	case !isPrintable(string(a.Token)):
+		r.refuse(&a.Token, "admin.token: control character in the token", "remove it")
+	}
+}
+
+func (r *reader) records(c *Config) {
+	for i := range c.CDR {
+		d := &c.CDR[i]
+		r.required(d, &d.Kind, "kind", "known: jsonl")
+		r.required(d, &d.Path, "path", `such as "cdr.jsonl"`)
+		if _, written := r.at[&d.Path]; !written {
+			continue
+		}
+		if s, err := os.Stat(filepath.Dir(d.Path)); err != nil || !s.IsDir() {
+			r.refuse(&d.Path, fmt.Sprintf("path: there is no folder %s", filepath.Dir(d.Path)), "make it")
+		}
+		for _, other := range c.CDR[:i] {
+			if other.Path == d.Path {
+				r.refuse(&d.Path, fmt.Sprintf("path: %s is written to already", d.Path), "remove one of them")
+			}
+		}
+	}
+}
+
+func (r *reader) protocol(s *SIP) {
+	if s.T2 < s.T1 {
+		at := any(&s.T2)
+		if _, written := r.at[at]; !written {
+			at = &s.T1
+		}
+		r.refuse(at, fmt.Sprintf("sip: t2 (%s) is shorter than t1 (%s)", s.T2, s.T1), "")
+	}
+	if !isPrintable(s.UserAgent) {
+		r.refuse(&s.UserAgent, "sip.user_agent: control character", "remove it")
+	}
+}
+
+func (r *reader) defaultRoute(c *Config) {
+	if c.DefaultRoute == "" {
+		return
+	}
+	t, ok := c.Trunks[c.DefaultRoute]
+	switch {
+	case !ok:
+		names := slices.Sorted(maps.Keys(c.Trunks))
+		r.refuse(&c.DefaultRoute, fmt.Sprintf("default_route: no trunk %q", c.DefaultRoute), didYouMean(c.DefaultRoute, names))
+	case len(t.Targets) == 0 && !r.at[&t.Targets].wrong:
+		r.refuse(&c.DefaultRoute, fmt.Sprintf("default_route: trunk %q has no targets", c.DefaultRoute), "give it targets")
+	}
+}
+
+// required tells when key is absent or empty in the element of a list.
+func (r *reader) required(elem, value any, key, cure string) {
+	m, written := r.at[value]
+	if s, ok := value.(*string); !ok || *s != "" || m.wrong {
+		return
+	}
+	if !written {
+		value = elem
+	}
+	r.refuse(value, key+" is missing", cure)
+}
+
+func (r *reader) checkFile(of any, path, key string) {
+	if path == "" {
+		return
+	}
+	switch s, err := os.Stat(path); {
+	case err != nil:
+		r.refuse(of, fmt.Sprintf("%s: no file %s", key, path), "")
+	case s.IsDir():
+		r.refuse(of, fmt.Sprintf("%s: %s is a folder", key, path), "name the file")
+	}
+}
+
+const nameCure = "up to 64 letters, digits, _, - and ."
+
+// isName tells whether s may be a name in logs, metrics and Lua.
+func isName(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool {
+		return !isAlphanumeric(c) && !strings.ContainsRune("_-.", c)
+	})
+}
+
+func isAlphanumeric(c rune) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func isHostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, _ := strconv.Atoi(port)
+	return err == nil && isPort(port) && n > 0 && isHost(host)
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
+}
+
+// isHost tells whether s is an IP address or a host name.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return isHostName(s)
+}
+
+// isHostName follows RFC 3261 section 25.1, and takes _ as DNS does.
+func isHostName(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	labels := strings.Split(strings.TrimSuffix(s, "."), ".")
+	for _, l := range labels {
+		bad := func(c rune) bool { return !isAlphanumeric(c) && c != '-' && c != '_' }
+		if l == "" || len(l) > 63 || l[0] == '-' || strings.ContainsFunc(l, bad) {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	return last[0] < '0' || last[0] > '9' // else it is a mistyped IP address
+}

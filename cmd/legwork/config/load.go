@@ -1,0 +1,210 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const (
+	maxFile     = 1 << 20
+	maxSecret   = 64 << 10
+	maxDepth    = 32 // the parser's time grows with the square of the depth
+	maxProblems = 100
+)
+
+// Load reads the file at path. env looks up ${NAME}; os.LookupEnv fits. The
+// error is Problems when the file could be read but is not right.
+func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, src, env)
+}
+
+// Parse is Load for a file already read. path is what problems call it, and its
+// folder is what relative paths start from.
+func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, error) {
+	r := &reader{file: path, dir: filepath.Dir(path), env: env, at: map[any]mark{}}
+	cfg := Default()
+	if root := r.tree(src); root != nil {
+		r.value(root, reflect.ValueOf(cfg).Elem(), field{})
+	}
+	complete(cfg, r.dir)
+	r.check(cfg)
+	if len(r.problems) > 0 {
+		r.problems.sort()
+		return nil, r.problems
+	}
+	return cfg, nil
+}
+
+// reader turns one file into a Config and remembers where each value stood.
+type reader struct {
+	file     string
+	dir      string
+	env      func(string) (string, bool)
+	problems Problems
+	at       map[any]mark // by the address of the Config's field, or by entry
+}
+
+// mark is where a value stands. A value that could not be decoded is marked
+// wrong, so that nothing more is said about it.
+type mark struct {
+	line, col int
+	wrong     bool
+}
+
+// entry is the key under which a map's element is marked.
+type entry struct {
+	of  any // address of the map
+	key string
+}
+
+// tree is the file's mapping; nil when there is none, or when it is not YAML.
+func (r *reader) tree(src []byte) ast.Node {
+	src = bytes.TrimPrefix(src, []byte("\ufeff"))
+	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")) // which the parser counts twice
+	if !r.readable(src) {
+		return nil
+	}
+	file, err := parse(src)
+	switch {
+	case err != nil:
+		r.syntax(err)
+		return nil
+	case len(file.Docs) == 0:
+		return nil
+	case len(file.Docs) > 1:
+		p := file.Docs[1].Start.Position // only a line --- makes a second document
+		r.add(p.Line, p.Column, "a second document in one file", "remove the line ---")
+		return nil
+	}
+	switch body := file.Docs[0].Body.(type) {
+	case nil, *ast.NullNode, *ast.CommentGroupNode:
+		return nil
+	default:
+		return body
+	}
+}
+
+// readable refuses what must not reach the parser: too much of it, and bytes
+// that YAML does not allow.
+func (r *reader) readable(src []byte) bool {
+	if len(src) > maxFile {
+		r.add(1, 1, fmt.Sprintf("the file is larger than %d bytes", maxFile), "")
+		return false
+	}
+	line, col := 1, 1
+	for i := 0; i < len(src); {
+		c, size := utf8.DecodeRune(src[i:])
+		switch {
+		case c == utf8.RuneError && size == 1:
+			r.add(line, col, "the file is not UTF-8 text", "")
+			return false
+		case c < ' ' && c != '\t' && c != '\n', c == 0x7f:
+			r.add(line, col, fmt.Sprintf("control character %U", c), `write it in double quotes, such as "\t"`)
+			return false
+		}
+		i += size
+		if col++; c == '\n' {
+			line, col = line+1, 1
+		}
+	}
+	return true
+}
+
+var errDepth = errors.New("values are nested too deeply")
+
+// parse calls the YAML parser. It recovers, because a file is no reason for a
+// running process to die while it reloads.
+func parse(src []byte) (file *ast.File, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			file, err = nil, fmt.Errorf("this is not YAML: %v", p)
+		}
+	}()
+	tokens := lexer.Tokenize(string(src))
+	if deepest(tokens) > maxDepth {
+		return nil, errDepth
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// deepest counts what opens a value without a new line: brackets not yet
+// closed, and the dashes, tags and anchors of one line.
+func deepest(tokens token.Tokens) int {
+	deep, open, inLine, line := 0, 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, inLine = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			open++
+		case token.MappingEndType, token.SequenceEndType:
+			open = max(0, open-1)
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			inLine++
+		}
+		deep = max(deep, open+inLine)
+	}
+	return deep
+}
+
+func (r *reader) syntax(err error) {
+	if at, ok := errors.AsType[yaml.Error](err); ok && at.GetToken() != nil && at.GetToken().Position != nil {
+		p := at.GetToken().Position
+		r.add(p.Line, p.Column, at.GetMessage(), "")
+		return
+	}
+	r.add(1, 1, err.Error(), "")
+}
+
+func (r *reader) add(line, col int, msg, cure string) {
+	if len(r.problems) < maxProblems {
+		r.problems = append(r.problems, Problem{File: r.file, Line: max(1, line), Col: max(1, col), Msg: msg, Cure: cure})
+	}
+}
+
+// problem tells what is wrong with a node.
+func (r *reader) problem(n ast.Node, msg, cure string) {
+	m := place(n)
+	r.add(m.line, m.col, msg, cure)
+}
+
+// refuse tells what is wrong with a value that was decoded. Nothing is said
+// about a default, or about a value that a problem was told of already.
+func (r *reader) refuse(of any, msg, cure string) {
+	if m, ok := r.at[of]; ok && !m.wrong {
+		r.add(m.line, m.col, msg, cure)
+	}
+}
+
+func place(n ast.Node) mark {
+	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+		return mark{line: 1, col: 1}
+	}
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		return place(m.Values[0].Key)
+	}
+	p := n.GetToken().Position
+	return mark{line: p.Line, col: p.Column}
+}

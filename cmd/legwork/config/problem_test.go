@@ -1,0 +1,179 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// bad are files, each with all that Load says of it.
+func bad() []struct{ src, want string } {
+	return []struct{ src, want string }{
+		// keys
+		{"trunk: {}", `legwork.yaml:1:1: unknown key "trunk"; did you mean "trunks"?`},
+		{"limits:\n  clals: 1\n  per-source-cps: 2", "legwork.yaml:2:3: unknown key \"clals\"; did you mean \"calls\"?\n" +
+			`legwork.yaml:3:3: unknown key "per-source-cps"; did you mean "per_source_cps"?`},
+		{"drain: {grace: 3s}", `legwork.yaml:1:9: unknown key "grace"; known: timeout`},
+		{"users: {}", `legwork.yaml:1:1: "users" is not supported yet by this version; remove it`},
+		{"trunks: {a: {match: [192.0.2.1], auth: {user: x}}}", `legwork.yaml:1:34: "auth" is not supported yet by this version; remove it`},
+		{"sip: {timer: {min: 90}}", `legwork.yaml:1:7: "timer" is not supported yet by this version; remove it`},
+		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
+		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
+		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, admin, store, cdr, limits, sip, capture, log, drain`},
+		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
+			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
+
+		// types
+		{"hello", `legwork.yaml:1:1: the file: want a mapping of keys to values, not "hello"`},
+		{"limits: 5", `legwork.yaml:1:9: limits: want a mapping of keys to values, not "5"`},
+		{"limits: {calls: many}", `legwork.yaml:1:17: limits.calls: want a whole number, not "many"`},
+		{"limits: {calls: 1.5}", `legwork.yaml:1:17: limits.calls: want a whole number, not "1.5"`},
+		{"limits: {calls: 010}", `legwork.yaml:1:17: limits.calls: want a whole number, not "010"`},
+		{"limits: {calls: -1}", `legwork.yaml:1:17: limits.calls: -1 is too small; at least 0`},
+		{"limits: {calls: 99999999999}", `legwork.yaml:1:17: limits.calls: want a whole number, not "99999999999"`},
+		{"limits: {calls: [1]}", `legwork.yaml:1:17: limits.calls: want a whole number, not a list`},
+		{"script: 5", `legwork.yaml:1:9: script: want a string, not "5"; put it in quotes`},
+		{"script:", `legwork.yaml:1:9: script: want a string, not nothing`},
+		{"script: !file x", `legwork.yaml:1:9: script: tag "!file" is not taken here; !file is for admin.token and params`},
+		{"cdr: {kind: jsonl}", `legwork.yaml:1:6: cdr: want a list, not a mapping`},
+		{"sip: {t1: 500}", `legwork.yaml:1:11: sip.t1: "500" is not a duration; write a number and its unit, such as 200ms, 30s or 4h`},
+		{"sip: {t1: soon}", `legwork.yaml:1:11: sip.t1: "soon" is not a duration; write a number and its unit, such as 200ms, 30s or 4h`},
+		{"sip: {t1: 1ms}", `legwork.yaml:1:11: sip.t1: 1ms is too short; at least 10ms`},
+		{"sip: {t1: 1h}", `legwork.yaml:1:11: sip.t1: 1h is too long; at most 10s`},
+		{"drain: {timeout: -1s}", `legwork.yaml:1:18: drain.timeout: -1s is too short; at least 0s`},
+		{"log: {level: wran}", `legwork.yaml:1:14: log.level: unknown value "wran"; did you mean "warn"?`},
+		{"log: {level: infos}", `legwork.yaml:1:14: log.level: unknown value "infos"; did you mean "info"?`},
+		{"store: {kind: redis}", `legwork.yaml:1:15: store.kind "redis" is not supported yet by this version; known: memory`},
+		{"cdr: [{kind: csv, path: x}]", `legwork.yaml:1:14: cdr[0].kind "csv" is not supported yet by this version; known: jsonl`},
+
+		// what the environment says
+		{"script: ${NO_SUCH}", `legwork.yaml:1:9: script: environment variable NO_SUCH is not set; set it, or write ${NO_SUCH:-default}`},
+		{"script: ${NO SUCH}", `legwork.yaml:1:9: script: what stands in ${} is not the name of an environment variable; $$ stands for one $`},
+		{"script: a${B", `legwork.yaml:1:9: script: ${ without }; $$ stands for one $`},
+		{"limits: {calls: \"${HOST}\"}", `legwork.yaml:1:17: limits.calls: want a whole number, not "192.0.2.9"`},
+		{"admin: {token: !file nothing}", `legwork.yaml:1:16: admin.token: open DIR/nothing: no such file or directory`},
+		{"admin: {token: !file blank}", `legwork.yaml:1:16: admin.token: DIR/blank: the file is empty`},
+		{"admin: {token: !file large}", `legwork.yaml:1:16: admin.token: DIR/large: larger than 65536 bytes`},
+		{"admin: {token: !env X}", `legwork.yaml:1:16: admin.token: tag "!env" is not taken here; !file is for admin.token and params`},
+
+		// listeners
+		{"listen: []", `legwork.yaml:1:9: listen: no listener; remove the key for udp and tcp on 127.0.0.1:5060`},
+		{"listen:\n  - name: a", "legwork.yaml:2:5: transport is missing; known: udp, tcp\n" +
+			`legwork.yaml:2:5: address is missing; such as "0.0.0.0:5060"`},
+		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: x}]", `legwork.yaml:1:22: listen[0].transport "tls" is not supported yet by this version; known: udp, tcp` + "\n" +
+			`legwork.yaml:1:52: "cert" is not supported yet by this version; remove it`},
+		{"listen: [{transport: udp, address: \"sip.example:5060\"}]", `legwork.yaml:1:36: address: "sip.example:5060" is not an IP address and port; such as "192.0.2.1:5060" or "[::]:5060"`},
+		{"listen: [{transport: udp, address: \"192.0.2.1:5060\", advertise: \"192.0.2.1\"}]", `legwork.yaml:1:65: advertise: "192.0.2.1" is not a host and port; such as "192.0.2.1:5060"`},
+		{"listen:\n - {name: a, transport: udp, address: \"192.0.2.1:5060\"}\n - {name: a, transport: tcp, address: \"192.0.2.1:5060\"}", `legwork.yaml:3:11: two listeners are called "a"; give one of them another name`},
+		{"listen:\n - {transport: udp, address: \"192.0.2.1:5060\"}\n - {transport: udp, address: \"192.0.2.2:5060\"}", `legwork.yaml:3:4: two listeners are called "udp"; give one of them another name`},
+		{"listen:\n - {name: a, transport: udp, address: \"192.0.2.1:5060\"}\n - {name: b, transport: udp, address: \"0.0.0.0:5060\"}", `legwork.yaml:3:39: address: listener "a" has udp 192.0.2.1:5060 already; give one of them another port or address`},
+		{"listen: [{name: a b, transport: udp, address: \"192.0.2.1:5060\"}]", `legwork.yaml:1:17: name: "a b" is not a name; up to 64 letters, digits, _, - and .`},
+
+		// trunks
+		{"default_route: pxb\ntrunks:\n  pbx: {targets: ['sip:192.0.2.1']}", `legwork.yaml:1:16: default_route: no trunk "pxb"; did you mean "pbx"?`},
+		{"default_route: carier\ntrunks:\n  carrier: {targets: ['sip:192.0.2.1']}", `legwork.yaml:1:16: default_route: no trunk "carier"; did you mean "carrier"?`},
+		{"default_route: a\ntrunks: {a: {match: [192.0.2.1]}}", `legwork.yaml:1:16: default_route: trunk "a" has no targets; give it targets`},
+		{"default_route: a", `legwork.yaml:1:16: default_route: no trunk "a"`},
+		{"trunks: {a: }", `legwork.yaml:1:10: trunk "a" has neither match nor targets; give it one of them`},
+		{"trunks: {a b: {match: [192.0.2.1]}}", `legwork.yaml:1:10: trunks: "a b" is not a name; up to 64 letters, digits, _, - and .`},
+		{"trunks: {a: {match: [192.0.2.1/33]}}", `legwork.yaml:1:22: match: "192.0.2.1/33" is not a CIDR; such as "192.0.2.0/24"`},
+		{"trunks: {a: {match: [192.0.2.1/24]}}", `legwork.yaml:1:22: match: 192.0.2.1/24 has bits set behind its prefix; write 192.0.2.0/24`},
+		{"trunks: {a: {match: [192.0.2.300]}}", `legwork.yaml:1:22: match: "192.0.2.300" is no CIDR, IP address or host name`},
+		{"trunks: {a: {match: [\"user:bob\"]}}", `legwork.yaml:1:22: match: "user:bob": users are not supported yet by this version; match a CIDR, an IP address or a host name`},
+		{"trunks:\n  b: {match: [192.0.2.1]}\n  a: {match: [192.0.2.1/32]}", `legwork.yaml:3:15: match: 192.0.2.1/32 belongs to trunk "b" already; remove one of them, or narrow one to a longer prefix`},
+		{"trunks: {a: {match: [pbx.example, PBX.example.]}}", `legwork.yaml:1:35: match: PBX.example. is listed twice; remove one of them`},
+		{"trunks: {a: {targets: [sip:192.0.2.1]}}", `legwork.yaml:1:24: trunks.a.targets[0]: a bare URI between brackets is taken for a mapping; put it in quotes`},
+		{"trunks: {a: {match: [2001:db8::1]}}", `legwork.yaml:1:22: trunks.a.match[0]: want a string, not a mapping; put it in quotes`},
+		{"trunks: {a: {targets: [192.0.2.1]}}", `legwork.yaml:1:24: target "192.0.2.1": a target is a SIP URI; write "sip:192.0.2.1"`},
+		{"trunks: {a: {targets: [\"sip:a b\"]}}", `legwork.yaml:1:24: target "sip:a b": a space, quote, angle bracket or control character; write the URI alone`},
+		{"trunks: {a: {targets: [\"sip:bob@\"]}}", `legwork.yaml:1:24: target "sip:bob@": "" is not a host; such as "sip:192.0.2.1:5060"`},
+		{"trunks: {a: {targets: [\"sips:192.0.2.1\"]}}", `legwork.yaml:1:24: target "sips:192.0.2.1": sips is not supported yet by this version; use sip:`},
+		{"trunks: {a: {targets: [\"sip:192.0.2.1;transport=tls\"]}}", `legwork.yaml:1:24: target "sip:192.0.2.1;transport=tls": transport=tls is not supported yet by this version; use udp or tcp`},
+		{"trunks: {a: {targets: [{weight: 2}]}}", `legwork.yaml:1:24: uri is missing; such as "sip:192.0.2.1:5060"`},
+		{"trunks: {a: {targets: [{uri: sip:a.example, weight: 0}]}}", `legwork.yaml:1:53: trunks.a.targets[0].weight: 0 is too small; at least 1`},
+		{"trunks: {a: {match: [a.example], listen: edeg}}", `legwork.yaml:1:42: listen: no listener "edeg"; known: udp, tcp`},
+		{"trunks: {a: {match: [a.example], profile: none.lua}}", `legwork.yaml:1:43: profile: no file DIR/none.lua`},
+		{"trunks: {a: {match: [a.example], headers: {preset: edges}}}", `legwork.yaml:1:52: trunks.a.headers.preset: unknown value "edges"; did you mean "edge"?`},
+		{"trunks: {a: {match: [a.example], headers: {pass: [Via]}}}", `legwork.yaml:1:51: header Via belongs to the engine; remove it`},
+		{"trunks: {a: {match: [a.example], headers: {drop: [\"X Y\"]}}}", `legwork.yaml:1:51: "X Y" is not the name of a header`},
+		{"trunks: {a: {match: [a.example], headers: {set: {X: \"a\\r\\nVia: b\"}}}}", `legwork.yaml:1:50: header X: control character in the value; remove it`},
+		{"trunks: {a: {match: [a.example], responses: {200: 480}}}", `legwork.yaml:1:46: trunks.a.responses: "200" does not name failures; write a code from 300 to 699, "5xx", "400-499" or "*"`},
+		{"trunks: {a: {match: [a.example], responses: {499-400: 480}}}", `legwork.yaml:1:46: trunks.a.responses: "499-400" does not name failures; write a code from 300 to 699, "5xx", "400-499" or "*"`},
+		{"trunks: {a: {match: [a.example], responses: {503: 200}}}", `legwork.yaml:1:51: trunks.a.responses.503: "200" is not the code of a failure; 300 to 699`},
+		{"trunks: {a: {match: [a.example], responses: {503: true}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not "true"`},
+		{"trunks: {a: {match: [a.example], responses: {503: [480]}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not a list`},
+		{"trunks: {a: {match: [a.example], params: {x: .inf}}}", `legwork.yaml:1:46: trunks.a.params.x: want a string, number, true, false, list or mapping, not ".inf"`},
+
+		// the rest
+		{"script: none.lua", `legwork.yaml:1:9: script: no file DIR/none.lua`},
+		{"script: logs", `legwork.yaml:1:9: script: DIR/logs is a folder; name the file`},
+		{"admin: {address: \"0.0.0.0:8060\"}", `legwork.yaml:1:18: admin.address: 0.0.0.0:8060 is not loopback, and there is no token; set admin.token, or listen on 127.0.0.1`},
+		{"admin: {address: \"8060\"}", `legwork.yaml:1:18: admin.address: "8060" is not an IP address and port; such as "127.0.0.1:8060"`},
+		{"cdr: [{kind: jsonl}]", `legwork.yaml:1:7: path is missing; such as "cdr.jsonl"`},
+		{"cdr: [{kind: jsonl, path: no/x}]", `legwork.yaml:1:27: path: there is no folder DIR/no; make it`},
+		{"cdr:\n- {kind: jsonl, path: x}\n- {kind: jsonl, path: ./x}", `legwork.yaml:3:23: path: DIR/x is written to already; remove one of them`},
+		{"sip: {t2: 100ms}", `legwork.yaml:1:11: sip: t2 (100ms) is shorter than t1 (500ms)`},
+		{"sip: {t1: 5s}", `legwork.yaml:1:11: sip: t2 (4s) is shorter than t1 (5s)`},
+
+		// not YAML, or not one document
+		{"a: [1", `legwork.yaml:1:4: sequence end token ']' not found`},
+		{"log: {}\n---\nlog: {}", `legwork.yaml:2:1: a second document in one file; remove the line ---`},
+		{"log: {}\nx\x00", `legwork.yaml:2:2: control character U+0000; write it in double quotes, such as "\t"`},
+		{"log: \xff", `legwork.yaml:1:6: the file is not UTF-8 text`},
+	}
+}
+
+func TestEveryMistakeIsNamedWithItsPlaceAndItsCure(t *testing.T) {
+	dir := folder(t)
+	for _, c := range bad() {
+		_, err := load(dir, c.src)
+		if _, ok := errors.AsType[Problems](err); !ok {
+			t.Errorf("%q: got %v\n    want %s", c.src, err, c.want)
+			continue
+		}
+		if err.Error() != c.want {
+			t.Errorf("%q:\n     got %s\n    want %s", c.src, err, c.want)
+		}
+	}
+}
+
+func TestASecretIsNotInAProblem(t *testing.T) {
+	for _, src := range []string{
+		`admin: {token: "s3cret\u0001"}`, `admin: {token: [s3cret]}`, `admin: {token: 53}`, `admin: {token: "s3cret${"}`, `admin: {token: "${s3cret!}"}`,
+	} {
+		_, err := load(folder(t), src)
+		if err == nil {
+			t.Fatalf("%s is taken", src)
+		}
+		if strings.Contains(err.Error(), "s3c") || strings.Contains(err.Error(), "53") {
+			t.Errorf("%s: %v", src, err)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(whole))
+	f.Add(Template())
+	for _, c := range bad() {
+		f.Add([]byte(c.src))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, src []byte) {
+		if len(src) > 4<<10 {
+			return
+		}
+		cfg, err := load(dir, string(src))
+		ps, ok := errors.AsType[Problems](err)
+		if cfg == nil && (!ok || len(ps) == 0) {
+			t.Fatalf("neither a configuration nor problems: %v", err)
+		}
+		lines := bytes.Count(src, []byte("\n")) + 1
+		for _, p := range ps {
+			if p.Line < 1 || p.Line > lines || p.Col < 1 || p.Msg == "" || strings.ContainsAny(p.String(), "\n\r\x00") {
+				t.Errorf("a problem without a place, or of more than one line: %q", p)
+			}
+		}
+	})
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// object is one JSON object of the schema.
+type object map[string]any
+
+// Schema is the JSON Schema (draft 2020-12) of the file, for editors. It knows
+// keys, types, values and bounds; what names what is left to Load.
+func Schema() []byte {
+	s := structSchema(reflect.TypeFor[Config](), reflect.ValueOf(Default()).Elem())
+	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	s["title"] = "legwork.yaml"
+	out, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic("config: schema: " + err.Error()) // it is made of strings and numbers
+	}
+	return append(out, '\n')
+}
+
+// structSchema describes a struct. defaults may be the zero Value.
+func structSchema(t reflect.Type, defaults reflect.Value) object {
+	known, _ := fields(t)
+	properties := object{}
+	for _, f := range known {
+		var value reflect.Value
+		if defaults.IsValid() {
+			value = defaults.Field(f.index)
+		}
+		s := f.schema(value)
+		s["description"] = f.doc
+		properties[f.key] = s
+	}
+	return object{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
+}
+
+func (f field) schema(value reflect.Value) object {
+	s := f.shape(value)
+	if !value.IsValid() || f.typ == reflect.TypeFor[Secret]() {
+		return s
+	}
+	switch f.typ.Kind() {
+	case reflect.String, reflect.Int:
+		s["default"] = value.Interface()
+	case reflect.Int64:
+		s["default"] = short(value.Interface().(time.Duration))
+	}
+	return s
+}
+
+func (f field) shape(value reflect.Value) object {
+	switch f.typ {
+	case durationType:
+		return orVariable(object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`})
+	case reflect.TypeFor[Target]():
+		return object{"anyOf": []object{{"type": "string"}, structSchema(f.typ, reflect.Value{})}}
+	case reflect.TypeFor[Responses]():
+		return responsesSchema()
+	case reflect.TypeFor[Params]():
+		return object{"type": []string{"object", "null"}}
+	}
+	switch f.typ.Kind() {
+	case reflect.Pointer:
+		return field{typ: f.typ.Elem()}.shape(reflect.Value{})
+	case reflect.Struct:
+		return structSchema(f.typ, value)
+	case reflect.Map:
+		return object{"type": []string{"object", "null"}, "additionalProperties": field{typ: f.typ.Elem()}.shape(reflect.Value{})}
+	case reflect.Slice:
+		return object{"type": []string{"array", "null"}, "items": field{typ: f.typ.Elem()}.shape(reflect.Value{})}
+	case reflect.Int:
+		return orVariable(f.bounds(object{"type": "integer"}))
+	default:
+		if len(f.enum) > 0 {
+			return orVariable(object{"enum": f.enum})
+		}
+		return object{"type": "string"}
+	}
+}
+
+func (f field) bounds(s object) object {
+	if n, err := strconv.Atoi(f.min); err == nil {
+		s["minimum"] = n
+	}
+	if n, err := strconv.Atoi(f.max); err == nil {
+		s["maximum"] = n
+	}
+	return s
+}
+
+// orVariable also takes a text with ${NAME}, whose value only Load can see.
+func orVariable(s object) object {
+	return object{"anyOf": []object{s, {"type": "string", "pattern": `\$\{`}}}
+}
+
+func responsesSchema() object {
+	code := orVariable(object{"type": "integer", "minimum": 300, "maximum": 699})
+	return object{
+		"type":          []string{"object", "null"},
+		"propertyNames": object{"pattern": `^([3-6][0-9]{2}(-[3-6][0-9]{2})?|[3-6]xx|\*)$`},
+		"additionalProperties": object{"anyOf": []object{
+			code,
+			{"const": false},
+			{"type": "array", "prefixItems": []object{code, {"type": "string"}}, "minItems": 2, "maxItems": 2},
+		}},
+	}
+}

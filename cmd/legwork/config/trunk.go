@@ -1,0 +1,192 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+func (r *reader) trunks(c *Config) {
+	owner := map[string]string{}
+	for _, name := range slices.SortedFunc(maps.Keys(c.Trunks), r.asWritten(c)) {
+		t := c.Trunks[name]
+		at := entry{&c.Trunks, name}
+		if !isName(name) {
+			r.refuse(at, fmt.Sprintf("trunks: %q is not a name", name), nameCure)
+		}
+		if len(t.Match) == 0 && len(t.Targets) == 0 && !r.at[t].wrong && !r.at[&t.Match].wrong && !r.at[&t.Targets].wrong {
+			r.refuse(at, fmt.Sprintf("trunk %q has neither match nor targets", name), "give it one of them")
+		}
+		r.sources(name, t, owner)
+		for i := range t.Targets {
+			r.target(&t.Targets[i])
+		}
+		r.headers(&t.Headers)
+		r.checkFile(&t.Profile, t.Profile, "profile")
+		r.listenerOf(t, c.Listen)
+	}
+}
+
+// asWritten orders trunks as they stand in the file: the later of two that
+// claim one source is the one refused.
+func (r *reader) asWritten(c *Config) func(a, b string) int {
+	return func(a, b string) int {
+		x, y := r.at[entry{&c.Trunks, a}], r.at[entry{&c.Trunks, b}]
+		if x.line != y.line {
+			return x.line - y.line
+		}
+		return x.col - y.col
+	}
+}
+
+func (r *reader) listenerOf(t *Trunk, all []Listener) {
+	if t.Listen == "" {
+		return
+	}
+	names := make([]string, 0, len(all))
+	for _, l := range all {
+		names = append(names, l.Name)
+	}
+	if !slices.Contains(names, t.Listen) {
+		r.refuse(&t.Listen, fmt.Sprintf("listen: no listener %q", t.Listen), didYouMean(t.Listen, names))
+	}
+}
+
+// sources checks a trunk's match. owner remembers who claimed a source;
+// prefixes within each other are fine, since the longest wins.
+func (r *reader) sources(name string, t *Trunk, owner map[string]string) {
+	for i := range t.Match {
+		at := &t.Match[i]
+		if r.at[at].wrong {
+			continue
+		}
+		source, msg, cure := sourceOf(*at)
+		if msg != "" {
+			r.refuse(at, "match: "+msg, cure)
+			continue
+		}
+		switch other, taken := owner[source]; {
+		case !taken:
+			owner[source] = name
+		case other == name:
+			r.refuse(at, fmt.Sprintf("match: %s is listed twice", *at), "remove one of them")
+		default:
+			r.refuse(at, fmt.Sprintf("match: %s belongs to trunk %q already", *at, other), "remove one of them, or narrow one to a longer prefix")
+		}
+	}
+}
+
+// sourceOf is the one spelling of a source: a prefix, or a host name in lower
+// case. msg is not empty when s is neither.
+func sourceOf(s string) (source, msg, cure string) {
+	if strings.HasPrefix(s, "user:") {
+		return "", fmt.Sprintf("%q: users are not supported yet by this version", s), "match a CIDR, an IP address or a host name"
+	}
+	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
+		ip = ip.Unmap()
+		return netip.PrefixFrom(ip, ip.BitLen()).String(), "", ""
+	}
+	if strings.Contains(s, "/") {
+		p, err := netip.ParsePrefix(s)
+		switch {
+		case err != nil || p.Addr().Is4In6():
+			return "", fmt.Sprintf("%q is not a CIDR", s), `such as "192.0.2.0/24"`
+		case p != p.Masked():
+			return "", fmt.Sprintf("%s has bits set behind its prefix", s), "write " + p.Masked().String()
+		}
+		return p.String(), "", ""
+	}
+	if !isHostName(s) {
+		return "", fmt.Sprintf("%q is no CIDR, IP address or host name", s), ""
+	}
+	return strings.ToLower(strings.TrimSuffix(s, ".")), "", ""
+}
+
+func (r *reader) target(t *Target) {
+	r.required(t, &t.URI, "uri", `such as "sip:192.0.2.1:5060"`)
+	if t.URI == "" {
+		return
+	}
+	if msg, cure := targetFault(t.URI); msg != "" {
+		r.refuse(&t.URI, fmt.Sprintf("target %q: %s", t.URI, msg), cure)
+	}
+}
+
+// targetFault says what keeps uri from being dialled. It reads no more than
+// that takes; the engine parses the URI again.
+func targetFault(uri string) (msg, cure string) {
+	scheme, rest, _ := strings.Cut(uri, ":")
+	switch strings.ToLower(scheme) {
+	case "sip":
+	case "sips":
+		return "sips is not supported yet by this version", "use sip:"
+	default:
+		return "a target is a SIP URI", fmt.Sprintf("write %q", "sip:"+uri)
+	}
+	if !isPrintable(uri) || strings.ContainsAny(uri, " \t<>\"") {
+		return "a space, quote, angle bracket or control character", "write the URI alone"
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	host, params, _ := strings.Cut(rest, ";")
+	if !isHost(strings.Trim(host, "[]")) && !isHostPort(host) {
+		return fmt.Sprintf("%q is not a host", host), `such as "sip:192.0.2.1:5060"`
+	}
+	for p := range strings.SplitSeq(params, ";") {
+		key, transport, _ := strings.Cut(strings.ToLower(p), "=")
+		switch {
+		case key != "transport" || transport == "udp" || transport == "tcp":
+		case transport == "tls" || transport == "ws" || transport == "wss":
+			return "transport=" + transport + " is not supported yet by this version", "use udp or tcp"
+		default:
+			return "unknown transport " + transport, "known: udp, tcp"
+		}
+	}
+	return "", ""
+}
+
+func (r *reader) headers(h *Headers) {
+	for i := range h.Pass {
+		r.header(&h.Pass[i], h.Pass[i])
+	}
+	for i := range h.Drop {
+		r.header(&h.Drop[i], h.Drop[i])
+	}
+	for name, value := range h.Set {
+		at := entry{&h.Set, name}
+		r.header(at, name)
+		if !isPrintable(value) {
+			r.refuse(at, fmt.Sprintf("header %s: control character in the value", name), "remove it")
+		}
+	}
+}
+
+func (r *reader) header(at any, name string) {
+	switch {
+	case r.at[at].wrong:
+	case !isToken(name):
+		r.refuse(at, fmt.Sprintf("%q is not the name of a header", name), "")
+	case slices.Contains(ownedByEngine(), strings.ToLower(name)):
+		r.refuse(at, fmt.Sprintf("header %s belongs to the engine", name), "remove it")
+	}
+}
+
+// ownedByEngine are the headers of transactions, dialogs and framing, with
+// their compact forms; no configuration and no script changes them.
+func ownedByEngine() []string {
+	return []string{
+		"via", "v", "call-id", "i", "cseq", "from", "f", "to", "t", "contact", "m", "route", "record-route",
+		"max-forwards", "content-length", "l", "rseq", "rack",
+	}
+}
+
+// isToken follows RFC 3261 section 25.1.
+func isToken(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool {
+		return !isAlphanumeric(c) && !strings.ContainsRune("-.!%*_+`'~", c)
+	})
+}
