@@ -10,8 +10,11 @@
 package transaction
 
 import (
+	"crypto/rand"
 	"errors"
-	"log/slog"
+	"hash/fnv"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"legwork/b2bua/message"
@@ -36,7 +39,8 @@ type Core interface {
 	Cancel(s *Server, cancel *message.Message)
 	// ACK belongs to no failure response: it is for a 2xx, or for nothing.
 	ACK(ack *message.Message, f transport.Flow)
-	// Stray is a response without a transaction, a late 2xx for example.
+	// Stray is a response without a transaction or to an abandoned one, a late
+	// 2xx for example.
 	Stray(res *message.Message, f transport.Flow)
 }
 
@@ -58,98 +62,176 @@ type Config struct {
 	T1, T2, T4 time.Duration // 0: 500 ms, 4 s, 5 s
 	MaxServers int           // server transactions at once; 0: 200,000
 	Unique     func() string // part of a branch that is never used twice; nil: crypto/rand
-	Log        *slog.Logger
 }
 
 // Layer holds all transactions of a process.
-type Layer struct{ config Config }
+type Layer struct {
+	config  Config
+	queues  *queues
+	servers *table[*Server]
+	clients *table[*Client]
+	count   counts
+	refused refusals
+	closed  atomic.Bool
+}
 
 // Counters is a snapshot for metrics.
 type Counters struct {
-	Servers, Clients     int64 // alive, those that linger included
-	RetransmissionsIn    int64 // requests and failure responses seen again
-	RetransmissionsOut   int64
-	Timeouts             int64
-	Overloaded           int64 // requests refused with 503 at MaxServers
-	Strays, SendFailures int64
+	Servers, Clients   int64 // alive, those that linger included
+	RetransmissionsIn  int64 // requests and final responses seen again
+	RetransmissionsOut int64
+	Timeouts           int64 // timers B, F and H
+	Overloaded         int64 // requests refused with 503 at MaxServers
+	Strays             int64 // responses without a transaction
+	SendFailures       int64
+}
+
+type counts struct {
+	servers, clients, in, out, timeouts, overloaded, strays, failures atomic.Int64
 }
 
 // New makes an empty layer.
-func New(c Config) *Layer { return &Layer{config: c} }
+func New(c Config) *Layer {
+	for _, t := range []struct {
+		at      *time.Duration
+		usually time.Duration
+	}{{&c.T1, 500 * time.Millisecond}, {&c.T2, 4 * time.Second}, {&c.T4, 5 * time.Second}} {
+		if *t.at <= 0 {
+			*t.at = t.usually
+		}
+	}
+	if c.MaxServers <= 0 {
+		c.MaxServers = 200_000
+	}
+	if c.Unique == nil {
+		c.Unique = rand.Text
+	}
+	return &Layer{
+		config: c, queues: newQueues(c.T1, c.T2, c.T4),
+		servers: newTable[*Server](), clients: newTable[*Client](),
+	}
+}
 
 // Receive takes a message from the transport.
-func (l *Layer) Receive(m *message.Message, f transport.Flow) {}
+func (l *Layer) Receive(m *message.Message, f transport.Flow) {
+	switch {
+	case l.closed.Load():
+	case m.IsRequest():
+		l.receiveRequest(m, f)
+	default:
+		l.receiveResponse(m, f)
+	}
+}
 
-// Refused fails the client transactions that wait for f's remote: what
-// transport.Config.Refused calls.
-func (l *Layer) Refused(f transport.Flow, err error) {}
+func (l *Layer) receiveResponse(res *message.Message, f transport.Flow) {
+	if v, ok := res.Via(); ok {
+		var scratch [128]byte
+		if c, ok := l.clients.get(appendClientKey(scratch[:0], v.Branch(), res.Method)); ok {
+			c.receive(res, f)
+			return
+		}
+	}
+	l.stray(res, f)
+}
 
-// Request sends req in a new client transaction: not ACK, not CANCEL. The top
-// Via is put in front while writing; req, which may hold Vias of its own, is
-// kept and must not change any more.
-func (l *Layer) Request(req *message.Message, f transport.Flow, u User) *Client { return nil }
+func (l *Layer) stray(res *message.Message, f transport.Flow) {
+	l.count.strays.Add(1)
+	l.config.Core.Stray(res, f)
+}
 
-// ACK sends an ACK to a 2xx, which is no transaction, with a branch of its own.
-func (l *Layer) ACK(ack *message.Message, f transport.Flow) *Outgoing { return nil }
+func (l *Layer) receiveRequest(req *message.Message, f transport.Flow) {
+	var scratch [256]byte
+	method := req.Method
+	if method == "ACK" {
+		method = "INVITE"
+	}
+	key, ok := appendServerKey(scratch[:0], req, method)
+	if !ok {
+		return
+	}
+	s, found := l.servers.get(key)
+	switch {
+	case req.Method == "ACK":
+		if !found || !s.ack(req) {
+			l.config.Core.ACK(req, f)
+		}
+	case found:
+		s.repeat()
+	case req.Method == "CANCEL":
+		l.receiveCancel(string(key), req, f)
+	case l.overloaded(req):
+		l.refuse(req, f)
+	default:
+		if s := newServer(l, string(key), req, f); s != nil {
+			l.config.Core.Request(s, req, f)
+		}
+	}
+}
+
+// receiveCancel answers a CANCEL in a transaction of its own (RFC 3261 section
+// 9.2). One that matches nothing is the core's to refuse.
+func (l *Layer) receiveCancel(key string, cancel *message.Message, f transport.Flow) {
+	s := newServer(l, key, cancel, f)
+	if s == nil {
+		return
+	}
+	var scratch [256]byte
+	inviteKey, _ := appendServerKey(scratch[:0], cancel, "INVITE")
+	invite, ok := l.servers.get(inviteKey)
+	if !ok {
+		l.config.Core.Request(s, cancel, f)
+		return
+	}
+	tag, pending := invite.cancelled()
+	s.Respond(cancel.Respond(200, "", tag))
+	if pending {
+		l.config.Core.Cancel(invite, cancel)
+	}
+}
+
+// overloaded leaves requests of running dialogs a quarter more room, so that
+// calls can still end.
+func (l *Layer) overloaded(req *message.Message) bool {
+	n, most := l.count.servers.Load(), int64(l.config.MaxServers)
+	return n >= most && (n >= most+most/4 || req.ToTag() == "")
+}
+
+// refuse answers without a transaction (RFC 3261 section 8.2.7): the same tag
+// for the same request.
+func (l *Layer) refuse(req *message.Message, f transport.Flow) {
+	l.count.overloaded.Add(1)
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(req.CallID() + req.FromTag() + req.Get("CSeq")))
+	res := req.Respond(503, "", strconv.FormatUint(hash.Sum64(), 36))
+	res.Add("Retry-After", "5")
+	l.send(transport.ResponseFlow(req, f), res.Bytes())
+}
+
+// send is for what nobody waits for.
+func (l *Layer) send(f transport.Flow, b []byte) {
+	l.config.Send(f, b, func(error) { l.count.failures.Add(1) })
+}
 
 // Counters reads the counters.
-func (l *Layer) Counters() Counters { return Counters{} }
+func (l *Layer) Counters() Counters {
+	n := &l.count
+	return Counters{
+		Servers: n.servers.Load(), Clients: n.clients.Load(),
+		RetransmissionsIn: n.in.Load(), RetransmissionsOut: n.out.Load(),
+		Timeouts: n.timeouts.Load(), Overloaded: n.overloaded.Load(),
+		Strays: n.strays.Load(), SendFailures: n.failures.Load(),
+	}
+}
 
 // Close ends all transactions; open client transactions fail with ErrClosed.
-func (l *Layer) Close() {}
-
-// Client is a client transaction.
-type Client struct{}
-
-// Cancel asks the peer to give an INVITE up: at once when a provisional came,
-// with the first one else, never when a final came first (RFC 3261 section
-// 9.1). reason is the value of a Reason header, or "". Without a final response
-// in 64*T1 from the CANCEL the transaction fails with ErrTimeout.
-func (c *Client) Cancel(reason string) {}
-
-// Abandon says that the user does not listen any more; the transaction ends by
-// itself and still acknowledges failures.
-func (c *Client) Abandon() {}
-
-// Sent is the request as it left, for observers; nil after a final response.
-func (c *Client) Sent() []byte { return nil }
-
-// Flow is where the request went.
-func (c *Client) Flow() transport.Flow { return transport.Flow{} }
-
-// Outgoing is a message outside transactions, kept to be sent again.
-type Outgoing struct{}
-
-// Again sends the same bytes once more.
-func (o *Outgoing) Again() {}
-
-// Bytes is the message as it left.
-func (o *Outgoing) Bytes() []byte { return nil }
-
-// Server is a server transaction.
-type Server struct{}
-
-// Respond sends a provisional or final response. It returns false, and does
-// nothing, after a final response, or when RFC 4320 forbids this one for a
-// request other than INVITE (408, provisionals but 100). A 2xx to INVITE is
-// repeated by the caller with Again until the ACK comes (RFC 6026).
-func (s *Server) Respond(res *message.Message) bool { return false }
-
-// Again sends the latest response once more.
-func (s *Server) Again() {}
-
-// Sent is the latest response as it left, for observers; nil before the first.
-func (s *Server) Sent() []byte { return nil }
-
-// Flow is where responses go.
-func (s *Server) Flow() transport.Flow { return transport.Flow{} }
-
-// Request is the request; nil after a final response.
-func (s *Server) Request() *message.Message { return nil }
-
-// SetToTag gives the To tag of the answer to a CANCEL (RFC 3261 section 9.2:
-// that of the INVITE's).
-func (s *Server) SetToTag(tag string) {}
-
-// Drop forgets the transaction without an answer.
-func (s *Server) Drop() {}
+func (l *Layer) Close() {
+	l.closed.Store(true)
+	l.queues.close()
+	l.refused.close()
+	for _, c := range l.clients.collect(func(*Client) bool { return true }) {
+		c.fail(ErrClosed, true)
+	}
+	for _, s := range l.servers.collect(func(*Server) bool { return true }) {
+		s.Drop()
+	}
+}
