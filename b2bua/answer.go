@@ -19,7 +19,7 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	out := c.toCaller(res, caller.Local)
 	out.Set("Contact", c.a.contact())
 	c.introduce(out)
-	if c.router.Wants(HookAnswer) {
+	if c.wants(HookAnswer) {
 		if d := c.router.Answer(c.view(), l.view(), out); d.Decision != nil {
 			c.decidedBy("on_answer", c.describe(d.Decision), d.Where)
 			if h, ok := d.Decision.(HangUp); ok {
@@ -98,7 +98,7 @@ func (c *Call) ackOf(l *leg, d *dialog.Dialog, cseq uint32, from *message.Messag
 		c.crossHeaders(ack, from, c.rules(l))
 		ack.Body = from.Body
 	}
-	if c.router.Wants(HookOutbound) {
+	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), ack)
 	}
 	return ack

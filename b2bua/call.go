@@ -81,13 +81,27 @@ func (c *Call) handle(ev event) {
 func (c *Call) survive() {
 	if r := recover(); r != nil {
 		c.server.fault(c, r)
-		if c.ended {
-			return
-		}
-		c.rejectCaller(500, "", "fault")
-		c.phase = c.clear(goodbye{by: "fault", cause: reasonHeader(500)})
+		c.phase = c.collapse()
 	}
 }
+
+// collapse clears a call after a fault; a second fault leaves it as it is.
+func (c *Call) collapse() (next phase) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.server.fault(c, r)
+			next = (*Call).clearing
+		}
+	}()
+	if c.ended {
+		return (*Call).clearing
+	}
+	c.rejectCaller(500, "", "fault")
+	return c.clear(goodbye{by: "fault", cause: reasonHeader(500)})
+}
+
+// wants tells whether a hook is to be asked: none is once the router is closed.
+func (c *Call) wants(h Hook) bool { return !c.forgotten && c.router.Wants(h) }
 
 // newCall makes the call of an INVITE that was admitted.
 func (s *Server) newCall(in *admitted) *Call {

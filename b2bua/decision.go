@@ -115,8 +115,8 @@ type Retry struct {
 // Has tells whether a failure moves on to the next target.
 func (r *Retry) Has(code int, origin Origin) bool {
 	if r == nil {
-		return origin != OriginPeer && origin != OriginLocal ||
-			origin == OriginPeer && (code == 408 || code == 500 || code >= 502 && code <= 504)
+		byCode := origin == OriginPeer || origin == OriginLocal
+		return !byCode || code == 408 || code == 500 || code >= 502 && code <= 504
 	}
 	if origin != OriginPeer {
 		return r.Origins[origin]

@@ -136,14 +136,14 @@ func isAddress(host string) bool {
 // send builds the INVITE, lets the script see it, and sends it.
 func (c *Call) send(l *leg) error {
 	l.invite = c.buildInvite(l)
-	if c.router.Wants(HookBranch) {
+	if c.wants(HookBranch) {
 		d := c.router.Branch(c.view(), l.view(), l.invite)
 		if _, skip := d.Decision.(Skip); skip {
 			c.decidedBy("on_branch", "skip", d.Where)
 			return errSkipped
 		}
 	}
-	if c.router.Wants(HookOutbound) {
+	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), l.invite)
 	}
 	l.state = legCalling
@@ -189,7 +189,7 @@ func (c *Call) lost(l *leg, res *message.Message, origin Origin) phase {
 		c.failure.told = res
 		c.respectRetryAfter(l, res)
 	}
-	if !c.router.Wants(HookFailure) {
+	if !c.wants(HookFailure) {
 		return c.onward(Decided{})
 	}
 	v, view := c.view(), l.view()

@@ -198,10 +198,10 @@ func (c *Call) bye(l *leg, d *dialog.Dialog, g goodbye) {
 	if g.cause != "" {
 		req.Set("Reason", g.cause)
 	}
-	if g.bye != nil && c.router.Wants(HookBye) {
+	if g.bye != nil && c.wants(HookBye) {
 		c.router.Bye(c.view(), g.from.view(), req)
 	}
-	if c.router.Wants(HookOutbound) {
+	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), req)
 	}
 	c.open++
@@ -328,9 +328,7 @@ func (c *Call) failedWhileClearing(e failed) {
 	case *farewell:
 		c.saidTo(to)
 	case *exchange:
-		if to.client != nil {
-			c.open--
-		}
+		c.settle(to)
 	}
 }
 
@@ -365,7 +363,7 @@ func (c *Call) conclude(g goodbye) {
 		f()
 	}
 	c.open++
-	if !c.router.Wants(HookEnd) {
+	if !c.wants(HookEnd) {
 		c.post(concluded{})
 		return
 	}

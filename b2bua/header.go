@@ -145,7 +145,7 @@ func (c *Call) failureOf(code int, reason string) *message.Message {
 // finalize lets the script and the response maps of the script and the
 // caller's trunk see a failure before it goes to the caller.
 func (c *Call) finalize(res *message.Message, origin Origin) {
-	if c.router.Wants(HookFinal) {
+	if c.wants(HookFinal) {
 		c.router.Final(c.view(), res, origin)
 	}
 	if c.a.trunk == nil || c.a.trunk.Responses == nil {
@@ -163,7 +163,7 @@ func (c *Call) finalize(res *message.Message, origin Origin) {
 
 // respond sends a response on a leg: the outbound profile is the last to see it.
 func (c *Call) respond(tx *transaction.Server, l *leg, res *message.Message) {
-	if res.Status > 100 && c.router.Wants(HookOutbound) && !c.forgotten {
+	if res.Status > 100 && c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), res)
 	}
 	if tx.Respond(res) {

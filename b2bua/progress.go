@@ -9,7 +9,7 @@ import (
 // progress takes a response of the callee that is being tried.
 func (c *Call) progress(l *leg, res *message.Message) phase {
 	c.heard(l, res)
-	if c.router.Wants(HookInbound) {
+	if c.wants(HookInbound) {
 		res = res.Clone()
 		c.router.Inbound(l.view(), res)
 	}
@@ -44,7 +44,7 @@ func (c *Call) ringing(l *leg, res *message.Message) {
 		out.Set("Contact", c.a.contact())
 		c.introduce(out)
 	}
-	if c.router.Wants(HookProgress) {
+	if c.wants(HookProgress) {
 		d := c.router.Progress(c.view(), l.view(), out)
 		if _, suppressed := d.Decision.(Suppress); suppressed {
 			c.decidedBy("on_progress", "suppress", d.Where)

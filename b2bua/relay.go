@@ -24,6 +24,7 @@ type exchange struct {
 	late     bool   // a re-INVITE without an offer: its ACK crosses
 	ack      *transaction.Outgoing
 	done     bool // a final response crossed, or none will
+	settled  bool // its transaction has ended
 }
 
 // Response posts a response to the request that crossed.
@@ -74,7 +75,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 	if e.req.Method == "BYE" {
 		return c.saidGoodbye(e)
 	}
-	if c.router.Wants(HookInbound) {
+	if c.wants(HookInbound) {
 		e.req = e.req.Clone()
 		c.router.Inbound(e.leg.view(), e.req)
 	}
@@ -106,7 +107,7 @@ func (c *Call) cross(x *exchange, e request) {
 		out.Set("Contact", x.to.contact())
 		c.introduce(out)
 	}
-	if c.router.Wants(HookRequest) {
+	if c.wants(HookRequest) {
 		d := c.router.Request(c.view(), x.from.view(), out)
 		if r, ok := d.Decision.(Reply); ok {
 			x.far.LocalSeq--
@@ -116,12 +117,15 @@ func (c *Call) cross(x *exchange, e request) {
 			return
 		}
 	}
-	if c.router.Wants(HookOutbound) {
+	if c.wants(HookOutbound) {
 		c.router.Outbound(x.to.view(), out)
 	}
 	c.crossing = append(c.crossing, x)
 	c.along(x.to, x.far, func(f transport.Flow, err error) {
-		if err != nil {
+		switch {
+		case x.done:
+			return
+		case err != nil:
 			c.post(failed{x, err})
 			return
 		}
@@ -161,13 +165,16 @@ func (c *Call) crossBack(e response, stay phase) phase {
 // answerCrosses sends a response back to the leg where its request came from.
 func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phase {
 	c.heard(x.to, res)
+	if res.Status >= 200 {
+		c.settle(x)
+	}
 	if x.done {
 		if x.ack != nil && res.Status/100 == 2 {
 			x.ack.Again()
 		}
 		return stay
 	}
-	if c.router.Wants(HookInbound) {
+	if c.wants(HookInbound) {
 		res = res.Clone()
 		c.router.Inbound(x.to.view(), res)
 	}
@@ -180,11 +187,10 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	if refreshesTarget(x.req.Method) && res.Status < 300 {
 		out.Set("Contact", x.from.contact())
 	}
-	if c.router.Wants(HookResponse) {
+	if c.wants(HookResponse) {
 		c.router.Response(c.view(), x.from.view(), out)
 	}
 	if res.Status >= 200 {
-		c.open--
 		c.finishExchange(x, res)
 	}
 	c.respond(x.tx, x.from, out)
@@ -214,6 +220,14 @@ func (c *Call) finishExchange(x *exchange, res *message.Message) {
 	}
 }
 
+// settle says that the transaction of an exchange has ended.
+func (c *Call) settle(x *exchange) {
+	if x.client != nil && !x.settled {
+		x.settled = true
+		c.open--
+	}
+}
+
 // crossed forgets an exchange.
 func (c *Call) crossed(x *exchange) {
 	x.done = true
@@ -237,9 +251,7 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 	case *farewell:
 		c.saidTo(to)
 	case *exchange:
-		if to.client != nil {
-			c.open--
-		}
+		c.settle(to)
 		if to.done {
 			return stay
 		}

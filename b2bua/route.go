@@ -36,11 +36,12 @@ func (c *Call) routing(ev event) phase {
 func (c *Call) begin() phase {
 	c.tell(Event{Kind: EventBegan, Leg: c.a.view(), Message: c.invite})
 	c.heard(c.a, c.invite)
-	if c.router.Wants(HookInbound) {
+	c.sent(c.a, c.came.Respond(100, "", ""), c.a.tx.Sent())
+	if c.wants(HookInbound) {
 		c.invite = c.invite.Clone()
 		c.router.Inbound(c.a.view(), c.invite)
 	}
-	if !c.router.Wants(HookInvite) {
+	if !c.wants(HookInvite) {
 		return c.obey(Decided{})
 	}
 	v := c.view()
