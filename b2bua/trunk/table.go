@@ -79,9 +79,8 @@ func (t *Trunk) claims(resolve func(host string) []netip.Addr) []claim {
 			continue
 		}
 		for _, addr := range resolve(m) {
-			addr = plain(addr)
-			if prefix, err := addr.Prefix(addr.BitLen()); err == nil {
-				claims = append(claims, claim{prefix, t, m + " (" + addr.String() + ")", true})
+			if addr = plain(addr); addr.IsValid() {
+				claims = append(claims, claim{netip.PrefixFrom(addr, addr.BitLen()), t, m + " (" + addr.String() + ")", true})
 			}
 		}
 	}
