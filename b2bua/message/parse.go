@@ -32,11 +32,11 @@ var parser = sip.NewParser(sip.WithHeadersParsers(nil))
 func Parse(b []byte) (*Message, error) {
 	split, n, err := parser.ParseHeaders(b, false)
 	if err != nil {
-		return nil, &Malformed{Status: 400, Why: plainCause(err), Partial: salvage(b)}
+		return nil, &Malformed{Status: 400, Why: plainCause(err), Partial: Salvage(b)}
 	}
 	m, bad := startLine(b)
 	if bad != nil {
-		bad.Partial = salvage(b)
+		bad.Partial = Salvage(b)
 		return nil, bad
 	}
 	m.Headers = fields(split)
@@ -131,9 +131,9 @@ func (m *Message) contentLength() (length int, bad string) {
 	return length, ""
 }
 
-// salvage reads what an answer must echo (RFC 3261 section 8.2.6.2) from text
+// Salvage reads what an answer must echo (RFC 3261 section 8.2.6.2) from text
 // that is not SIP enough for the parser. nil when it is no request.
-func salvage(b []byte) *Message {
+func Salvage(b []byte) *Message {
 	head, _, _ := bytes.Cut(b, []byte("\r\n\r\n"))
 	lines := strings.Split(strings.ReplaceAll(string(head), "\r\n", "\n"), "\n")
 	method, _, found := strings.Cut(lines[0], " ")

@@ -1,0 +1,144 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	dialLimit  = 5 * time.Second
+	writeLimit = 10 * time.Second
+	mostQueued = 4 << 20 // bytes that wait for one slow peer
+)
+
+var errSlow = errors.New("the peer reads too slowly")
+
+// conn is one TCP connection. Its reader lives as long as it does; a writer
+// runs only while something is queued.
+type conn struct {
+	transport *Transport
+	flow      Flow // with this connection
+	accepted  bool
+	socket    net.Conn // set before reader and writer start, or by the writer that dials
+
+	mu      sync.Mutex // guards all below
+	queue   []outgoing
+	queued  int // bytes
+	writing bool
+	closed  bool
+	abort   context.CancelFunc // of the dial
+}
+
+type outgoing struct {
+	bytes  []byte
+	failed func(error)
+}
+
+// send queues b. The error, for which failed is not called, is ErrClosed or
+// that the queue is full.
+func (c *conn) send(b []byte, failed func(error)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return ErrClosed
+	case c.queued+len(b) > mostQueued:
+		return errSlow
+	}
+	if !c.writing {
+		if !c.transport.spawn(c.write) {
+			return ErrClosed
+		}
+		c.writing = true
+	}
+	c.queue, c.queued = append(c.queue, outgoing{b, failed}), c.queued+len(b)
+	return nil
+}
+
+// write sends what is queued, dialling first when nobody has.
+func (c *conn) write() {
+	if c.socket == nil {
+		if err := c.dial(); err != nil {
+			c.close(err)
+			return
+		}
+	}
+	for {
+		batch := c.take()
+		if batch == nil {
+			return
+		}
+		for i, one := range batch {
+			_ = c.socket.SetWriteDeadline(time.Now().Add(writeLimit))
+			if _, err := c.socket.Write(one.bytes); err != nil {
+				err = fmt.Errorf("send to %s: %w", c.flow.Remote, err)
+				for _, lost := range batch[i:] {
+					lost.failed(err)
+				}
+				c.close(err)
+				return
+			}
+			c.transport.count.sent.Add(1)
+		}
+	}
+}
+
+// take empties the queue; nil ends the writer.
+func (c *conn) take() []outgoing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	batch := c.queue
+	c.queue, c.queued = nil, 0
+	if batch == nil {
+		c.writing = false
+	}
+	return batch
+}
+
+func (c *conn) dial() error {
+	ctx, cancel := context.WithTimeout(context.Background(), dialLimit)
+	defer cancel()
+	c.mu.Lock()
+	c.abort = cancel
+	c.mu.Unlock()
+	socket, err := c.transport.config.Network.Dial(ctx, c.flow.Listener.Local.Addr(), c.flow.Remote)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", c.flow.Remote, err)
+	}
+	c.mu.Lock()
+	closed := c.closed
+	c.socket = socket
+	c.mu.Unlock()
+	if closed || !c.transport.spawn(c.read) {
+		_ = socket.Close()
+		return ErrClosed
+	}
+	return nil
+}
+
+// close ends the connection; what is still queued fails with err.
+func (c *conn) close(err error) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed = true
+	left, socket, abort := c.queue, c.socket, c.abort
+	c.queue = nil
+	c.mu.Unlock()
+	c.transport.leave(c)
+	if abort != nil {
+		abort()
+	}
+	if socket != nil {
+		_ = socket.Close()
+	}
+	for _, one := range left {
+		one.failed(err)
+	}
+}

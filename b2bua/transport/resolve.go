@@ -1,0 +1,68 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"legwork/b2bua/message"
+)
+
+// ErrUnsupported is why a URI can't be reached from here at all.
+var ErrUnsupported = errors.New("not supported yet")
+
+// Resolve turns a SIP URI into the addresses to try, in order: an IP literal
+// as it is, a name's A and AAAA as the resolver gives them but for those that
+// no listener can reach. maddr stands before the host (RFC 3261 section 19.1.1), UDP and port 5060 where the URI names
+// none.
+func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
+	u, err := message.ParseURI(uri)
+	if err != nil {
+		return nil, err
+	}
+	network, err := networkOf(u)
+	if err != nil {
+		return nil, err
+	}
+	port := uint16(defaultPort)
+	if u.Port != 0 {
+		port = uint16(u.Port)
+	}
+	host := u.BareHost()
+	if maddr, ok := u.Params.Get("maddr"); ok && maddr != "" {
+		host = strings.TrimSuffix(strings.TrimPrefix(maddr, "["), "]")
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []Hop{{network, netip.AddrPortFrom(a.Unmap(), port)}}, nil
+	}
+	addrs, err := t.config.Network.LookupNetIP(ctx, host)
+	if err != nil {
+		return nil, fmt.Errorf("look up %s: %w", host, err)
+	}
+	var hops []Hop
+	for _, a := range addrs {
+		if h := (Hop{network, netip.AddrPortFrom(a.Unmap(), port)}); len(t.able(h, "")) > 0 {
+			hops = append(hops, h)
+		}
+	}
+	if len(hops) == 0 {
+		return nil, fmt.Errorf("look up %s: none of %d addresses can be reached over %s", host, len(addrs), network)
+	}
+	return hops, nil
+}
+
+func networkOf(u message.URI) (string, error) {
+	network := "udp"
+	if v, ok := u.Params.Get("transport"); ok {
+		network = strings.ToLower(v)
+	}
+	switch {
+	case u.Scheme != "sip":
+		return "", fmt.Errorf("scheme %s: %w", u.Scheme, ErrUnsupported)
+	case network != "udp" && network != "tcp":
+		return "", fmt.Errorf("transport %s: %w", network, ErrUnsupported)
+	}
+	return network, nil
+}

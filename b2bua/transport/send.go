@@ -1,0 +1,127 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// ErrTooLong is why a message over UDPMax did not leave.
+var ErrTooLong = errors.New("message is too long for UDP")
+
+// Flow is a path to one neighbour: a socket and the address behind it. It can
+// be compared. A message is answered over its flow (see ResponseFlow).
+type Flow struct {
+	Listener *Listener
+	Remote   netip.AddrPort
+	conn     *conn
+}
+
+// Network is "udp" or "tcp".
+func (f Flow) Network() string { return f.Listener.Network }
+
+// Stream reports whether the flow is reliable (RFC 3261 section 17).
+func (f Flow) Stream() bool { return f.Listener.Stream() }
+
+// Hop is one address to try.
+type Hop struct {
+	Network string
+	Remote  netip.AddrPort
+}
+
+// Flow picks the socket for a hop: the named listener's, else any, of the hop's
+// network and address family. Of several it takes the one whose address the
+// route begins with; a loopback socket reaches loopback only.
+func (t *Transport) Flow(h Hop, listener string) (Flow, error) {
+	able := t.able(h, listener)
+	if len(able) == 0 {
+		return Flow{}, fmt.Errorf("no listener %s for %s over %s", listener, h.Remote, h.Network)
+	}
+	return Flow{Listener: t.nearest(able, h.Remote.Addr()), Remote: h.Remote}, nil
+}
+
+func (t *Transport) able(h Hop, listener string) []*Listener {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var able []*Listener
+	for _, l := range t.listeners {
+		local, remote := l.Local.Addr(), h.Remote.Addr()
+		if l.Network == h.Network && (listener == "" || l.Name == listener) &&
+			local.Is4() == remote.Is4() && (!local.IsLoopback() || remote.IsLoopback()) {
+			able = append(able, l)
+		}
+	}
+	return able
+}
+
+func (t *Transport) nearest(able []*Listener, remote netip.Addr) *Listener {
+	if len(able) == 1 {
+		return able[0]
+	}
+	for _, l := range able {
+		if remote.IsLoopback() && l.Local.Addr().IsLoopback() {
+			return l
+		}
+	}
+	if source, err := t.config.Network.SourceAddr(remote); err == nil {
+		for _, l := range able {
+			if l.Local.Addr() == source {
+				return l
+			}
+		}
+	}
+	return able[0]
+}
+
+// Send writes one message and never blocks: a datagram is written at once and
+// b not kept; a stream owns b from here and queues it to its connection, which
+// is dialled when there is none. failed (may be nil) is called at most once,
+// before Send returns or later from another goroutine, when b surely did not
+// leave.
+func (t *Transport) Send(f Flow, b []byte, failed func(error)) {
+	if failed == nil {
+		failed = func(error) {}
+	}
+	if f.Stream() {
+		t.sendStream(f, b, failed)
+		return
+	}
+	if err := t.sendPacket(f, b); err != nil {
+		t.log.Debug("send failed", "target", f.Remote, "transport", f.Listener.Name, "err", err)
+		failed(err)
+	}
+}
+
+func (t *Transport) sendPacket(f Flow, b []byte) error {
+	switch {
+	case f.Listener.packet == nil:
+		return ErrClosed
+	case len(b) > t.config.UDPMax:
+		return ErrTooLong
+	}
+	if _, err := f.Listener.packet.WriteToUDPAddrPort(b, f.Remote); err != nil {
+		return fmt.Errorf("send to %s: %w", f.Remote, err)
+	}
+	t.count.sent.Add(1)
+	return nil
+}
+
+func (t *Transport) sendStream(f Flow, b []byte, failed func(error)) {
+	err := ErrClosed
+	if f.conn != nil {
+		err = f.conn.send(b, failed)
+	}
+	// One that was just closed makes room for a new one; a second time it is
+	// the peer who does not want us.
+	for range 2 {
+		if !errors.Is(err, ErrClosed) {
+			break
+		}
+		if c := t.connection(Flow{Listener: f.Listener, Remote: f.Remote}); c != nil {
+			err = c.send(b, failed)
+		}
+	}
+	if err != nil {
+		failed(err)
+	}
+}
