@@ -93,8 +93,7 @@ func (r *reader) tree(src []byte) ast.Node {
 	case len(file.Docs) == 0:
 		return nil
 	case len(file.Docs) > 1:
-		p := file.Docs[1].Start.Position // only a line --- makes a second document
-		r.add(p.Line, p.Column, "a second document in one file", "remove the line ---")
+		r.problem(second(file.Docs), "a second document in one file", "remove the line --- or ...")
 		return nil
 	}
 	switch body := file.Docs[0].Body.(type) {
@@ -103,6 +102,14 @@ func (r *reader) tree(src []byte) ast.Node {
 	default:
 		return body
 	}
+}
+
+// second is where a second document begins, as near as the parser knows.
+func second(docs []*ast.DocumentNode) ast.Node {
+	if t := docs[1].Start; t != nil {
+		return ast.String(t)
+	}
+	return docs[1].Body
 }
 
 // readable refuses what must not reach the parser: too much of it, and bytes

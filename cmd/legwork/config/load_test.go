@@ -126,7 +126,7 @@ func show(c *Config) string {
 }
 
 func TestAnEmptyFileIsTheDefaults(t *testing.T) {
-	for _, src := range []string{"", "# nothing\n", "---\n", "\ufeff", "trunks:\n", "limits: {}\n", "sip:\n"} {
+	for _, src := range []string{"", "# nothing\n", "---\n", "log: {}\n...\n", "\ufeff", "trunks:\n", "limits: {}\n", "sip:\n"} {
 		got, err := load(t.TempDir(), src)
 		if err != nil {
 			t.Errorf("%q: %v", src, err)
@@ -185,9 +185,11 @@ func TestLoadResolvesAgainstTheFolderOfTheFile(t *testing.T) {
 
 func TestDeepNestingIsRefusedBeforeItIsParsed(t *testing.T) {
 	for _, open := range []string{"[", "{a: ", "- ", "!x ", "&a ", "? "} {
-		_, err := load(t.TempDir(), "trunks: "+strings.Repeat(open, 200_000))
-		if err == nil || !strings.Contains(err.Error(), errDepth.Error()) {
-			t.Errorf("%q: got %.200v", open, err)
+		for _, depth := range []int{maxDepth + 1, 200_000} {
+			_, err := load(t.TempDir(), "trunks: "+strings.Repeat(open, depth))
+			if err == nil || !strings.Contains(err.Error(), errDepth.Error()) {
+				t.Errorf("%d of %q: got %.200v", depth, open, err)
+			}
 		}
 	}
 }

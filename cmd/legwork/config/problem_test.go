@@ -3,14 +3,20 @@ package config
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// bad are files, each with all that Load says of it.
-func bad() []struct{ src, want string } {
-	return []struct{ src, want string }{
-		// keys
+// mistake is a file and all that Load says of it.
+type mistake struct{ src, want string }
+
+func mistakes() []mistake {
+	return slices.Concat(badKeys(), badTypes(), badText(), badListeners(), badTrunks(), badValues(), badYAML())
+}
+
+func badKeys() []mistake {
+	return []mistake{
 		{"trunk: {}", `legwork.yaml:1:1: unknown key "trunk"; did you mean "trunks"?`},
 		{"limits:\n  clals: 1\n  per-source-cps: 2", "legwork.yaml:2:3: unknown key \"clals\"; did you mean \"calls\"?\n" +
 			`legwork.yaml:3:3: unknown key "per-source-cps"; did you mean "per_source_cps"?`},
@@ -24,8 +30,11 @@ func bad() []struct{ src, want string } {
 		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, admin, store, cdr, limits, sip, capture, log, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
+	}
+}
 
-		// types
+func badTypes() []mistake {
+	return []mistake{
 		{"hello", `legwork.yaml:1:1: the file: want a mapping of keys to values, not "hello"`},
 		{"limits: 5", `legwork.yaml:1:9: limits: want a mapping of keys to values, not "5"`},
 		{"limits: {calls: many}", `legwork.yaml:1:17: limits.calls: want a whole number, not "many"`},
@@ -47,8 +56,11 @@ func bad() []struct{ src, want string } {
 		{"log: {level: infos}", `legwork.yaml:1:14: log.level: unknown value "infos"; did you mean "info"?`},
 		{"store: {kind: redis}", `legwork.yaml:1:15: store.kind "redis" is not supported yet by this version; known: memory`},
 		{"cdr: [{kind: csv, path: x}]", `legwork.yaml:1:14: cdr[0].kind "csv" is not supported yet by this version; known: jsonl`},
+	}
+}
 
-		// what the environment says
+func badText() []mistake {
+	return []mistake{
 		{"script: ${NO_SUCH}", `legwork.yaml:1:9: script: environment variable NO_SUCH is not set; set it, or write ${NO_SUCH:-default}`},
 		{"script: ${NO SUCH}", `legwork.yaml:1:9: script: what stands in ${} is not the name of an environment variable; $$ stands for one $`},
 		{"script: a${B", `legwork.yaml:1:9: script: ${ without }; $$ stands for one $`},
@@ -57,8 +69,11 @@ func bad() []struct{ src, want string } {
 		{"admin: {token: !file blank}", `legwork.yaml:1:16: admin.token: DIR/blank: the file is empty`},
 		{"admin: {token: !file large}", `legwork.yaml:1:16: admin.token: DIR/large: larger than 65536 bytes`},
 		{"admin: {token: !env X}", `legwork.yaml:1:16: admin.token: tag "!env" is not taken here; !file is for admin.token and params`},
+	}
+}
 
-		// listeners
+func badListeners() []mistake {
+	return []mistake{
 		{"listen: []", `legwork.yaml:1:9: listen: no listener; remove the key for udp and tcp on 127.0.0.1:5060`},
 		{"listen:\n  - name: a", "legwork.yaml:2:5: transport is missing; known: udp, tcp\n" +
 			`legwork.yaml:2:5: address is missing; such as "0.0.0.0:5060"`},
@@ -70,8 +85,11 @@ func bad() []struct{ src, want string } {
 		{"listen:\n - {transport: udp, address: \"192.0.2.1:5060\"}\n - {transport: udp, address: \"192.0.2.2:5060\"}", `legwork.yaml:3:4: two listeners are called "udp"; give one of them another name`},
 		{"listen:\n - {name: a, transport: udp, address: \"192.0.2.1:5060\"}\n - {name: b, transport: udp, address: \"0.0.0.0:5060\"}", `legwork.yaml:3:39: address: listener "a" has udp 192.0.2.1:5060 already; give one of them another port or address`},
 		{"listen: [{name: a b, transport: udp, address: \"192.0.2.1:5060\"}]", `legwork.yaml:1:17: name: "a b" is not a name; up to 64 letters, digits, _, - and .`},
+	}
+}
 
-		// trunks
+func badTrunks() []mistake {
+	return []mistake{
 		{"default_route: pxb\ntrunks:\n  pbx: {targets: ['sip:192.0.2.1']}", `legwork.yaml:1:16: default_route: no trunk "pxb"; did you mean "pbx"?`},
 		{"default_route: carier\ntrunks:\n  carrier: {targets: ['sip:192.0.2.1']}", `legwork.yaml:1:16: default_route: no trunk "carier"; did you mean "carrier"?`},
 		{"default_route: a\ntrunks: {a: {match: [192.0.2.1]}}", `legwork.yaml:1:16: default_route: trunk "a" has no targets; give it targets`},
@@ -105,8 +123,11 @@ func bad() []struct{ src, want string } {
 		{"trunks: {a: {match: [a.example], responses: {503: true}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not "true"`},
 		{"trunks: {a: {match: [a.example], responses: {503: [480]}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not a list`},
 		{"trunks: {a: {match: [a.example], params: {x: .inf}}}", `legwork.yaml:1:46: trunks.a.params.x: want a string, number, true, false, list or mapping, not ".inf"`},
+	}
+}
 
-		// the rest
+func badValues() []mistake {
+	return []mistake{
 		{"script: none.lua", `legwork.yaml:1:9: script: no file DIR/none.lua`},
 		{"script: logs", `legwork.yaml:1:9: script: DIR/logs is a folder; name the file`},
 		{"admin: {address: \"0.0.0.0:8060\"}", `legwork.yaml:1:18: admin.address: 0.0.0.0:8060 is not loopback, and there is no token; set admin.token, or listen on 127.0.0.1`},
@@ -116,10 +137,14 @@ func bad() []struct{ src, want string } {
 		{"cdr:\n- {kind: jsonl, path: x}\n- {kind: jsonl, path: ./x}", `legwork.yaml:3:23: path: DIR/x is written to already; remove one of them`},
 		{"sip: {t2: 100ms}", `legwork.yaml:1:11: sip: t2 (100ms) is shorter than t1 (500ms)`},
 		{"sip: {t1: 5s}", `legwork.yaml:1:11: sip: t2 (4s) is shorter than t1 (5s)`},
+	}
+}
 
-		// not YAML, or not one document
+func badYAML() []mistake {
+	return []mistake{
 		{"a: [1", `legwork.yaml:1:4: sequence end token ']' not found`},
-		{"log: {}\n---\nlog: {}", `legwork.yaml:2:1: a second document in one file; remove the line ---`},
+		{"log: {}\n---\nlog: {}", `legwork.yaml:2:1: a second document in one file; remove the line --- or ...`},
+		{"log: {}\n...\nlog: {}", `legwork.yaml:3:1: a second document in one file; remove the line --- or ...`},
 		{"log: {}\nx\x00", `legwork.yaml:2:2: control character U+0000; write it in double quotes, such as "\t"`},
 		{"log: \xff", `legwork.yaml:1:6: the file is not UTF-8 text`},
 	}
@@ -127,7 +152,7 @@ func bad() []struct{ src, want string } {
 
 func TestEveryMistakeIsNamedWithItsPlaceAndItsCure(t *testing.T) {
 	dir := folder(t)
-	for _, c := range bad() {
+	for _, c := range mistakes() {
 		_, err := load(dir, c.src)
 		if _, ok := errors.AsType[Problems](err); !ok {
 			t.Errorf("%q: got %v\n    want %s", c.src, err, c.want)
@@ -156,7 +181,7 @@ func TestASecretIsNotInAProblem(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add(Template())
-	for _, c := range bad() {
+	for _, c := range mistakes() {
 		f.Add([]byte(c.src))
 	}
 	dir := f.TempDir()

@@ -92,7 +92,7 @@ func conformKeys(s, m map[string]any, at string) string {
 		if !ok {
 			inner, ok = s["additionalProperties"].(map[string]any)
 		}
-		if !ok {
+		if !ok && s["additionalProperties"] == false {
 			return fmt.Sprintf("key %q", key)
 		}
 		if fault := conform(names, key, at); fault != "" {
