@@ -47,7 +47,7 @@ func (ps Problems) sort() {
 }
 
 // didYouMean is a cure for a mistyped name: the nearest of the known ones, or
-// all of them when none is near.
+// all of them, when none is near and they fit a line.
 func didYouMean(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, k := range known {
@@ -58,7 +58,7 @@ func didYouMean(name string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) == 0:
+	case len(known) == 0, len(known) > 20:
 		return ""
 	}
 	return "known: " + strings.Join(known, ", ")
