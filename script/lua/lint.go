@@ -1,0 +1,103 @@
+package lua
+
+import (
+	"fmt"
+	"slices"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// A Problem is something in a compiled file that will fail when it runs.
+type Problem struct {
+	File string
+	Line int
+	Msg  string
+}
+
+func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Msg) }
+
+// Lint finds reads of globals that are not known and all assignments to
+// globals, in the order of lines.
+func Lint(proto *glua.FunctionProto, known []string) []Problem {
+	problems := lint(proto, known, nil)
+	slices.SortStableFunc(problems, func(a, b Problem) int { return a.Line - b.Line })
+	return slices.Compact(problems)
+}
+
+func lint(proto *glua.FunctionProto, known []string, found []Problem) []Problem {
+	for pc := 0; pc < len(proto.Code); pc++ {
+		inst := proto.Code[pc]
+		p := Problem{File: proto.SourceName, Line: proto.DbgSourcePositions[pc]}
+		switch opcode(inst) {
+		case glua.OP_GETGLOBAL:
+			name := proto.Constants[argBx(inst)].String()
+			if slices.Contains(known, name) {
+				continue
+			}
+			p.Msg = fmt.Sprintf("undefined global '%s'%s", name, suggest(name, known))
+		case glua.OP_SETGLOBAL:
+			name := proto.Constants[argBx(inst)].String()
+			p.Msg = fmt.Sprintf("assignment to undeclared global '%s'%s; did you forget 'local'?", name, suggest(name, known))
+		case glua.OP_CLOSURE:
+			// The words after it say what to capture; they are no instructions.
+			pc += int(proto.FunctionPrototypes[argBx(inst)].NumUpvalues)
+			continue
+		default:
+			continue
+		}
+		found = append(found, p)
+	}
+	for _, child := range proto.FunctionPrototypes {
+		found = lint(child, known, found)
+	}
+	return found
+}
+
+// Globals are the names a script may read without declaring them.
+func (v *VM) Globals() []string {
+	names := slices.Clone(v.names)
+	slices.Sort(names)
+	return names
+}
+
+// Nearest is the known name that is most like name, or "" when none is near:
+// at most a third of its letters may differ.
+func Nearest(name string, known []string) string {
+	best, near := "", max(1, min(len(name), 24)/3)+1
+	for _, k := range slices.Sorted(slices.Values(known)) {
+		if k == name {
+			continue
+		}
+		if d := distance(name, k); d < near {
+			best, near = k, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters to insert, drop, change or swap with the next.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	var before, last, row [65]int
+	for j := range len(b) {
+		last[j+1] = j + 1
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			d := last[j]
+			if a[i] != b[j] {
+				d++
+			}
+			d = min(d, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				d = min(d, before[j-1]+1)
+			}
+			row[j+1] = d
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
