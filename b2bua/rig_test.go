@@ -153,6 +153,8 @@ func playOn(t *testing.T, faults simnet.Faults, p *fixed, f func(r *rig)) {
 		if c := r.server.Counters(); c.Servers != 0 || c.Clients != 0 {
 			t.Errorf("transactions are left over: %+v", c)
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if p.open != 0 || r.server.Active() != 0 || r.server.faults.Load() != 0 {
 			t.Errorf("left over: %d routers, %d calls, %d faults", p.open, r.server.Active(), r.server.faults.Load())
 		}
@@ -219,6 +221,12 @@ func (r *rig) never(a *simnet.Agent, wants ...string) {
 func (r *rig) record() *Record {
 	r.Helper()
 	time.Sleep(time.Minute)
+	return r.only()
+}
+
+// only is the one record there is.
+func (r *rig) only() *Record {
+	r.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.records) != 1 {

@@ -299,3 +299,10 @@ func (s *socket) Close() error {
 	s.ready.Broadcast()
 	return nil
 }
+
+// Inject puts a datagram on the network after a delay, past OnPath and faults.
+func (n *Network) Inject(p Packet, delay time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.fly(p, delay)
+}
