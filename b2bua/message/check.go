@@ -108,11 +108,17 @@ func (m *Message) checkURI() string {
 
 func (m *Message) checkVias() string {
 	n := 0
-	for _, v := range m.List("Via") {
-		if _, ok := ParseVia(v); !ok {
-			return "Via can't be read"
+	for i := range m.Headers {
+		if !Same(m.Headers[i].Name, "Via") {
+			continue
 		}
-		n++
+		for rest := m.Headers[i].Value; rest != ""; n++ {
+			var one string
+			one, rest = cutComma(rest)
+			if _, _, ok := splitVia(one); !ok {
+				return "Via can't be read"
+			}
+		}
 	}
 	if n == 0 {
 		return "Via is missing"

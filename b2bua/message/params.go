@@ -64,7 +64,10 @@ func (p Params) append(b []byte) []byte {
 // parseParams reads "a=1;b;c=\"x;y\"": quotes hold separators, white space
 // around names and values goes, empty ones are passed over.
 func parseParams(s string, sep byte) Params {
-	var params Params
+	if s == "" {
+		return nil
+	}
+	params := make(Params, 0, strings.Count(s, string(sep))+1)
 	for s != "" {
 		var one string
 		one, s = cutQuoted(s, sep)

@@ -2,12 +2,9 @@ package message
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/emiago/sipgo/sip"
 )
 
 // Malformed says why a message can't be taken and what to answer.
@@ -21,57 +18,67 @@ type Malformed struct {
 
 func (e *Malformed) Error() string { return e.Why }
 
-// parser splits start line and header fields and interprets none of them: a
-// header parser of sipgo would drop parameters, join Vias or refuse the whole
-// message (facts/sipgo.md section 4).
-var parser = sip.NewParser(sip.WithHeadersParsers(nil))
+// mostFields bounds what a datagram of colons can cost.
+const mostFields = 512
 
 // Parse reads one message that fills b: a datagram, or a frame cut from a
-// stream. It keeps b. Bytes after Content-Length are ignored (RFC 3261 section
-// 18.3). The error is a *Malformed.
+// stream. It keeps b. Line ends before the message (RFC 3261 section 7.5) and
+// bytes after Content-Length (section 18.3) are passed over. The error is a
+// *Malformed.
 func Parse(b []byte) (*Message, error) {
-	split, n, err := parser.ParseHeaders(b, false)
-	if err != nil {
-		return nil, &Malformed{Status: 400, Why: plainCause(err), Partial: Salvage(b)}
+	for len(b) > 1 && b[0] == '\r' && b[1] == '\n' {
+		b = b[2:]
 	}
-	m, bad := startLine(b)
+	size := bytes.Index(b, []byte("\r\n\r\n"))
+	if size < 0 {
+		return nil, &Malformed{Status: 400, Why: "no empty line behind the header fields", Partial: Salvage(b)}
+	}
+	m, bad := parseHead(string(b[:size+2]))
 	if bad != nil {
 		bad.Partial = Salvage(b)
 		return nil, bad
 	}
-	m.Headers = fields(split)
 	m.Raw = b
 	if m.Status != 0 {
 		_, m.Method, _ = m.CSeq()
 	}
-	if bad = m.takeBody(b[n:]); bad != nil {
+	if bad = m.takeBody(b[size+4:]); bad != nil {
 		return nil, bad
 	}
 	return m, nil
 }
 
-// plainCause keeps the peer's bytes out of logs and answers.
-func plainCause(err error) string {
-	if errors.Is(err, sip.ErrParseLineNoCRLF) {
-		return "a line does not end in CRLF"
+// parseHead reads start line and header fields, each with its CRLF.
+func parseHead(head string) (*Message, *Malformed) {
+	ends := strings.Count(head, "\n")
+	if strings.Count(head, "\r") != ends || strings.Count(head, "\r\n") != ends {
+		return nil, &Malformed{Status: 400, Why: "a line does not end in CRLF"}
 	}
-	return "not a SIP message"
+	if ends > mostFields {
+		return nil, &Malformed{Status: 400, Why: "too many header fields"}
+	}
+	first, lines, _ := strings.Cut(head, "\r\n")
+	m, bad := startLine(first)
+	if bad != nil {
+		return nil, bad
+	}
+	m.Headers = make([]Header, 0, ends+3)
+	return m, m.takeFields(lines)
 }
 
-// startLine takes method and URI as they stand: sipgo upper-cases the method,
-// which is case-sensitive, and rebuilds the URI.
-func startLine(b []byte) (*Message, *Malformed) {
-	end := bytes.IndexByte(b, '\r')
-	if end < 0 {
-		return nil, &Malformed{Status: 400, Why: "no start line"}
-	}
-	first, rest, _ := strings.Cut(string(b[:end]), " ")
+// startLine reads RFC 3261 section 7.1 and 7.2. The method keeps its case, the
+// URI its text.
+func startLine(line string) (*Message, *Malformed) {
+	first, rest, _ := strings.Cut(line, " ")
 	second, third, _ := strings.Cut(rest, " ")
 	if len(first) < 4 || !strings.EqualFold(first[:4], "SIP/") {
-		if !strings.EqualFold(third, "SIP/2.0") {
+		switch {
+		case strings.EqualFold(third, "SIP/2.0"):
+			return &Message{Method: first, URI: second}, nil
+		case len(third) > 4 && strings.EqualFold(third[:4], "SIP/") && !strings.Contains(third, " "):
 			return nil, &Malformed{Status: 505, Why: "SIP version is not 2.0"}
 		}
-		return &Message{Method: first, URI: second}, nil
+		return nil, &Malformed{Status: 400, Why: "not a request line"}
 	}
 	code, err := strconv.Atoi(second)
 	if err != nil || code < 100 || code > 699 || !strings.EqualFold(first, "SIP/2.0") {
@@ -80,19 +87,31 @@ func startLine(b []byte) (*Message, *Malformed) {
 	return &Message{Status: code, Reason: third}, nil
 }
 
-func fields(split sip.Message) []Header {
-	var from []sip.Header
-	switch s := split.(type) {
-	case *sip.Request:
-		from = s.Headers()
-	case *sip.Response:
-		from = s.Headers()
+// takeFields splits the header fields and unfolds them (RFC 3261 section
+// 7.3.1); it interprets none.
+func (m *Message) takeFields(lines string) *Malformed {
+	for lines != "" {
+		var line string
+		line, lines, _ = strings.Cut(lines, "\n")
+		line = line[:len(line)-1]
+		if line == "" {
+			return &Malformed{Status: 400, Why: "an empty line"}
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if len(m.Headers) == 0 {
+				return &Malformed{Status: 400, Why: "a header field without a name"}
+			}
+			last := &m.Headers[len(m.Headers)-1]
+			last.Value = strings.TrimSpace(last.Value + " " + strings.TrimSpace(line))
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		if name = strings.TrimRight(name, " \t"); !ok || !isToken(name) {
+			return &Malformed{Status: 400, Why: "a header field without a name"}
+		}
+		m.Headers = append(m.Headers, Header{LongName(name), strings.TrimSpace(value)})
 	}
-	headers := make([]Header, 0, len(from)+4)
-	for _, h := range from {
-		headers = append(headers, Header{LongName(h.Name()), h.Value()})
-	}
-	return headers
+	return nil
 }
 
 // takeBody cuts the body by Content-Length; without one it is the rest.
@@ -136,12 +155,13 @@ func (m *Message) contentLength() (length int, bad string) {
 func Salvage(b []byte) *Message {
 	head, _, _ := bytes.Cut(b, []byte("\r\n\r\n"))
 	lines := strings.Split(strings.ReplaceAll(string(head), "\r\n", "\n"), "\n")
-	method, _, found := strings.Cut(lines[0], " ")
+	method, rest, found := strings.Cut(lines[0], " ")
+	uri, _, _ := strings.Cut(rest, " ")
 	if !found || !isToken(method) || strings.HasPrefix(strings.ToUpper(method), "SIP/") ||
 		!strings.Contains(strings.ToUpper(lines[0]), "SIP/") {
 		return nil
 	}
-	m := &Message{Method: method}
+	m := &Message{Method: method, URI: uri}
 	for _, line := range lines[1:] {
 		if line != "" && (line[0] == ' ' || line[0] == '\t') && len(m.Headers) > 0 {
 			last := &m.Headers[len(m.Headers)-1]

@@ -12,17 +12,26 @@ type Via struct {
 
 // ParseVia reads one Via value; white space may stand around "/" and ":".
 func ParseVia(s string) (Via, bool) {
+	v, params, ok := splitVia(s)
+	if ok {
+		v.Params = parseParams(params, ';')
+	}
+	return v, ok
+}
+
+// splitVia leaves the parameters as text.
+func splitVia(s string) (v Via, params string, ok bool) {
 	protocol, sent, ok := cutProtocol(s)
 	if !ok {
-		return Via{}, false
+		return Via{}, "", false
 	}
 	hostport, params := cutQuoted(sent, ';')
 	if strings.Contains(params, ";;") || strings.HasSuffix(strings.TrimSpace(params), ";") {
-		return Via{}, false
+		return Via{}, "", false
 	}
-	v := Via{Transport: protocol, Params: parseParams(params, ';')}
+	v.Transport = protocol
 	v.Host, v.Port, ok = splitHostPort(strings.TrimSpace(hostport))
-	return v, ok
+	return v, params, ok
 }
 
 // cutProtocol cuts "SIP / 2.0 / UDP host" behind the transport.
