@@ -13,7 +13,7 @@ build:
 	$(GO) build -o bin/legwork ./cmd/legwork
 
 test:
-	$(call need,gcc:gcc sipp:sip-tester lua5.1:lua5.1)
+	$(call need,gcc:build-essential sipp:sip-tester lua5.1:lua5.1)
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	@echo 'gofumpt -l .'; unformatted=$$($(GO) tool gofumpt -l .); \
@@ -30,8 +30,8 @@ FUZZTIME ?= 30s
 fuzz:
 	@status=0; \
 	for package in $$($(GO) list ./...); do \
-	  targets=$$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); \
-	  for target in $$targets; do \
+	  targets=$$($(GO) test -list '^Fuzz' $$package) || { echo "$$targets"; status=1; }; \
+	  for target in $$(grep '^Fuzz' <<<"$$targets"); do \
 	    echo "$$package $$target"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || status=1; \
 	  done; \
