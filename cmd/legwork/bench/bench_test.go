@@ -14,7 +14,7 @@ import (
 func TestKamailioCarriesAWaveCleanly(t *testing.T) {
 	p := plan{
 		subject: "kamailio", scenarios: "../testdata/sipp", sipp: sipptest.Find(t),
-		script: "unused", ring: 10 * time.Millisecond, hold: 200 * time.Millisecond,
+		script: "unused", number: "4711", ring: 10 * time.Millisecond, hold: 200 * time.Millisecond,
 	}
 	var err error
 	if p.kamailio, err = lookKamailio(); err != nil {

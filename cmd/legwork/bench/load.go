@@ -86,7 +86,7 @@ func (l *load) launch(ctx context.Context, p plan) (err error) {
 		return fmt.Errorf("callee: %w", err)
 	}
 	s.File, s.Dir = filepath.Join(p.scenarios, "uac.xml"), filepath.Join(l.dir, "caller")
-	s.Local, s.Remote, s.Pause, s.Service = "", l.product.listen, l.wave.hold, "4930123"
+	s.Local, s.Remote, s.Pause, s.Service = "", l.product.listen, l.wave.hold, p.number
 	s.Rate, s.Calls = l.wave.rate, l.wave.calls
 	s.Args = append(s.Args, "-l", strconv.Itoa(l.wave.calls))
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
@@ -95,7 +95,7 @@ func (l *load) launch(ctx context.Context, p plan) (err error) {
 	if l.caller, err = sipptest.Launch(ctx, p.sipp, s); err != nil {
 		return fmt.Errorf("caller: %w", err)
 	}
-	l.probe, err = startProbe(ctx, l.product.listen, l.wave)
+	l.probe, err = startProbe(ctx, l.product.listen, p.number, l.wave)
 	return err
 }
 

@@ -27,7 +27,7 @@ type plan struct {
 	subject   string
 	legwork   string
 	script    string
-	trunk     string
+	number    string
 	scenarios string
 	rates     []int
 	seconds   int
@@ -82,7 +82,7 @@ func parse(args []string) (plan, error) {
 	f.StringVar(&p.subject, "subject", "legwork", "what is measured: legwork, or kamailio to try the yardstick on itself")
 	f.StringVar(&p.legwork, "legwork", "bin/legwork", "the built program")
 	f.StringVar(&p.script, "script", "examples/hello/main.lua", "the script that decides each call")
-	f.StringVar(&p.trunk, "trunk", "pbx", "the trunk that script sends calls to")
+	f.StringVar(&p.number, "number", "4711", "the number that is called; the script must route it to trunk pbx")
 	f.StringVar(&p.scenarios, "scenarios", "cmd/legwork/testdata/sipp", "where uac.xml and uas.xml are")
 	f.StringVar(&p.json, "json", "", "write the report to this file as JSON, too")
 	if err := f.Parse(args); err != nil {

@@ -16,6 +16,7 @@ import (
 // lost call.
 type probe struct {
 	conn net.Conn
+	uri  string // what is called
 	wave wave
 	wg   sync.WaitGroup
 	stop context.CancelFunc
@@ -44,13 +45,13 @@ type setUp struct {
 // p99, too seldom to be a load.
 const probeEvery = 20 * time.Millisecond
 
-func startProbe(ctx context.Context, remote string, w wave) (*probe, error) {
+func startProbe(ctx context.Context, remote, number string, w wave) (*probe, error) {
 	conn, err := net.Dial("udp4", remote)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	p := &probe{conn: conn, wave: w, stop: stop, calls: map[string]*probeCall{}}
+	p := &probe{conn: conn, uri: "sip:" + number + "@" + remote, wave: w, stop: stop, calls: map[string]*probeCall{}}
 	p.wg.Go(p.read)
 	p.wg.Go(func() { p.place(ctx) })
 	return p, nil
@@ -71,16 +72,16 @@ func (p *probe) place(ctx context.Context) {
 		id := fmt.Sprintf("probe-%d@%s", n, p.conn.LocalAddr())
 		p.calls[id] = &probeCall{sent: time.Now()}
 		p.mu.Unlock()
-		p.send("INVITE sip:4930123@"+p.conn.RemoteAddr().String(), id, "INVITE", 1, nil, "", sdp)
+		p.send("INVITE "+p.uri, id, "INVITE", 1, nil, "", sdp)
 	}
 }
 
 const sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
 
 func (p *probe) send(line, id, method string, cseq int, routes []string, to, body string) {
-	local, remote := p.conn.LocalAddr(), p.conn.RemoteAddr()
+	local := p.conn.LocalAddr()
 	if to == "" {
-		to = fmt.Sprintf("<sip:4930123@%s>", remote)
+		to = "<" + p.uri + ">"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s%s\r\nMax-Forwards: 70\r\n", line, local, method, strings.Map(token, id))

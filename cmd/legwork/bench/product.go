@@ -82,7 +82,7 @@ func (p plan) command(ctx context.Context, b *product) (*exec.Cmd, error) {
 	}
 	var out bytes.Buffer
 	err = template.Must(template.New(b.name).Parse(text)).Execute(&out, map[string]string{
-		"Listen": b.listen, "Callee": b.callee, "Admin": b.admin, "Script": script, "Trunk": p.trunk,
+		"Listen": b.listen, "Callee": b.callee, "Admin": b.admin, "Script": script,
 	})
 	if err != nil {
 		return nil, err

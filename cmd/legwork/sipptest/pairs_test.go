@@ -67,6 +67,18 @@ func TestUnexpectedAnswerFailsTheCall(t *testing.T) {
 	}
 }
 
+func TestSilentCalleeTakesRepeats(t *testing.T) {
+	callee := Start(t, Scenario{File: file("uas_silent"), Calls: 1, Pause: 1200 * time.Millisecond})
+	Start(t, Scenario{File: direct(t, "uac"), Remote: callee.Local, Calls: 1})
+	r, err := callee.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Successful != 1 || r.Repeated == 0 || r.Unexpected != 0 {
+		t.Errorf("got %+v, want one call that saw the INVITE again", r)
+	}
+}
+
 func TestPlaceholderMustBeSet(t *testing.T) {
 	_, err := fill(Scenario{File: file("uas_header"), Set: map[string]string{"HEADER": "X-Legwork"}, Dir: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "@VALUE@") {

@@ -42,7 +42,8 @@ func Start(t testing.TB, s Scenario) *Process {
 }
 
 // Finish waits until SIPp has ended and fails the test with what SIPp wrote
-// unless the run was clean.
+// unless the run was clean. A scenario that provokes repeats, such as a silent
+// callee, is for Process.Wait instead.
 func Finish(t testing.TB, p *Process) Result {
 	t.Helper()
 	r, err := p.Wait()
