@@ -49,7 +49,7 @@ scan:
 	if open < 0 {
 		uri, params, _ = strings.Cut(s, ";")
 		uri = strings.TrimSpace(uri)
-		return "", uri, params, !strings.ContainsAny(uri, "? \t\"")
+		return "", uri, params, !strings.ContainsAny(uri, "? \t\"<>")
 	}
 	end := strings.IndexByte(s[open:], '>')
 	if end < 0 {
@@ -57,7 +57,7 @@ scan:
 	}
 	display, uri = strings.TrimSpace(s[:open]), strings.TrimSpace(s[open+1:open+end])
 	params = strings.TrimSpace(s[open+end+1:])
-	if params != "" && params[0] != ';' || strings.ContainsAny(uri, " \t\"") || !isDisplay(display) {
+	if params != "" && params[0] != ';' || strings.ContainsAny(uri, " \t\"<>") || !isDisplay(display) {
 		return "", "", "", false
 	}
 	return display, uri, strings.TrimPrefix(params, ";"), true

@@ -30,6 +30,9 @@ func ParseURI(s string) (URI, error) {
 	u := URI{Scheme: strings.ToLower(scheme)}
 	if !u.IsSIP() {
 		u.parseOpaque(rest)
+		if u.User == "" && u.Opaque == "" {
+			return URI{}, errURI
+		}
 		return u, nil
 	}
 	if at := strings.IndexByte(rest, '@'); at >= 0 {
