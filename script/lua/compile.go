@@ -24,6 +24,7 @@ const (
 // The code differs from gopher-lua's own in that its known bugs are worked
 // around and what allocates is counted; see rewrite.go.
 func Compile(name string, src []byte) (proto *glua.FunctionProto, err error) {
+	settle()
 	defer func() {
 		if p := recover(); p != nil {
 			proto, err = nil, &Error{File: name, Line: 1, Msg: fmt.Sprintf("cannot be compiled: %v", p)}
@@ -40,7 +41,7 @@ func Compile(name string, src []byte) (proto *glua.FunctionProto, err error) {
 	chunk = w.block(chunk)
 	jumps := &scoper{file: name}
 	if w.err == nil {
-		jumps.function(nil, false, chunk, true)
+		jumps.function(nil, false, chunk)
 		w.err = jumps.err
 	}
 	if w.err != nil {

@@ -122,6 +122,9 @@ func chargeEntry(L *glua.LState, t *glua.LTable, key glua.LValue) {
 	i := int(n)
 	switch {
 	case t.RawGet(key) != glua.LNil:
+	case ok && i == maxArrayIndex && t.RawGetInt(i-1) != glua.LNil:
+		// gopher-lua's # would say 65535 for ever.
+		RaiseAt(L, "a list holds at most %d values", maxArrayIndex-1)
 	case !ok || glua.LNumber(i) != n || i < 1 || i >= maxArrayIndex:
 		Charge(L, costEntry)
 	case i == 1 || t.RawGetInt(i-1) != glua.LNil:

@@ -42,7 +42,7 @@ func (w *rewriter) expr(e ast.Expr) ast.Expr {
 		}
 		w.exprs(e.Args)
 	case *ast.LogicalOpExpr:
-		e.Lhs, e.Rhs = w.expr(e.Lhs), w.expr(e.Rhs)
+		return w.logical(e)
 	case *ast.RelationalOpExpr:
 		e.Lhs, e.Rhs = w.expr(e.Lhs), w.expr(e.Rhs)
 	case *ast.ArithmeticOpExpr:
@@ -51,10 +51,45 @@ func (w *rewriter) expr(e ast.Expr) ast.Expr {
 		e.Expr = w.expr(e.Expr)
 	case *ast.UnaryNotOpExpr:
 		e.Expr = w.expr(e.Expr)
+		if truth, known := constant(e.Expr); known {
+			return truthExpr(e, !truth)
+		}
 	case *ast.UnaryLenOpExpr:
 		e.Expr = w.expr(e.Expr)
 	}
 	return e
+}
+
+// logical folds an operator whose left side is a literal: the compiler jumps
+// past registers that it then takes for set.
+func (w *rewriter) logical(e *ast.LogicalOpExpr) ast.Expr {
+	e.Lhs, e.Rhs = w.expr(e.Lhs), w.expr(e.Rhs)
+	truth, known := constant(e.Lhs)
+	switch {
+	case !known:
+		return e
+	case truth == (e.Operator == "and"):
+		return single(e.Rhs)
+	}
+	return e.Lhs
+}
+
+// constant says whether e is a literal, and if so, whether it counts as true.
+func constant(e ast.Expr) (truth, known bool) {
+	switch e.(type) {
+	case *ast.FalseExpr, *ast.NilExpr:
+		return false, true
+	case *ast.TrueExpr, *ast.NumberExpr, *ast.StringExpr:
+		return true, true
+	}
+	return false, false
+}
+
+func truthExpr(at ast.PositionHolder, truth bool) ast.Expr {
+	if truth {
+		return position(&ast.TrueExpr{}, at)
+	}
+	return position(&ast.FalseExpr{}, at)
 }
 
 // number keeps the compiler from reading 010 as eight.

@@ -167,9 +167,6 @@ func (d *directive) unsigned(out []byte, f float64) []byte {
 		text = strconv.FormatUint(u, 10)
 	case 'o':
 		text = strconv.FormatUint(u, 8)
-		if d.hash && text[0] != '0' {
-			text = "0" + text
-		}
 	default:
 		text = strconv.FormatUint(u, 16)
 		if d.hash && u != 0 {
@@ -177,6 +174,9 @@ func (d *directive) unsigned(out []byte, f float64) []byte {
 		}
 	}
 	text = d.digits(text)
+	if d.verb == 'o' && d.hash && !strings.HasPrefix(text, "0") {
+		text = "0" + text
+	}
 	if d.verb == 'X' {
 		text, prefix = strings.ToUpper(text), strings.ToUpper(prefix)
 	}

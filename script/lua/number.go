@@ -130,7 +130,7 @@ func toNumber(L *glua.LState) int {
 func parseBase(s string, base int) (float64, bool) {
 	s = strings.Trim(s, " \t\n\v\f\r")
 	negative := strings.HasPrefix(s, "-")
-	if negative {
+	if negative || strings.HasPrefix(s, "+") {
 		s = s[1:]
 	}
 	if base == 16 && len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' {

@@ -231,23 +231,18 @@ func (w *rewriter) assignMany(s *ast.AssignStmt) ast.Stmt {
 	return position(&ast.DoBlockStmt{Stmts: out}, s)
 }
 
-// condition is expr where only truth matters.
-func (w *rewriter) condition(e ast.Expr) ast.Expr {
+// condition is expr where only truth matters. A literal false becomes
+// `not true`: the compiler jumps over an empty block wrongly otherwise.
+func (w *rewriter) condition(e ast.Expr) ast.Expr { return w.literal(w.expr(e)) }
+
+func (w *rewriter) literal(e ast.Expr) ast.Expr {
 	switch c := e.(type) {
 	case *ast.FalseExpr, *ast.NilExpr:
 		return position(&ast.UnaryNotOpExpr{Expr: position(&ast.TrueExpr{}, e)}, e)
-	case *ast.UnaryNotOpExpr, *ast.LogicalOpExpr:
-		defer func() { w.depth-- }()
-		if !w.enter(e) {
-			return e
-		}
-		if not, ok := c.(*ast.UnaryNotOpExpr); ok {
-			not.Expr = w.condition(not.Expr)
-			return not
-		}
-		both := c.(*ast.LogicalOpExpr)
-		both.Lhs, both.Rhs = w.condition(both.Lhs), w.condition(both.Rhs)
-		return both
+	case *ast.UnaryNotOpExpr:
+		c.Expr = w.literal(c.Expr)
+	case *ast.LogicalOpExpr:
+		c.Lhs, c.Rhs = w.literal(c.Lhs), w.literal(c.Rhs)
 	}
-	return w.expr(e)
+	return e
 }

@@ -35,17 +35,13 @@ func (s *scoper) fail(line int, format string, args ...any) {
 	}
 }
 
-// function opens the scope of a function. A vararg function but the main chunk
-// has the local `arg`.
-func (s *scoper) function(params *ast.ParList, method bool, body []ast.Stmt, main bool) {
+// function opens the scope of a function; params is nil for the main chunk.
+func (s *scoper) function(params *ast.ParList, method bool, body []ast.Stmt) {
 	outer := s.at
 	s.at = nil
 	locals := 0
-	if !main {
+	if params != nil {
 		locals = len(params.Names)
-		if params.HasVargs {
-			locals++
-		}
 	}
 	if method {
 		locals++
@@ -120,10 +116,10 @@ func (s *scoper) stmt(stmt ast.Stmt) {
 	case *ast.GenericForStmt:
 		s.block(3+len(stmt.Names), stmt.Stmts, false)
 	case *ast.FuncDefStmt:
-		s.function(stmt.Func.ParList, stmt.Name.Func == nil, stmt.Func.Stmts, false)
+		s.function(stmt.Func.ParList, stmt.Name.Func == nil, stmt.Func.Stmts)
 		return
 	}
-	walk(stmt, func(f *ast.FunctionExpr) { s.function(f.ParList, false, f.Stmts, false) })
+	walk(stmt, func(f *ast.FunctionExpr) { s.function(f.ParList, false, f.Stmts) })
 }
 
 func (s *scoper) jump(g *ast.GotoStmt) {

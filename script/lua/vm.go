@@ -53,12 +53,18 @@ type VM struct {
 // maxIdle is how many threads a VM keeps for later runs.
 const maxIdle = 64
 
-var setMaxArrayIndex = sync.OnceFunc(func() { glua.MaxArrayIndex = maxArrayIndex })
+// settle sets what gopher-lua has one of for the whole process, before the
+// first compiler or state: the size of arrays, and no table `arg` for every
+// call of a function with `...` (2 KB each).
+var settle = sync.OnceFunc(func() {
+	glua.MaxArrayIndex = maxArrayIndex
+	glua.CompatVarArg = false
+})
 
 // NewVM makes a VM with the standard library of base.go and the libraries of
-// cfg. It sets gopher-lua's MaxArrayIndex, which is one for the whole process.
+// cfg.
 func NewVM(cfg Config) *VM {
-	setMaxArrayIndex()
+	settle()
 	L := glua.NewState(glua.Options{
 		RegistrySize:        128,
 		RegistryMaxSize:     65536,

@@ -42,6 +42,9 @@ func (s *script) function(src string) *glua.LFunction {
 func (s *script) run(run Run, src string) (string, error) {
 	s.t.Helper()
 	s.out.Reset()
+	if run.Deadline == 0 && !run.MayWait {
+		run.Deadline = time.Minute
+	}
 	err := s.Call(&run, s.function(src), nil, nil)
 	return s.out.String(), err
 }
@@ -50,7 +53,7 @@ func (s *script) run(run Run, src string) (string, error) {
 func runs(t testing.TB, src string) string {
 	t.Helper()
 	s := newScript(t, Config{})
-	out, err := s.run(Run{Limits: Limits{Deadline: time.Minute}}, src)
+	out, err := s.run(Run{}, src)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, src)
 	}
@@ -61,7 +64,7 @@ func runs(t testing.TB, src string) string {
 func failure(t testing.TB, src string) *Error {
 	t.Helper()
 	s := newScript(t, Config{})
-	_, err := s.run(Run{Limits: Limits{Deadline: time.Minute}}, src)
+	_, err := s.run(Run{}, src)
 	var e *Error
 	if !errors.As(err, &e) {
 		t.Fatalf("got %v, want an error, in\n%s", err, src)
@@ -109,15 +112,15 @@ func TestMemoryBombsAreStopped(t *testing.T) {
 		"in pcall":       "local s = 'x' while true do pcall(function() s = s .. s end) end",
 		"rep":            "local s = ('x'):rep(5e9)",
 		"rep of rep":     "local s = 'xxxxxxxx' for i = 1, 99 do s = s:rep(1000) end",
-		"append":         "local t = {} local i = 1 while true do t[i] = i i = i + 1 end",
-		"insert":         "local t = {} while true do table.insert(t, 1) end",
+		"append":         "while true do local t = {} for i = 1, 60000 do t[#t + 1] = i end end",
+		"insert":         "while true do local t = {} for i = 1, 60000 do table.insert(t, 1) end end",
 		"string keys":    "local t = {} local i = 1 while true do t['k' .. i] = i i = i + 1 end",
 		"sparse":         "local all = {} for i = 1, 1e9 do local t = {} t[65000] = 1 all[i] = t end",
 		"constructors":   "local t while true do t = { t } end",
 		"sparse literal": "local all = {} for i = 1, 1e9 do all[i] = {[65000] = i} end",
 		"sparse key":     "local all = {} local k = 65000 for i = 1, 1e9 do all[i] = {[k] = i} end",
-		"metatable":      "local t = setmetatable({}, {}) local i = 1 while true do t[i] = i i = i + 1 end",
-		"multiple":       "local t, u = {}, {} local i = 1 while true do t[i], u[i] = i, i i = i + 1 end",
+		"metatable":      "while true do local t = setmetatable({}, {}) for i = 1, 60000 do t[i] = i end end",
+		"multiple":       "while true do local t, u = {}, {} for i = 1, 60000 do t[i], u[i] = i, i end end",
 		"concat":         "local t = {} for i = 1, 1000 do t[i] = ('x'):rep(1000) end while true do t[1] = table.concat(t) end",
 		"gsub":           "local s = 'xxxx' while true do s = s:gsub('x', '%0%0%0%0%0%0%0%0%0') end",
 		"format":         "local s = 'x' while true do s = string.format('%s%s%s', s, s, s) end",
@@ -128,12 +131,24 @@ func TestMemoryBombsAreStopped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScript(t, Config{})
-			_, err := s.run(Run{Limits: Limits{Instructions: 1 << 40, Deadline: time.Minute}}, src)
+			_, err := s.run(Run{Limits: Limits{Instructions: 1 << 40}}, src)
 			var e *Error
 			if !errors.As(err, &e) || !errors.Is(e, ErrMemory) || e.Limit != "memory" || e.Line != 1 || !strings.Contains(e.Msg, "limit of 16777216 bytes") {
 				t.Fatalf("%+v", err)
 			}
 		})
+	}
+}
+
+func TestListThatIsTooLongIsAnError(t *testing.T) {
+	for _, src := range []string{
+		"local t = {} for i = 1, 1e5 do t[i] = 1 end",
+		"local t = {} for i = 1, 1e5 do t[#t + 1] = 1 end",
+		"local t = {} for i = 1, 1e5 do table.insert(t, 1) end",
+	} {
+		if e := failure(t, src); e.Msg != "a list holds at most 65535 values" || e.Limit != "" {
+			t.Errorf("%v\n%s", e, src)
+		}
 	}
 }
 
@@ -149,7 +164,7 @@ func TestHotPatternsAreStopped(t *testing.T) {
 		}
 	}
 	// Many cheap ones use up the instructions.
-	if e := failure(t, "local s = ('a'):rep(300) while true do s:find('.*.*b') end"); !errors.Is(e, ErrInstructions) {
+	if e := failure(t, "local s = ('a'):rep(300) while true do s:find('.*b') end"); !errors.Is(e, ErrInstructions) {
 		t.Fatal(e)
 	}
 }
