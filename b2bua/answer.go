@@ -83,7 +83,7 @@ func (c *Call) acknowledge(l *leg, from *message.Message) {
 	ack := c.ackOf(l, l.dialog, cseq, from)
 	c.along(l, l.dialog, func(f transport.Flow, err error) {
 		if err != nil {
-			c.log.Warn("ACK can't be sent", "leg", l.role.String(), "err", err)
+			c.log().Warn("ACK can't be sent", "leg", l.role.String(), "err", err)
 			return
 		}
 		l.ack = c.server.layer.ACK(ack, f)

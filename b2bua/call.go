@@ -17,11 +17,9 @@ type Call struct {
 	box    mailbox
 
 	phase  phase
-	log    *slog.Logger
 	router Router
 	source Source
 	invite *message.Message // the caller's, after the inbound profile
-	came   *message.Message // the caller's as received
 	a      *leg
 	b      *leg   // the leg that answered, or the one being tried
 	legs   []*leg // all B legs, in order
@@ -40,7 +38,8 @@ type Call struct {
 	parting  *goodbye    // the caller's BYE, which waits for that ACK
 	open     int         // what keeps the call findable: transactions, repeats, on_end
 
-	record    Record
+	record    *Record // on its own: observers keep it longer than the call
+	mergeKey  string
 	started   time.Time
 	rangAt    time.Time
 	onEnd     []func()
@@ -106,16 +105,18 @@ func (c *Call) wants(h Hook) bool { return !c.forgotten && c.router.Wants(h) }
 // newCall makes the call of an INVITE that was admitted.
 func (s *Server) newCall(in *admitted) *Call {
 	now := time.Now()
-	c := &Call{id: s.newID(), server: s, source: in.source, invite: in.req, came: in.req, started: now, phase: (*Call).routing}
-	c.log = s.log.With("call", c.id)
+	c := &Call{id: s.newID(), server: s, source: in.source, invite: in.req, mergeKey: in.mergeKey, started: now, phase: (*Call).routing}
 	c.a = s.legA(c, in)
 	c.router = s.cfg.Policy.Router(c)
-	c.record = Record{
+	c.record = &Record{
 		ID: c.id, Started: now, From: message.URIOf(in.req.Get("From")), To: in.req.URI, CallID: in.req.CallID(),
 		Source: in.flow.Remote.String(), Transport: in.source.Transport, Trunk: in.source.Trunk, Script: c.router.Name(),
 	}
 	return c
 }
+
+// log is the server's log with the call's id.
+func (c *Call) log() *slog.Logger { return c.server.log.With("call", c.id) }
 
 // view is what a hook may know of the call.
 func (c *Call) view() View {
@@ -155,7 +156,7 @@ func (c *Call) note(text, where string) {
 	if len(c.record.Notes) < 100 {
 		c.record.Notes = append(c.record.Notes, text)
 	}
-	c.log.Info("note", "text", text, "script", where)
+	c.log().Info("note", "text", text, "script", where)
 	c.tell(Event{Kind: EventNote, Leg: c.a.view(), Text: text, Where: where})
 }
 

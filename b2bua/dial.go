@@ -177,7 +177,7 @@ func (c *Call) unreachable(l *leg, err error) phase {
 	case errors.Is(err, transaction.ErrTimeout):
 		return c.lost(l, c.failureOf(408, ""), OriginTimeout)
 	}
-	c.log.Warn("target can't be reached", "target", l.hop.uri, "err", err)
+	c.log().Warn("target can't be reached", "target", l.hop.uri, "err", err)
 	return c.lost(l, c.failureOf(503, ""), OriginTransport)
 }
 

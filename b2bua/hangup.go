@@ -208,7 +208,7 @@ func (c *Call) bye(l *leg, d *dialog.Dialog, g goodbye) {
 	c.along(l, d, func(f transport.Flow, err error) {
 		if err != nil {
 			c.open--
-			c.log.Warn("BYE can't be sent", "leg", l.role.String(), "err", err)
+			c.log().Warn("BYE can't be sent", "leg", l.role.String(), "err", err)
 			return
 		}
 		client := c.server.layer.Request(req, f, &farewell{call: c, leg: l})
@@ -284,7 +284,7 @@ func (c *Call) dismiss(l *leg, res *message.Message) {
 	ack := c.ackOf(l, d, cseq, nil)
 	c.along(l, d, func(f transport.Flow, err error) {
 		if err != nil {
-			c.log.Warn("late answer can't be acknowledged", "leg", "b", "err", err)
+			c.log().Warn("late answer can't be acknowledged", "leg", "b", "err", err)
 			return
 		}
 		x.ack = c.server.layer.ACK(ack, f)
@@ -312,7 +312,7 @@ func (c *Call) clearing(ev event) phase {
 		c.partNow()
 	case concluded:
 		c.open--
-		c.tell(Event{Kind: EventEnded, Leg: c.a.view(), Record: &c.record})
+		c.tell(Event{Kind: EventEnded, Leg: c.a.view(), Record: c.record})
 	case elapsed:
 		if e.timer == timerRepeat && !c.again() {
 			c.partNow()
@@ -346,8 +346,17 @@ func (c *Call) lingering() phase {
 		c.forgotten = true
 		c.server.forget(c)
 		c.router.Close()
+		c.shrink()
 	}
 	return (*Call).clearing
+}
+
+// shrink lets go of what a late answer will not ask for: transactions keep the
+// call for another half minute.
+func (c *Call) shrink() {
+	c.invite, c.hops, c.onEnd, c.crossing = nil, nil, nil, nil
+	c.route, c.failure = Route{}, failure{}
+	c.a.tx = nil
 }
 
 // conclude closes the record and asks on_end, which may wait.
@@ -367,7 +376,7 @@ func (c *Call) conclude(g goodbye) {
 		c.post(concluded{})
 		return
 	}
-	v, r := c.view(), &c.record
+	v, r := c.view(), c.record
 	go func() {
 		ctx, cancel := context.WithTimeout(c.server.ctx, endLimit)
 		defer cancel()

@@ -132,4 +132,3 @@ func TestCallsSurviveABadNetwork(t *testing.T) {
 		})
 	}
 }
-

@@ -20,7 +20,7 @@ func (c *Call) post(ev event) {
 	b.running = true
 	b.mu.Unlock()
 	if start {
-		go c.run()
+		c.server.crew.start(c)
 	}
 }
 

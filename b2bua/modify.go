@@ -65,7 +65,7 @@ func (c *Call) acknowledgeModify(x *exchange, from *message.Message) {
 	ack := c.ackOf(x.to, x.far, x.cseq, from)
 	c.along(x.to, x.far, func(f transport.Flow, err error) {
 		if err != nil {
-			c.log.Warn("ACK can't be sent", "leg", x.to.role.String(), "err", err)
+			c.log().Warn("ACK can't be sent", "leg", x.to.role.String(), "err", err)
 			return
 		}
 		x.ack = c.server.layer.ACK(ack, f)

@@ -21,7 +21,7 @@ func (c *Call) over(l *leg, code int, reason string, origin Origin) {
 
 // finishAttempt closes the line of an attempt in the record.
 func (c *Call) finishAttempt(l *leg, code int, reason string, origin Origin) {
-	a := &c.record.Attempts[l.attempt]
+	a := c.record.Attempts[l.attempt]
 	if a.Origin != "" {
 		return
 	}
@@ -55,7 +55,7 @@ func (c *Call) settled(l *leg) {
 
 // closeRecord fills in how the call ended.
 func (c *Call) closeRecord(g goodbye) {
-	r := &c.record
+	r := c.record
 	r.Ended = time.Now()
 	if r.HungUpBy == "" {
 		r.HungUpBy = g.by
@@ -70,7 +70,7 @@ func (c *Call) closeRecord(g goodbye) {
 		}
 		r.Ringing = until.Sub(c.rangAt).Seconds()
 	}
-	c.log.Info("call ended", "code", r.Code, "reason", r.Reason, "by", r.HungUpBy, "target", r.Target, "dur", r.Duration)
+	c.log().Info("call ended", "code", r.Code, "reason", r.Reason, "by", r.HungUpBy, "target", r.Target, "dur", r.Duration)
 }
 
 // State is a call at one moment.

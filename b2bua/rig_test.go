@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	sbc   = "192.0.2.10:5060"
+	sbc      = "192.0.2.10:5060"
 	sdpOffer = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8\r\n"
 )
 

@@ -36,7 +36,7 @@ func (c *Call) routing(ev event) phase {
 func (c *Call) begin() phase {
 	c.tell(Event{Kind: EventBegan, Leg: c.a.view(), Message: c.invite})
 	c.heard(c.a, c.invite)
-	c.sent(c.a, c.came.Respond(100, "", ""), c.a.tx.Sent())
+	c.sent(c.a, c.invite.Respond(100, "", ""), c.a.tx.Sent())
 	if c.wants(HookInbound) {
 		c.invite = c.invite.Clone()
 		c.router.Inbound(c.a.view(), c.invite)
@@ -54,11 +54,21 @@ func (c *Call) ask(question func(context.Context) Decided) {
 	ctx, cancel := context.WithCancel(c.server.ctx)
 	c.asked++
 	c.abandon = cancel
-	asked := c.asked
-	go func() {
-		defer cancel()
-		c.post(decided{asked, question(ctx)})
-	}()
+	c.server.crew.start(&asking{c, c.asked, ctx, cancel, question})
+}
+
+// asking is a question to the router on its way.
+type asking struct {
+	call     *Call
+	number   int
+	ctx      context.Context // ends when the answer is no longer wanted
+	cancel   context.CancelFunc
+	question func(context.Context) Decided
+}
+
+func (a *asking) run() {
+	defer a.cancel()
+	a.call.post(decided{a.number, a.question(a.ctx)})
 }
 
 // obey does what on_invite decided.
@@ -79,7 +89,7 @@ func (c *Call) obey(d Decided) phase {
 	case Failed:
 		return c.reject(Reject{Code: 500})
 	default:
-		c.log.Error("decision is not one of on_invite", "hook", "on_invite", "err", fmt.Sprintf("%T", e))
+		c.log().Error("decision is not one of on_invite", "hook", "on_invite", "err", fmt.Sprintf("%T", e))
 		return c.reject(Reject{Code: 500})
 	}
 }
@@ -185,7 +195,7 @@ func (c *Call) expand(targets []Target) []hop {
 		}
 		tr := table.Get(t.Trunk)
 		if tr == nil {
-			c.log.Warn("route names a trunk that does not exist", "trunk", t.Trunk)
+			c.log().Warn("route names a trunk that does not exist", "trunk", t.Trunk)
 			continue
 		}
 		for _, e := range tr.Pick(c.server.cfg.Rand, c.server.trunks.Of(tr.Name).Down) {

@@ -77,6 +77,7 @@ type Server struct {
 	layer     *transaction.Layer
 	transport *transport.Transport
 	index     *index
+	crew      crew
 	setting   atomic.Pointer[Settings]
 	trunks    *trunk.States
 	gate      *gate
@@ -233,12 +234,12 @@ func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, 
 }
 
 // forget takes a call out of the index.
-func (s *Server) forget(c *Call) { s.index.forget(c, mergeKey(c.came)) }
+func (s *Server) forget(c *Call) { s.index.forget(c, c.mergeKey) }
 
 // fault reports a panic of ours inside a call.
 func (s *Server) fault(c *Call, r any) {
 	s.faults.Add(1)
-	c.log.Error("fault in a call", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+	c.log().Error("fault in a call", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
 }
 
 // flow finds the socket and address for a URI.
@@ -289,6 +290,7 @@ func (s *Server) Close() {
 	s.cancel()
 	s.layer.Close()
 	s.transport.Close()
+	s.crew.close()
 }
 
 // newTag makes a tag of 64 random bits (RFC 3261 section 19.3).

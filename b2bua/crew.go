@@ -1,0 +1,67 @@
+package b2bua
+
+import (
+	"runtime"
+	"sync"
+)
+
+// crew runs things on goroutines that are used again: a fresh one would grow
+// its stack anew for each event, a tenth of the time of a call. There are as
+// many as there is work; a few wait for more.
+type crew struct {
+	mu     sync.Mutex // guards all below
+	idle   []chan runnable
+	closed bool
+}
+
+// runnable is work for a crew: a mailbox to empty, a question to ask.
+type runnable interface{ run() }
+
+// start runs r on a waiting goroutine, or on a new one.
+func (w *crew) start(r runnable) {
+	w.mu.Lock()
+	last := len(w.idle) - 1
+	if last < 0 {
+		w.mu.Unlock()
+		go w.work(r)
+		return
+	}
+	hand := w.idle[last]
+	w.idle = w.idle[:last]
+	w.mu.Unlock()
+	hand <- r
+}
+
+// work runs r and what comes after it.
+func (w *crew) work(r runnable) {
+	hand := make(chan runnable, 1)
+	for r != nil {
+		r.run()
+		if !w.wait(hand) {
+			return
+		}
+		r = <-hand
+	}
+}
+
+// wait offers a goroutine for more work; false when there are enough.
+func (w *crew) wait(hand chan runnable) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.idle) >= 8*runtime.GOMAXPROCS(0) {
+		return false
+	}
+	w.idle = append(w.idle, hand)
+	return true
+}
+
+// close sends the waiting home.
+func (w *crew) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for _, hand := range w.idle {
+		close(hand)
+	}
+	w.idle = nil
+}
