@@ -150,7 +150,7 @@ func cutQuoted(row []byte) (field, rest []byte, err error) {
 }
 
 // bareKey is a key as it is compared: "+49" and "49" are the same.
-func bareKey(field []byte) []byte { return bytes.TrimPrefix(field, []byte("+")) }
+func bareKey(field []byte) []byte { return bytes.TrimLeft(field, "+") }
 
 func (t *Table) key(row uint32) []byte {
 	line, _ := lineAt(t.text, int(t.rows[row]))
@@ -195,7 +195,7 @@ func (t *Table) find(h keyHash, key []byte) (row uint32, place int) {
 
 // Get returns the number of the row whose key is exactly this.
 func (t *Table) Get(key string) (row int, ok bool) {
-	key = strings.TrimPrefix(key, "+")
+	key = strings.TrimLeft(key, "+")
 	if len(key) == 0 || len(key) > maxTableKey || t.lengths&(1<<(len(key)-1)) == 0 {
 		return 0, false
 	}
@@ -210,7 +210,7 @@ func (t *Table) Get(key string) (row int, ok bool) {
 // Longest returns the number of the row whose key is the longest beginning of
 // the number.
 func (t *Table) Longest(number string) (row int, ok bool) {
-	number = strings.TrimPrefix(number, "+")
+	number = strings.TrimLeft(number, "+")
 	number = number[:min(len(number), maxTableKey)]
 	var hashes [maxTableKey]keyHash
 	h := newKeyHash()
