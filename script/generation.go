@@ -1,0 +1,240 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"legwork/b2bua"
+	"legwork/script/lua"
+)
+
+// generation is one consistent set of compiled scripts. All but calls, retired
+// and home is fixed once it is loaded.
+type generation struct {
+	cfg     *Config
+	snap    *Snapshot
+	name    string // main.lua@1a2b3c4d
+	loaded  time.Time
+	stamp   string // of the folder and the trunks it was made from
+	main    *glua.FunctionProto
+	format  *glua.FunctionProto // return string.format
+	modules map[string]*glua.FunctionProto
+	files   map[string]string // profile file by trunk
+	params  params
+	values  map[string]map[string]any // of params by trunk
+	wants   uint32                    // bit by b2bua.Hook
+	shards  []*shard
+	turn    atomic.Uint32 // the shard of the next call
+	home    *home         // where on_load ran
+
+	calls   int  // guarded by Policy.mu
+	retired bool // guarded by Policy.mu
+}
+
+// loading limits the main part of a script, on_load and what it reads.
+var loading = lua.Limits{Instructions: 100_000_000, Memory: 1 << 30, Deadline: 30 * time.Second}
+
+// compile makes a generation of a snapshot, as far as that needs no VM.
+func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
+	g := &generation{
+		cfg: cfg, snap: snap, name: snap.Main + "@" + snap.Hash,
+		modules: map[string]*glua.FunctionProto{}, files: map[string]string{},
+	}
+	var problems Problems
+	for _, name := range slices.Concat(snap.modules(), snap.Tests()) {
+		src := snap.Files[name]
+		if blank(src) {
+			problems = append(problems, Problem{File: name, Line: 1, Msg: "the file is empty; is it being saved?"})
+			continue
+		}
+		proto, err := lua.Compile(name, src)
+		if err != nil {
+			problems = append(problems, problemOf(err))
+			continue
+		}
+		if !isTest(name) {
+			g.modules[name] = proto
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	g.main = g.modules[snap.Main]
+	proto, err := lua.Compile("legwork", []byte("return string.format"))
+	if err != nil {
+		return nil, Problems{problemOf(err)}
+	}
+	g.format = proto
+	for _, name := range cfg.Trunks().Names() {
+		if file := cfg.Trunks().Get(name).Profile; file != "" {
+			g.files[name] = cfg.Source.key(file)
+		}
+	}
+	return g, nil
+}
+
+func blank(src []byte) bool {
+	for _, c := range src {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return false
+		}
+	}
+	return true
+}
+
+// profileFiles are the files named by trunks, each once.
+func (g *generation) profileFiles() []string {
+	var files []string
+	for _, file := range g.files {
+		if !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+// try loads the scripts in a first VM and checks what they say; the VM becomes
+// the first shard's.
+func (g *generation) try(ctx context.Context) Problems {
+	m := g.newMachine()
+	var problems Problems
+	for _, name := range g.snap.modules() {
+		for _, p := range lua.Lint(g.modules[name], m.vm.Globals()) {
+			problems = append(problems, Problem{File: p.File, Line: p.Line, Msg: p.Msg})
+		}
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	if err := m.load(ctx); err != nil {
+		var many Problems
+		if errors.As(err, &many) {
+			return many
+		}
+		return Problems{problemOf(err)}
+	}
+	g.shards = append(g.shards, &shard{gen: g, m: m})
+	g.learn(m)
+	g.values, problems = g.params.values(g.cfg.Trunks())
+	return problems
+}
+
+// learn notes which hooks there are.
+func (g *generation) learn(m *machine) {
+	g.params = m.params
+	for hook, fn := range m.hooks {
+		if fn != nil {
+			g.wants |= 1 << hook
+		}
+	}
+	if m.responses != nil {
+		g.wants |= 1 << b2bua.HookFinal
+	}
+	for _, p := range m.profiles {
+		if len(p.inbound) > 0 {
+			g.wants |= 1 << b2bua.HookInbound
+		}
+		if len(p.outbound) > 0 {
+			g.wants |= 1 << b2bua.HookOutbound
+		}
+	}
+}
+
+// fill makes the other shards.
+func (g *generation) fill(ctx context.Context) error {
+	for len(g.shards) < g.cfg.Machines {
+		s := &shard{gen: g}
+		if _, err := s.machine(ctx); err != nil {
+			return err
+		}
+		g.shards = append(g.shards, s)
+	}
+	return nil
+}
+
+// profile is what applies to a trunk.
+func (m *machine) profile(trunk string) profile { return m.profiles[m.gen.files[trunk]] }
+
+// value of a param for a call from a trunk.
+func (g *generation) value(trunk, name string) any {
+	own, ok := g.values[trunk]
+	if !ok {
+		own = g.values[""]
+	}
+	return own[name]
+}
+
+// takeMain reads the table that the main file returned.
+func (m *machine) takeMain(_ *glua.LState, v glua.LValue) error {
+	file := m.gen.snap.Main
+	t, ok := v.(*glua.LTable)
+	if !ok {
+		return &lua.Error{File: file, Line: 1, Msg: "a script returns its table of hooks, not " + kindOf(v) + "; end it with \"return M\""}
+	}
+	var problems Problems
+	bad := func(line int, format string, args ...any) {
+		problems = append(problems, Problem{File: file, Line: line, Msg: fmt.Sprintf(format, args...)})
+	}
+	t.ForEach(func(k, v glua.LValue) {
+		if why := checkField(k.String()); why != "" {
+			bad(lineOf(v), "%s", why)
+		}
+	})
+	for hook, name := range hookNames() {
+		m.hooks[hook] = hookOf(t, name, bad)
+	}
+	m.onLoad, m.onUnload = hookOf(t, "on_load", bad), hookOf(t, "on_unload", bad)
+	m.takeRest(t, bad)
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// takeRest reads what is no hook.
+func (m *machine) takeRest(t *glua.LTable, bad func(line int, format string, args ...any)) {
+	if v := t.RawGetString("responses"); v != glua.LNil {
+		rules, ok := m.classes.mapping.Is(v)
+		if !ok {
+			bad(0, "M.responses is %s; want b2b.response_map{...}", kindOf(v))
+		}
+		m.responses = rules.rules
+	}
+	p, err := profileOf(t)
+	if err != nil {
+		bad(0, "M.%v", err)
+	}
+	m.profiles[""] = p
+	declared, err := readParams(t.RawGetString("params"), m.gen.cfg.Trunks())
+	if err != nil {
+		bad(0, "%v", err)
+	}
+	m.params = declared
+}
+
+func hookOf(t *glua.LTable, name string, bad func(line int, format string, args ...any)) *glua.LFunction {
+	v := t.RawGetString(name)
+	if v == glua.LNil {
+		return nil
+	}
+	fn, ok := v.(*glua.LFunction)
+	if !ok || fn.IsG {
+		bad(0, "%s is %s; want a function", name, kindOf(v))
+		return nil
+	}
+	return fn
+}
+
+func lineOf(v glua.LValue) int {
+	if fn, ok := v.(*glua.LFunction); ok && !fn.IsG {
+		return fn.Proto.LineDefined
+	}
+	return 0
+}

@@ -1,0 +1,131 @@
+package script
+
+import (
+	glua "github.com/yuin/gopher-lua"
+
+	"legwork/b2bua/message"
+	"legwork/script/lua"
+)
+
+// headerView is message.h: the header fields by name, whatever its case and
+// whether it is compact.
+type headerView struct{ of *messageView }
+
+func getHeaders(L *glua.LState, self *messageView) glua.LValue {
+	v := self
+	v.read(L)
+	if v.h == nil {
+		v.h = v.m.classes.header.New(L, headerView{v})
+	}
+	return v.h
+}
+
+func headerDef() lua.ClassDef[headerView] {
+	return lua.ClassDef[headerView]{
+		Index: func(L *glua.LState, v headerView, key glua.LValue) glua.LValue {
+			value, ok := v.of.read(L).Lookup(wantText(L, key))
+			if !ok {
+				return glua.LNil
+			}
+			return glua.LString(value)
+		},
+		NewIndex: func(L *glua.LState, v headerView, key, value glua.LValue) bool {
+			name := wantText(L, key)
+			must(L, setHeader(v.of.edit(L), name, wantValues(L, value)...))
+			if message.Same(name, "Content-Type") {
+				v.of.sdp, v.of.noSDP = nil, false
+			}
+			return true
+		},
+		Methods: map[string]glua.LGFunction{
+			"all":  allHeaders,
+			"add":  addHeaders,
+			"has":  hasHeader,
+			"keep": keepOnly,
+			"drop": dropAll,
+			"each": eachHeader,
+			"addr": headerAddr,
+		},
+	}
+}
+
+// allHeaders is h:all(name): a list of the values, one per field line.
+func allHeaders(L *glua.LState) int {
+	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
+	list := L.NewTable()
+	for _, value := range v.read(L).All(name) {
+		list.Append(glua.LString(value))
+	}
+	L.Push(list)
+	return 1
+}
+
+// addHeaders is h:add(name, value).
+func addHeaders(L *glua.LState) int {
+	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
+	for _, value := range wantValues(L, L.Get(3)) {
+		must(L, addHeader(v.edit(L), name, value))
+	}
+	return 0
+}
+
+// hasHeader is h:has(name[, token]).
+func hasHeader(L *glua.LState) int {
+	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
+	_, found := v.read(L).Lookup(name)
+	if found && L.GetTop() > 2 && L.Get(3) != glua.LNil {
+		found = v.read(L).HasToken(name, wantText(L, L.Get(3)))
+	}
+	L.Push(glua.LBool(found))
+	return 1
+}
+
+func keepOnly(L *glua.LState) int {
+	v := self[headerView](L, "h").of
+	keepHeaders(v.edit(L), wantNames(L, L.Get(2)))
+	return 0
+}
+
+func dropAll(L *glua.LState) int {
+	v := self[headerView](L, "h").of
+	must(L, dropHeaders(v.edit(L), wantNames(L, L.Get(2))))
+	return 0
+}
+
+// eachHeader iterates over the fields as they are now, so that the loop may
+// edit them: for name, value in h:each("X-*") do
+func eachHeader(L *glua.LState) int {
+	v := self[headerView](L, "h").of
+	patterns := []string{"*"}
+	if L.Get(2) != glua.LNil {
+		patterns = []string{wantText(L, L.Get(2))}
+	}
+	var all []message.Header
+	for _, h := range v.read(L).Headers {
+		if matches(patterns, h.Name) {
+			all = append(all, h)
+		}
+	}
+	i := 0
+	L.Push(closure(L, func(L *glua.LState) int {
+		if i == len(all) {
+			L.Push(glua.LNil)
+			return 1
+		}
+		i++
+		L.Push(glua.LString(all[i-1].Name))
+		L.Push(glua.LString(all[i-1].Value))
+		return 2
+	}))
+	return 1
+}
+
+// headerAddr is h:addr(name): the field's first address, or nil.
+func headerAddr(L *glua.LState) int {
+	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
+	if !message.IsToken(name) {
+		lua.RaiseAt(L, "%q is not a header name", name)
+	}
+	L.Push(addrOf(L, v, name))
+	return 1
+}

@@ -1,0 +1,138 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Report is what came of a reload.
+type Report struct {
+	Name    string        `json:"name"`    // what runs now
+	Changed bool          `json:"changed"` // a new generation went live
+	Took    time.Duration `json:"took"`
+	Err     error         `json:"-"` // why it did not
+}
+
+// Reload reads the folder and makes what is there live, if it is new and good
+// (contract/lua-api.md section 7). On an error the old generation stays; the
+// error is Problems when the scripts are to blame.
+func (p *Policy) Reload(ctx context.Context) (Report, error) {
+	p.load.Lock()
+	defer p.load.Unlock()
+	return p.reload(ctx, true)
+}
+
+// reload tries a rejected folder again only when somebody asks for it. p.load
+// is held.
+func (p *Policy) reload(ctx context.Context, asked bool) (Report, error) {
+	began := time.Now()
+	snap, err := p.cfg.Source.read(p.profiles())
+	if err != nil {
+		return p.refuse(began, "", err)
+	}
+	stamp := snap.stamp + p.surroundings()
+	p.mu.Lock()
+	live, rejected := p.live, p.rejected
+	p.mu.Unlock()
+	switch {
+	case live != nil && live.stamp == stamp:
+		p.mend()
+		return Report{Name: live.name}, nil
+	case !asked && rejected == stamp:
+		return Report{Name: live.name}, nil
+	}
+	g, err := p.make(ctx, snap)
+	if err != nil {
+		return p.refuse(began, stamp, err)
+	}
+	g.stamp, g.loaded = stamp, time.Now()
+	p.swap(g)
+	p.mend()
+	r := Report{Name: g.name, Changed: true, Took: time.Since(began)}
+	p.cfg.Log.Info("script loaded", "generation", g.name, "dur", r.Took)
+	p.cfg.Reloaded(r)
+	return r, nil
+}
+
+// make is everything before the swap.
+func (p *Policy) make(ctx context.Context, snap *Snapshot) (*generation, error) {
+	g, problems := compile(&p.cfg, snap)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	problems = g.try(ctx)
+	if bad := problems.errors(); len(bad) > 0 {
+		return nil, bad
+	}
+	for _, warning := range problems {
+		p.cfg.Log.Warn("script", "generation", g.name, "reason", warning.String())
+	}
+	if p.cfg.Test != nil && len(snap.Tests()) > 0 {
+		if err := p.cfg.Test(ctx, snap); err != nil {
+			return nil, fmt.Errorf("tests: %w", err)
+		}
+	}
+	if err := g.fill(ctx); err != nil {
+		return nil, Problems{problemOf(err)}
+	}
+	if err := g.settle(ctx); err != nil {
+		return nil, Problems{problemOf(err)}
+	}
+	return g, nil
+}
+
+// refuse keeps what runs and says why.
+func (p *Policy) refuse(began time.Time, stamp string, err error) (Report, error) {
+	p.mu.Lock()
+	known := p.failure != nil && p.failure.Error() == err.Error()
+	p.rejected, p.failure, p.failed = stamp, err, began
+	r := Report{Took: time.Since(began), Err: err}
+	if p.live != nil {
+		r.Name = p.live.name
+	}
+	p.mu.Unlock()
+	if r.Name == "" || known && stamp == "" {
+		return r, err
+	}
+	var problems Problems
+	if !errors.As(err, &problems) {
+		problems = Problems{{Msg: err.Error()}}
+	}
+	for _, one := range problems {
+		p.cfg.Log.Error("script not loaded; the old one stays", "generation", r.Name, "script", one.File, "line", one.Line,
+			"err", one.Msg, "traceback", one.Traceback)
+	}
+	p.cfg.Reloaded(r)
+	return r, err
+}
+
+// mend forgets the last failure: what is in the folder runs.
+func (p *Policy) mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rejected, p.failure, p.failed = "", nil, time.Time{}
+}
+
+func (p *Policy) profiles() []string {
+	var files []string
+	table := p.cfg.Trunks()
+	for _, name := range table.Names() {
+		if file := table.Get(name).Profile; file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// surroundings is what else a generation depends on: trunks, their profiles and
+// params.
+func (p *Policy) surroundings() string {
+	s, table := "", p.cfg.Trunks()
+	for _, name := range table.Names() {
+		t := table.Get(name)
+		s += fmt.Sprintf("%q %q %v\n", name, t.Profile, t.Params)
+	}
+	return s
+}

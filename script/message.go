@@ -1,0 +1,263 @@
+package script
+
+import (
+	"bytes"
+	"mime"
+	"mime/multipart"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	glua "github.com/yuin/gopher-lua"
+
+	"legwork/b2bua"
+	"legwork/b2bua/message"
+	"legwork/script/lua"
+)
+
+// messageView is a message as a hook sees it. It belongs to the VM's lock and
+// to the asking it was made for: afterwards the message is the engine's again
+// and every use of the view is an error.
+type messageView struct {
+	m        *machine
+	msg      *message.Message // nil: the hook is over
+	readOnly string           // why edits are refused; "": they are not
+	origin   b2bua.Origin     // of a failure
+	source   b2bua.Source     // where it came from; zero: made here
+	saved    *message.Message // as it was before the first edit
+	sdp      *sdpView
+	noSDP    bool            // looked for, not there
+	h        *glua.LUserData // the views of its parts, made when asked for
+	uri      *glua.LUserData
+}
+
+// read returns the message for looking at.
+func (v *messageView) read(L *glua.LState) *message.Message {
+	if v.msg == nil {
+		lua.RaiseAt(L, "this message belonged to a hook that is over; keep what you need of it in call.data")
+	}
+	return v.msg
+}
+
+// edit returns the message for writing, and keeps how it was: an error in the
+// hook takes all edits back.
+func (v *messageView) edit(L *glua.LState) *message.Message {
+	msg := v.read(L)
+	if v.readOnly != "" {
+		lua.RaiseAt(L, "%s", v.readOnly)
+	}
+	if v.saved == nil {
+		v.saved = msg.Clone()
+	}
+	return msg
+}
+
+// restore takes back all edits.
+func (v *messageView) restore() {
+	if v.msg != nil && v.saved != nil {
+		*v.msg = *v.saved
+	}
+}
+
+// release gives the message back to the engine.
+func (v *messageView) release() { v.msg = nil }
+
+func (m *machine) message(L *glua.LState, msg *message.Message) (*messageView, *glua.LUserData) {
+	v := &messageView{m: m, msg: msg}
+	return v, m.classes.message.New(L, v)
+}
+
+func messageDef() lua.ClassDef[*messageView] {
+	return lua.ClassDef[*messageView]{
+		Get: map[string]getter[*messageView]{
+			"method":       getText(func(msg *message.Message) string { return msg.Method }),
+			"uri":          getURI,
+			"status":       getNumber(func(msg *message.Message) int { return msg.Status }),
+			"reason":       getText(func(msg *message.Message) string { return msg.Reason }),
+			"origin":       getOrigin,
+			"q850":         getNumber(q850Of),
+			"retry_after":  getNumber(retryAfter),
+			"contacts":     getList("Contact"),
+			"from":         getAddr("From"),
+			"to":           getAddr("To"),
+			"contact":      getAddr("Contact"),
+			"call_id":      getText((*message.Message).CallID),
+			"cseq":         getNumber(func(msg *message.Message) int { n, _, _ := msg.CSeq(); return int(n) }),
+			"h":            getHeaders,
+			"body":         getText(func(msg *message.Message) string { return string(msg.Body) }),
+			"content_type": getText(func(msg *message.Message) string { return msg.Get("Content-Type") }),
+			"parts":        getParts,
+			"sdp":          getSDP,
+			"identity":     getIdentity,
+			"privacy":      getText(func(msg *message.Message) string { return msg.Get("Privacy") }),
+			"diversion":    getList("Diversion"),
+			"history":      getList("History-Info"),
+			"source":       getSource,
+			"raw":          getText(func(msg *message.Message) string { return string(msg.Raw) }),
+		},
+		Set: map[string]setter[*messageView]{
+			"uri":          writeText(setURI),
+			"status":       writeStatus,
+			"reason":       writeText(setReason),
+			"from":         writeHeader("From"),
+			"to":           writeHeader("To"),
+			"contact":      writeHeader("Contact"),
+			"body":         writeBody,
+			"content_type": writeHeader("Content-Type"),
+		},
+		Meta: toString((*messageView).String),
+	}
+}
+
+// String is the first line without the version.
+func (v *messageView) String() string {
+	switch {
+	case v.msg == nil:
+		return "message of a hook that is over"
+	case v.msg.IsRequest():
+		return v.msg.Method + " " + v.msg.URI
+	}
+	return strconv.Itoa(v.msg.Status) + " " + v.msg.Reason
+}
+
+// getText gives nil for what is not there.
+func getText(of func(*message.Message) string) getter[*messageView] {
+	return func(L *glua.LState, v *messageView) glua.LValue {
+		return text(of(v.read(L)))
+	}
+}
+
+func text(s string) glua.LValue {
+	if s == "" {
+		return glua.LNil
+	}
+	return glua.LString(s)
+}
+
+func getNumber(of func(*message.Message) int) getter[*messageView] {
+	return func(L *glua.LState, v *messageView) glua.LValue {
+		return number(of(v.read(L)))
+	}
+}
+
+func number(n int) glua.LValue {
+	if n <= 0 {
+		return glua.LNil
+	}
+	return glua.LNumber(n)
+}
+
+func writeText(set func(*message.Message, string) error) setter[*messageView] {
+	return func(L *glua.LState, v *messageView, value glua.LValue) {
+		s := wantText(L, value)
+		must(L, set(v.edit(L), s))
+	}
+}
+
+func writeStatus(L *glua.LState, v *messageView, value glua.LValue) {
+	must(L, setStatus(v.edit(L), wantInt(L, value)))
+}
+
+func writeHeader(name string) setter[*messageView] {
+	return func(L *glua.LState, v *messageView, value glua.LValue) {
+		must(L, setHeader(v.edit(L), name, wantValues(L, value)...))
+	}
+}
+
+func writeBody(L *glua.LState, v *messageView, value glua.LValue) {
+	body := ""
+	if value != glua.LNil {
+		body = wantText(L, value)
+	}
+	must(L, setBody(v.edit(L), body))
+	v.sdp, v.noSDP = nil, false
+}
+
+func getOrigin(L *glua.LState, v *messageView) glua.LValue {
+	if v.read(L).Status < 300 {
+		return glua.LNil
+	}
+	return text(string(v.origin))
+}
+
+func getSource(L *glua.LState, v *messageView) glua.LValue {
+	v.read(L)
+	if v.source.IP == "" {
+		return glua.LNil
+	}
+	return v.m.classes.source.New(L, &v.source)
+}
+
+// q850Of is the cause of "Reason: Q.850;cause=16" (RFC 3326), 0 when there is
+// none.
+func q850Of(msg *message.Message) int {
+	for _, one := range msg.List("Reason") {
+		protocol, params, _ := strings.Cut(one, ";")
+		if !strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
+			continue
+		}
+		for param := range strings.SplitSeq(params, ";") {
+			name, value, _ := strings.Cut(param, "=")
+			if strings.EqualFold(strings.TrimSpace(name), "cause") {
+				n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 7)
+				if err == nil {
+					return int(n)
+				}
+			}
+		}
+	}
+	return 0
+}
+
+// retryAfter is in seconds (RFC 3261 section 20.33).
+func retryAfter(msg *message.Message) int {
+	value := msg.Get("Retry-After")
+	end := strings.IndexFunc(value, func(r rune) bool { return r < '0' || r > '9' })
+	if end >= 0 {
+		value = value[:end]
+	}
+	n, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}
+
+// sourceOf is where a leg's messages come from.
+func sourceOf(leg b2bua.Leg) b2bua.Source {
+	at, err := netip.ParseAddrPort(leg.Remote)
+	if err != nil {
+		return b2bua.Source{}
+	}
+	return b2bua.Source{IP: at.Addr().String(), Port: int(at.Port()), Trunk: leg.Trunk}
+}
+
+// maxParts bounds the parts of a multipart body that are looked at.
+const maxParts = 32
+
+// getParts lists the parts of a multipart body, nil when it is none.
+func getParts(L *glua.LState, v *messageView) glua.LValue {
+	msg := v.read(L)
+	kind, params, err := mime.ParseMediaType(msg.Get("Content-Type"))
+	if err != nil || !strings.HasPrefix(kind, "multipart/") || params["boundary"] == "" {
+		return glua.LNil
+	}
+	list := L.NewTable()
+	parts := multipart.NewReader(bytes.NewReader(msg.Body), params["boundary"])
+	for range maxParts {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			break
+		}
+		var body bytes.Buffer
+		if _, err := body.ReadFrom(part); err != nil {
+			break
+		}
+		one := L.NewTable()
+		one.RawSetString("content_type", text(part.Header.Get("Content-Type")))
+		one.RawSetString("content_disposition", text(part.Header.Get("Content-Disposition")))
+		one.RawSetString("body", glua.LString(body.String()))
+		list.Append(one)
+	}
+	return list
+}

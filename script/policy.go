@@ -1,0 +1,212 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"legwork/b2bua"
+	"legwork/b2bua/trunk"
+	"legwork/script/lua"
+)
+
+// Config is what scripts are run with.
+type Config struct {
+	Source Source
+	// Trunks is the table that is live now; it is asked at each load and by
+	// decisions that name a trunk.
+	Trunks func() *trunk.Table
+	States *trunk.States
+	Limits Limits
+	// Test runs the *_test.lua of a snapshot before it becomes live; nil: none
+	// are run.
+	Test func(ctx context.Context, s *Snapshot) error
+	// Errors counts an error of a hook; Reloaded hears of each attempt to load,
+	// but for those that found nothing new. Both may be nil.
+	Errors   func(hook string)
+	Reloaded func(Report)
+	Log      *slog.Logger
+	Rand     func() float64 // math.random; nil: math/rand/v2
+	Machines int            // VMs; 0: two per core
+	Settle   time.Duration  // between a change and its reload; 0: 200 ms
+	Poll     time.Duration  // where no change is announced; 0: 4 s
+}
+
+// Limits are those of contract/lua-api.md section 6. A zero field is the
+// default there.
+type Limits struct {
+	Instructions int
+	Memory       int           // bytes of strings and tables
+	Wait         time.Duration // deadline of a hook that may wait
+	Deadline     time.Duration // of the others
+}
+
+func (l Limits) run(waits bool) lua.Limits {
+	one := lua.Limits{Instructions: l.Instructions, Memory: l.Memory, Deadline: l.Deadline}
+	if waits {
+		one.Deadline = l.Wait
+	}
+	return one
+}
+
+// Policy is the live generation of scripts and those that calls still use. It
+// implements b2bua.Policy.
+type Policy struct {
+	cfg    Config
+	load   sync.Mutex     // one load at a time
+	unload sync.WaitGroup // of freed generations
+
+	mu       sync.Mutex // guards all below, and calls and retired of generations
+	live     *generation
+	old      []*generation
+	rejected string // stamp of the last snapshot that did not load
+	failure  error  // of the last load; nil: it was good
+	failed   time.Time
+}
+
+// New loads the scripts. The error is Problems when they are to blame.
+func New(ctx context.Context, cfg Config) (*Policy, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	p := &Policy{cfg: cfg}
+	if _, err := p.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (c *Config) complete() error {
+	switch {
+	case c.Source.Path == "":
+		return errors.New("script: no path")
+	case c.Trunks == nil || c.States == nil:
+		return errors.New("script: no trunks")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Errors == nil {
+		c.Errors = func(string) {}
+	}
+	if c.Reloaded == nil {
+		c.Reloaded = func(Report) {}
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Float64
+	}
+	if c.Machines <= 0 {
+		c.Machines = 2 * runtime.GOMAXPROCS(0)
+	}
+	if c.Settle <= 0 {
+		c.Settle = 200 * time.Millisecond
+	}
+	if c.Poll <= 0 {
+		c.Poll = 4 * time.Second
+	}
+	return nil
+}
+
+// Router pins a call to the live generation.
+func (p *Policy) Router(handle b2bua.Handle) b2bua.Router {
+	p.mu.Lock()
+	g := p.live
+	g.calls++
+	p.mu.Unlock()
+	turn := int(g.turn.Add(1))
+	return &router{policy: p, gen: g, handle: handle, shard: g.shards[turn%len(g.shards)]}
+}
+
+// leave counts a call out; the last one of an old generation frees it.
+func (p *Policy) leave(g *generation) {
+	p.mu.Lock()
+	g.calls--
+	free := g.retired && g.calls == 0
+	if free {
+		p.forget(g)
+	}
+	p.mu.Unlock()
+	if free {
+		p.unload.Go(g.unload)
+	}
+}
+
+// forget takes an old generation off the list; p.mu is held.
+func (p *Policy) forget(g *generation) {
+	for i, one := range p.old {
+		if one == g {
+			p.old = append(p.old[:i], p.old[i+1:]...)
+			return
+		}
+	}
+}
+
+// swap makes g live; g nil only retires. p.mu is not held.
+func (p *Policy) swap(g *generation) {
+	p.mu.Lock()
+	last := p.live
+	if g != nil {
+		p.live = g
+	}
+	free := false
+	if last != nil && !last.retired {
+		last.retired = true
+		if free = last.calls == 0; !free {
+			p.old = append(p.old, last)
+		}
+	}
+	p.mu.Unlock()
+	if free {
+		p.unload.Go(last.unload)
+	}
+}
+
+// Close frees the generations that no call uses, and waits for those that are
+// being freed. Calls in progress may go on; no new one may come.
+func (p *Policy) Close() {
+	p.swap(nil)
+	p.unload.Wait()
+}
+
+// Status is what runs now.
+type Status struct {
+	Name    string    `json:"name"` // main.lua@1a2b3c4d
+	Hash    string    `json:"hash"`
+	Loaded  time.Time `json:"loaded"`
+	Hooks   []string  `json:"hooks"`
+	Calls   int       `json:"calls"`             // on the live generation
+	Old     []Old     `json:"old,omitempty"`     // generations that calls still use
+	Failure string    `json:"failure,omitempty"` // why the last load did not succeed
+	Failed  time.Time `json:"failed,omitzero"`
+}
+
+// Old is a generation that is no longer live.
+type Old struct {
+	Name   string    `json:"name"`
+	Loaded time.Time `json:"loaded"`
+	Calls  int       `json:"calls"`
+}
+
+// Status tells what runs now.
+func (p *Policy) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := p.live
+	s := Status{Name: g.name, Hash: g.snap.Hash, Loaded: g.loaded, Calls: g.calls, Failed: p.failed}
+	for hook, name := range hookNames() {
+		if g.shards[0].gen.wants&(1<<hook) != 0 {
+			s.Hooks = append(s.Hooks, name)
+		}
+	}
+	for _, old := range p.old {
+		s.Old = append(s.Old, Old{old.name, old.loaded, old.calls})
+	}
+	if p.failure != nil {
+		s.Failure = p.failure.Error()
+	}
+	return s
+}
