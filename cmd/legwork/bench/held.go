@@ -47,7 +47,7 @@ func (p plan) measureHeld(ctx context.Context, r *report) error {
 	}
 	defer b.stop()
 	found := Held{Calls: p.held}
-	if found.Start, err = b.level(ctx); err != nil {
+	if found.Start, err = b.firstLevel(ctx); err != nil {
 		return err
 	}
 	setUp := time.Duration(p.held) * time.Second / heldRate
@@ -111,6 +111,20 @@ func (b *product) levelAfter(ctx context.Context) (Level, error) {
 	}
 	at.Heap = late.Heap
 	return at, nil
+}
+
+// firstLevel is level once HTTP is open, which may come after SIP.
+func (b *product) firstLevel(ctx context.Context) (at Level, err error) {
+	const tries = 50
+	for range tries {
+		if at, err = b.level(ctx); err == nil {
+			return at, nil
+		}
+		if err := wait(ctx, 100*time.Millisecond); err != nil {
+			return at, err
+		}
+	}
+	return at, err
 }
 
 // level asks the kernel, and Legwork's metrics for what only it knows.
