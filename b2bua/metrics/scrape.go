@@ -1,0 +1,96 @@
+package metrics
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/trunk"
+)
+
+// Sources are asked at each scrape, from any goroutine; what is nil is left
+// out of the page.
+type Sources struct {
+	Active    func() int // calls in progress
+	Counters  func() transaction.Counters
+	Trunks    func() []trunk.Stats
+	Malformed func() uint64            // messages refused or dropped unread
+	Dropped   func() map[string]uint64 // events lost, by observer
+}
+
+// scrape is the collector of what the engine knows by itself.
+type scrape struct{ Sources }
+
+// Describe sends nothing: a collector without descriptions is not checked
+// beforehand, and which of its metrics there are depends on Sources.
+func (scrape) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the sources.
+func (s scrape) Collect(to chan<- prometheus.Metric) {
+	if s.Active != nil {
+		gauge(to, "calls_active", "Calls in progress.", float64(s.Active()))
+	}
+	if s.Malformed != nil {
+		count(to, "malformed_total", "Messages that were refused or dropped because they break the grammar.", s.Malformed())
+	}
+	if s.Dropped != nil {
+		dropped := s.Dropped()
+		for _, name := range slices.Sorted(maps.Keys(dropped)) {
+			count(to, "observer_dropped_total", "Events that an observer lost.", dropped[name], "observer", name)
+		}
+	}
+	s.transactions(to)
+	s.trunks(to)
+}
+
+func (s scrape) transactions(to chan<- prometheus.Metric) {
+	if s.Counters == nil {
+		return
+	}
+	c := s.Counters()
+	const alive, again = "Transactions alive, those that linger included.", "Messages seen or sent once more."
+	gauge(to, "transactions", alive, float64(c.Servers), "role", "uas")
+	gauge(to, "transactions", alive, float64(c.Clients), "role", "uac")
+	count(to, "retransmissions_total", again, uint64(c.RetransmissionsIn), "direction", "in")
+	count(to, "retransmissions_total", again, uint64(c.RetransmissionsOut), "direction", "out")
+	count(to, "timeouts_total", "Transactions that nobody answered.", uint64(c.Timeouts))
+	count(to, "strays_total", "Responses that no transaction waited for.", uint64(c.Strays))
+	count(to, "send_failures_total", "Messages that could not be sent.", uint64(c.SendFailures))
+	count(to, "overloaded_total", "Requests refused because too many transactions are alive.", uint64(c.Overloaded))
+}
+
+func (s scrape) trunks(to chan<- prometheus.Metric) {
+	if s.Trunks == nil {
+		return
+	}
+	for _, t := range s.Trunks() {
+		up := 0.0
+		if t.Up {
+			up = 1
+		}
+		gauge(to, "trunk_up", "1 while the trunk is not penalized.", up, "trunk", t.Name)
+		gauge(to, "trunk_calls", "Calls in progress over the trunk, both directions.", float64(t.Calls), "trunk", t.Name)
+	}
+}
+
+func gauge(to chan<- prometheus.Metric, name, text string, value float64, labels ...string) {
+	emit(to, prometheus.GaugeValue, name, text, value, labels)
+}
+
+func count(to chan<- prometheus.Metric, name, text string, value uint64, labels ...string) {
+	emit(to, prometheus.CounterValue, name, text, float64(value), labels)
+}
+
+// emit sends one metric; labels are names and values by turns.
+func emit(to chan<- prometheus.Metric, kind prometheus.ValueType, name, text string, value float64, labels []string) {
+	var names, values []string
+	for i := 0; i+1 < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, labels[i+1])
+	}
+	desc := prometheus.NewDesc("legwork_"+name, text, names, nil)
+	if metric, err := prometheus.NewConstMetric(desc, kind, value, values...); err == nil {
+		to <- metric
+	}
+}
