@@ -21,7 +21,7 @@ func (c *Call) over(l *leg, code int, reason string, origin Origin) {
 
 // finishAttempt closes the line of an attempt in the record.
 func (c *Call) finishAttempt(l *leg, code int, reason string, origin Origin) {
-	a := c.record.Attempts[l.attempt]
+	a := &c.record.Attempts[l.attempt]
 	if a.Origin != "" {
 		return
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 // Malformed says why a message can't be taken and what to answer.
@@ -33,7 +35,7 @@ func Parse(b []byte) (*Message, error) {
 	if size < 0 {
 		return nil, &Malformed{Status: 400, Why: "no empty line behind the header fields", Partial: Salvage(b)}
 	}
-	m, bad := parseHead(string(b[:size+2]))
+	m, bad := parseHead(b[:size+4])
 	if bad != nil {
 		bad.Partial = Salvage(b)
 		return nil, bad
@@ -48,22 +50,52 @@ func Parse(b []byte) (*Message, error) {
 	return m, nil
 }
 
-// parseHead reads start line and header fields, each with its CRLF.
-func parseHead(head string) (*Message, *Malformed) {
-	ends := strings.Count(head, "\n")
-	if strings.Count(head, "\r") != ends || strings.Count(head, "\r\n") != ends {
+// parser splits start line and header fields and interprets none of them: its
+// header parsers would drop parameters, join Vias or refuse the whole message
+// (facts/sipgo.md section 4).
+var parser = sip.NewParser(sip.WithHeadersParsers(nil))
+
+// parseHead reads start line and header fields up to the empty line. Method and
+// URI are taken as they stand, because sipgo upper-cases the one and rebuilds
+// the other. It also refuses what RFC 3261 does not, such as a Request-URI of a
+// scheme like soap.beep, which wants 416: that is split here.
+func parseHead(head []byte) (*Message, *Malformed) {
+	ends := bytes.Count(head, []byte("\n"))
+	if bytes.Count(head, []byte("\r")) != ends || bytes.Count(head, []byte("\r\n")) != ends {
 		return nil, &Malformed{Status: 400, Why: "a line does not end in CRLF"}
 	}
 	if ends > mostFields {
 		return nil, &Malformed{Status: 400, Why: "too many header fields"}
 	}
-	first, lines, _ := strings.Cut(head, "\r\n")
-	m, bad := startLine(first)
+	first, lines, _ := bytes.Cut(head, []byte("\r\n"))
+	m, bad := startLine(string(first))
 	if bad != nil {
 		return nil, bad
 	}
 	m.Headers = make([]Header, 0, ends+3)
-	return m, m.takeFields(lines)
+	split, _, err := parser.ParseHeaders(head, false)
+	if err != nil {
+		return m, m.takeFields(string(lines[:len(lines)-2]))
+	}
+	return m, m.takeSplit(split)
+}
+
+// takeSplit takes the header fields as sipgo has split and unfolded them.
+func (m *Message) takeSplit(split sip.Message) *Malformed {
+	var from []sip.Header
+	switch s := split.(type) {
+	case *sip.Request:
+		from = s.Headers()
+	case *sip.Response:
+		from = s.Headers()
+	}
+	for _, h := range from {
+		if !isToken(h.Name()) {
+			return &Malformed{Status: 400, Why: "a header field without a name"}
+		}
+		m.Headers = append(m.Headers, Header{LongName(h.Name()), h.Value()})
+	}
+	return nil
 }
 
 // startLine reads RFC 3261 section 7.1 and 7.2. The method keeps its case, the

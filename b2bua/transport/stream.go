@@ -136,8 +136,11 @@ func (c *conn) read() {
 // with the connection.
 func (c *conn) cutOff(why error, b []byte) {
 	bad := &message.Malformed{Status: 400, Why: why.Error(), Partial: message.Salvage(b)}
-	if errors.Is(why, errTooLarge) {
+	switch {
+	case errors.Is(why, errTooLarge):
 		bad.Status = 513
+	case bad.Partial != nil && bad.Partial.Get("Content-Length") == "":
+		bad.Status = 411 // RFC 2543's word to its clients, which need none elsewhere
 	}
 	c.transport.refuse(bad, c.flow)
 	_ = c.socket.SetReadDeadline(time.Now().Add(lingerLimit))
