@@ -154,7 +154,7 @@ func assert(L *glua.LState) int {
 
 // raise is error(object[, level]).
 func raise(L *glua.LState) int {
-	object, level := L.Get(1), L.OptInt(2, 1)
+	object, level := L.Get(1), optInt(L, 2, 1)
 	if s, ok := object.(glua.LString); ok && level > 0 {
 		object = glua.LString(place(L, level)) + s
 	}
@@ -210,13 +210,8 @@ func textOf(L *glua.LState, v glua.LValue) string {
 }
 
 func unpack(L *glua.LState) int {
-	t, from := L.CheckTable(1), L.OptInt(2, 1)
-	to := from - 1
-	if L.Get(3) != glua.LNil {
-		to = L.CheckInt(3)
-	} else {
-		to = t.Len()
-	}
+	t, from := L.CheckTable(1), optInt(L, 2, 1)
+	to := optInt(L, 3, t.Len())
 	if from > to {
 		return 0
 	}

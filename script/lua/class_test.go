@@ -69,6 +69,19 @@ func TestObjectsAreStrict(t *testing.T) {
 	}
 }
 
+func TestObjectOfAnotherClassIsRefused(t *testing.T) {
+	s := newScript(t, Config{Globals: []string{"thing", "other"}, Libraries: map[string]func(*glua.LState) glua.LValue{
+		"thing": func(L *glua.LState) glua.LValue { return thingClass(L).New(L, &thing{}) },
+		"other": func(L *glua.LState) glua.LValue {
+			return NewClass(L, "other", ClassDef[*thing]{}).New(L, &thing{})
+		},
+	}})
+	_, err := s.run(Run{}, "thing.rename(other, 'x')")
+	if err == nil || err.Error() != "main.lua:1: bad argument #1 to rename (thing expected, got other)" {
+		t.Fatal(err)
+	}
+}
+
 func TestPlainValuesCrossBothWays(t *testing.T) {
 	s := newScript(t, Config{})
 	want := map[string]any{"a": []any{1.0, "x", true}, "b": map[string]any{}, "7": "n", "c": map[string]any{"d": 1.5}}

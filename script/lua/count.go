@@ -104,16 +104,25 @@ func setIndex(L *glua.LState) int {
 		L.SetTable(object, key, value)
 		return 0
 	}
-	if value != glua.LNil {
-		chargeEntry(L, t, key)
-	}
 	if t.Metatable != glua.LNil {
+		chargeEntry(L, t, key)
 		L.SetTable(t, key, value)
 		return 0
 	}
 	checkKey(L, key)
-	t.RawSet(key, value)
+	put(L, t, key, value)
 	return 0
+}
+
+// put is a counted t[key] = value without metamethods. Nothing is not stored
+// where nothing is: gopher-lua would make the array up to there.
+func put(L *glua.LState, t *glua.LTable, key, value glua.LValue) {
+	if value != glua.LNil {
+		chargeEntry(L, t, key)
+	} else if t.RawGet(key) == glua.LNil {
+		return
+	}
+	t.RawSet(key, value)
 }
 
 // chargeEntry counts what t grows by when key is set in it.

@@ -1,14 +1,10 @@
 package lua
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // A matcher is lstrlib.c's: it walks the pattern's text and backtracks. What
 // differs: it counts its steps, and a character set is no call per byte of C.
-// It knows no Lua; errors are panics of type patternError that the string
-// library turns into Lua errors.
+// It knows no Lua; it panics, and the string library makes Lua errors of it.
 type matcher struct {
 	src, pat string
 	level    int // captures, open ones included
@@ -30,16 +26,18 @@ const (
 	capturePosition = -2
 )
 
-type patternError string
-
-var errSteps = errors.New("out of steps")
+// What a matcher panics with: an error in the pattern, or too much work.
+type (
+	patternError string
+	outOfSteps   struct{}
+)
 
 func (m *matcher) fail(msg string) { panic(patternError(msg)) }
 
 func (m *matcher) step() {
 	m.steps--
 	if m.steps < 0 {
-		panic(errSteps)
+		panic(outOfSteps{})
 	}
 }
 

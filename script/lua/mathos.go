@@ -211,5 +211,5 @@ func dateField(at time.Time, verb byte) string {
 	case '%':
 		return "%"
 	}
-	return "%" + string(rune(verb))
+	return string([]byte{'%', verb})
 }

@@ -1,7 +1,6 @@
 package lua
 
 import (
-	"errors"
 	"math"
 	"strings"
 
@@ -222,29 +221,18 @@ func (m *matcher) run(L *glua.LState, match func()) {
 		if p == nil {
 			return
 		}
-		switch err, msg := asPatternError(p); {
-		case err != nil:
+		switch p := p.(type) {
+		case patternError:
+			RaiseAt(L, "%s", string(p))
+		case outOfSteps:
 			if t := taskOf(L); t != nil {
 				t.stop(ErrPattern, "stopped: a pattern took more than %d steps", allowance(m.src))
 			}
 			RaiseAt(L, "a pattern took more than %d steps", allowance(m.src))
-		case msg != "":
-			RaiseAt(L, "%s", msg)
-		default:
-			panic(p)
 		}
+		panic(p)
 	}()
 	match()
-}
-
-func asPatternError(p any) (error, patternError) {
-	if msg, ok := p.(patternError); ok {
-		return nil, msg
-	}
-	if err, ok := p.(error); ok && errors.Is(err, errSteps) {
-		return err, ""
-	}
-	return nil, ""
 }
 
 // push pushes the captures, or the whole match when there are none.

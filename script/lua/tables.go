@@ -82,27 +82,21 @@ func tableInsert(L *glua.LState) int {
 	n := t.Len()
 	switch L.GetTop() {
 	case 2:
-		put(L, t, n+1, L.Get(2))
+		put(L, t, glua.LNumber(n+1), L.Get(2))
 	case 3:
 		at := checkInt(L, 2)
+		if at < 1 {
+			L.ArgError(2, "position out of bounds")
+		}
 		spend(L, (n-at)>>3)
 		for i := max(n, at-1); i >= at; i-- {
-			put(L, t, i+1, t.RawGet(glua.LNumber(i)))
+			put(L, t, glua.LNumber(i+1), t.RawGet(glua.LNumber(i)))
 		}
-		put(L, t, at, L.Get(3))
+		put(L, t, glua.LNumber(at), L.Get(3))
 	default:
 		RaiseAt(L, "wrong number of arguments to 'insert'")
 	}
 	return 0
-}
-
-// put is a counted t[i] = v without metamethods.
-func put(L *glua.LState, t *glua.LTable, i int, v glua.LValue) {
-	key := glua.LNumber(i)
-	if v != glua.LNil {
-		chargeEntry(L, t, key)
-	}
-	t.RawSet(key, v)
 }
 
 func tableRemove(L *glua.LState) int {

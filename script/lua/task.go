@@ -198,7 +198,7 @@ func Charge(L *glua.LState, n int) {
 // spend counts work that no instruction shows. A run out of instructions is
 // stopped by its next one.
 func spend(L *glua.LState, n int) {
-	if t := taskOf(L); t != nil {
-		t.left = max(t.left-n, -1)
+	if t := taskOf(L); t != nil && n > 0 {
+		t.left = max(t.left-n, 0)
 	}
 }

@@ -152,7 +152,17 @@ func TestListThatIsTooLongIsAnError(t *testing.T) {
 	}
 }
 
-func TestHotPatternsAreStopped(t *testing.T) {
+func TestNothingCostsNothing(t *testing.T) {
+	runs(t, `
+for i = 1, 20000 do
+  local t = {}
+  t[60000] = nil
+  table.insert(t, 60000, nil)
+  t.x = #t
+end`)
+}
+
+func TestCostlyLibraryCallsAreStopped(t *testing.T) {
 	for _, src := range []string{
 		"local x = ('a'):rep(400):find('.*.*.*x')",
 		"local x = ('a'):rep(100000):gsub('.-b', '')",
@@ -160,6 +170,17 @@ func TestHotPatternsAreStopped(t *testing.T) {
 		"while true do pcall(string.match, ('a'):rep(4000), '.-.-.-.-b') end",
 	} {
 		if e := failure(t, src); !errors.Is(e, ErrPattern) || e.Limit != "pattern" || e.File != "main.lua" {
+			t.Fatalf("%+v\n%s", e, src)
+		}
+	}
+	for _, src := range []string{
+		"while true do table.concat({}, '', 1e9, 1) end",
+		"local t = {} while true do table.insert(t, 1e9, 1) end",
+		"while true do pcall(table.insert, {}, -1e9, 1) end",
+		"local t = {} for i = 1, 6e4 do t[i] = i end while true do table.sort(t) end",
+		"local t = {} for i = 1, 6e4 do t[i] = i end while true do table.remove(t, 1) t[#t + 1] = 1 end",
+	} {
+		if e := failure(t, src); !errors.Is(e, ErrInstructions) && !errors.Is(e, ErrMemory) {
 			t.Fatalf("%+v\n%s", e, src)
 		}
 	}
@@ -216,7 +237,7 @@ print(n)`)
 func TestGoPanicEndsTheRunAndTheVM(t *testing.T) {
 	s := newScript(t, Config{Libraries: map[string]func(*glua.LState) glua.LValue{
 		"boom": func(L *glua.LState) glua.LValue {
-			return L.NewFunction(Protect(func(*glua.LState) int { var m map[string]int; m["x"] = 1; return 0 }))
+			return L.NewFunction(Protect(func(*glua.LState) int { panic("bug") }))
 		},
 	}, Globals: []string{"boom"}})
 	_, err := s.run(Run{}, "pcall(boom)\nprint('swallowed')")
