@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"legwork/b2bua/message"
 )
 
 func TestAnUnansweredINVITEIsRepeatedWithDoublingPauses(t *testing.T) {
@@ -105,6 +107,9 @@ func TestAFailureIsAcknowledgedEachTimeItComes(t *testing.T) {
 		if got := strings.Join(ack.All("Route"), " "); got != "<sip:p1.example;lr> <sip:p2.example;lr>" || ack.URI != invite.URI {
 			t.Errorf("the ACK goes to %s by %s", ack.URI, got)
 		}
+		r.at(31 * time.Second)
+		r.answer(486, "b")
+		r.happened("31s sent ACK")
 		r.at(33 * time.Second)
 		r.empty()
 	})
@@ -254,5 +259,21 @@ func TestCloseFailsWhatIsOpen(t *testing.T) {
 		r.layer.Request(request("BYE"), r.flow, r)
 		r.happened("0s failed: transactions are closed")
 		r.empty()
+	})
+}
+
+func TestAFailureWaitsForTheResponseBeforeIt(t *testing.T) {
+	play(t, "udp", func(r *rig) {
+		r.layer.Request(request("BYE"), r.flow, r)
+		r.onAnswer = func(*Client, *message.Message) {
+			time.Sleep(40 * time.Second) // a user that is slow to take it
+			r.note("user done")
+		}
+		go r.answer(100, "")
+		r.at(time.Minute)
+		r.mu.Lock()
+		r.log = r.log[len(r.log)-2:]
+		r.mu.Unlock()
+		r.happened("40s user done", "40s failed: no answer in time")
 	})
 }

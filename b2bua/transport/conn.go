@@ -68,35 +68,33 @@ func (c *conn) write() {
 		}
 	}
 	for {
-		batch := c.take()
-		if batch == nil {
+		one, ok := c.take()
+		if !ok {
 			return
 		}
-		for i, one := range batch {
-			_ = c.socket.SetWriteDeadline(time.Now().Add(writeLimit))
-			if _, err := c.socket.Write(one.bytes); err != nil {
-				err = fmt.Errorf("send to %s: %w", c.flow.Remote, err)
-				for _, lost := range batch[i:] {
-					lost.failed(err)
-				}
-				c.close(err)
-				return
-			}
-			c.transport.count.sent.Add(1)
+		_ = c.socket.SetWriteDeadline(time.Now().Add(writeLimit))
+		if _, err := c.socket.Write(one.bytes); err != nil {
+			err = fmt.Errorf("send to %s: %w", c.flow.Remote, err)
+			one.failed(err)
+			c.close(err)
+			return
 		}
+		c.transport.count.sent.Add(1)
 	}
 }
 
-// take empties the queue; nil ends the writer.
-func (c *conn) take() []outgoing {
+// take is false when the queue is empty, which ends the writer.
+func (c *conn) take() (outgoing, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	batch := c.queue
-	c.queue, c.queued = nil, 0
-	if batch == nil {
-		c.writing = false
+	if len(c.queue) == 0 {
+		c.queue, c.writing = nil, false
+		return outgoing{}, false
 	}
-	return batch
+	one := c.queue[0]
+	c.queue[0] = outgoing{}
+	c.queue, c.queued = c.queue[1:], c.queued-len(one.bytes)
+	return one, true
 }
 
 func (c *conn) dial() error {
