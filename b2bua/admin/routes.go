@@ -1,0 +1,190 @@
+package admin
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+// reloadLimit bounds a reload, the scripts' own tests included.
+const reloadLimit = 60 * time.Second
+
+// api answers; it has no state of its own.
+type api struct {
+	Config
+	log *slog.Logger
+}
+
+// route is one method on one path.
+type route struct {
+	method, path string
+	open         bool // answers without a token
+	handle       http.HandlerFunc
+}
+
+// routes is all there is; openapi.json says the same, which a test checks.
+func (a *api) routes() []route {
+	return []route{
+		{"GET", "/api/v1/calls", false, a.calls},
+		{"GET", "/api/v1/calls/{id}", false, a.call},
+		{"DELETE", "/api/v1/calls/{id}", false, a.hangUp},
+		{"GET", "/api/v1/calls/{id}/ladder", false, a.ladder},
+		{"GET", "/api/v1/trunks", false, a.trunks},
+		{"GET", "/api/v1/script", false, a.script},
+		{"POST", "/api/v1/script/reload", false, a.reload},
+		{"POST", "/api/v1/drain", false, a.drain},
+		{"GET", "/api/openapi.json", false, a.document},
+		{"GET", "/metrics", false, a.Metrics.ServeHTTP},
+		{"GET", "/healthz", true, a.healthy},
+		{"GET", "/readyz", true, a.ready},
+	}
+}
+
+// Handler is the API without a socket.
+func Handler(c Config) (http.Handler, error) {
+	if c.Engine == nil || c.Scripts == nil || c.History == nil || c.Metrics == nil || c.Drain == nil {
+		return nil, errors.New("admin: engine, scripts, history, metrics and drain are required")
+	}
+	a := &api{Config: c, log: logOf(c)}
+	byPath := map[string][]route{}
+	for _, r := range a.routes() {
+		byPath[r.path] = append(byPath[r.path], r)
+	}
+	mux := http.NewServeMux()
+	for path, routes := range byPath {
+		mux.Handle(path, a.choose(routes))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
+	})
+	return a.guard(mux), nil
+}
+
+// choose picks the route of a path by method and asks for the token.
+func (a *api) choose(routes []route) http.Handler {
+	var allow []string
+	for _, r := range routes {
+		allow = append(allow, r.method)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		i := slices.IndexFunc(routes, func(one route) bool { return one.method == method })
+		switch {
+		case i < 0:
+			w.Header().Set("Allow", strings.Join(allow, ", "))
+			refuse(w, http.StatusMethodNotAllowed, r.Method+" does nothing here")
+		case !routes[i].open && !a.trusts(r):
+			w.Header().Set("WWW-Authenticate", `Bearer realm="legwork"`)
+			refuse(w, http.StatusUnauthorized, "a bearer token is required")
+		default:
+			routes[i].handle(w, r)
+		}
+	})
+}
+
+func (a *api) calls(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, callList(a.Engine.Calls()))
+}
+
+// call answers a call in progress, or the record of one that is over.
+func (a *api) call(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if record, ok := a.History.Record(id); ok {
+		answer(w, http.StatusOK, Story{Record: record})
+		return
+	}
+	if state, ok := a.Engine.Call(id); ok {
+		call := callOf(state)
+		answer(w, http.StatusOK, Story{Call: &call})
+		return
+	}
+	refuse(w, http.StatusNotFound, "no call "+strconv.Quote(id)+" is in progress or remembered")
+}
+
+func (a *api) hangUp(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !a.Engine.HangUp(id, "admin") {
+		refuse(w, http.StatusNotFound, "no call "+strconv.Quote(id)+" is in progress")
+		return
+	}
+	a.log.Info("call hung up", "call", id, "by", "admin", "source", r.RemoteAddr)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (a *api) ladder(w http.ResponseWriter, r *http.Request) {
+	width, colour := 0, false
+	var err error
+	if text := r.URL.Query().Get("width"); text != "" {
+		if width, err = strconv.Atoi(text); err != nil || width < 1 || width > 1000 {
+			refuse(w, http.StatusBadRequest, "width is a number of columns from 1 to 1000")
+			return
+		}
+	}
+	if text := r.URL.Query().Get("colour"); text != "" {
+		if colour, err = strconv.ParseBool(text); err != nil {
+			refuse(w, http.StatusBadRequest, "colour is true or false")
+			return
+		}
+	}
+	text, ok := a.History.Ladder(r.PathValue("id"), width, colour)
+	if !ok {
+		refuse(w, http.StatusNotFound, "no call "+strconv.Quote(r.PathValue("id"))+" is remembered")
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(text)) // the peer has gone if this fails
+}
+
+func (a *api) trunks(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, trunkList(a.Engine.Trunks().Stats()))
+}
+
+func (a *api) script(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, a.Scripts.Status())
+}
+
+func (a *api) reload(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), reloadLimit)
+	defer cancel()
+	a.log.Info("reload asked for", "by", "admin", "source", r.RemoteAddr)
+	if err := a.Scripts.Reload(ctx); err != nil {
+		refuse(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	answer(w, http.StatusOK, a.Scripts.Status())
+}
+
+func (a *api) drain(w http.ResponseWriter, r *http.Request) {
+	a.log.Info("drain asked for", "by", "admin", "source", r.RemoteAddr)
+	a.Drain()
+	answer(w, http.StatusAccepted, Health{"draining"})
+}
+
+func (a *api) document(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(openAPI) // the peer has gone if this fails
+}
+
+func (a *api) healthy(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, Health{"ok"})
+}
+
+func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
+	if a.Engine.Draining() {
+		refuse(w, http.StatusServiceUnavailable, "draining: no new calls are taken")
+		return
+	}
+	answer(w, http.StatusOK, Health{"ready"})
+}

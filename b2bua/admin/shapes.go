@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"legwork/b2bua"
+	"legwork/b2bua/trunk"
+)
+
+// CallList is the answer of GET calls, the oldest call first.
+type CallList struct {
+	Calls []Call `json:"calls"`
+}
+
+// Call is a call in progress.
+type Call struct {
+	ID       string    `json:"id"`
+	Phase    string    `json:"phase"` // routing inviting talking clearing
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	Trunk    string    `json:"trunk,omitempty"`
+	Target   string    `json:"target,omitempty"`
+	CallID   string    `json:"call_id"`
+	Script   string    `json:"script,omitempty"`
+	Started  time.Time `json:"started"`
+	Answered time.Time `json:"answered,omitzero"`
+	Attempts int       `json:"attempts"`
+	Legs     []Leg     `json:"legs"`
+}
+
+// Leg is one half of a call.
+type Leg struct {
+	Role   string `json:"role"` // a b
+	Trunk  string `json:"trunk,omitempty"`
+	Target string `json:"target,omitempty"`
+	Rang   bool   `json:"rang"`
+	Local  string `json:"local"`
+	Remote string `json:"remote"`
+}
+
+// Story is the answer of GET calls/{id}: a call in progress or the record of
+// one that is over.
+type Story struct {
+	Call   *Call         `json:"call,omitempty"`
+	Record *b2bua.Record `json:"record,omitempty"`
+}
+
+// TrunkList is the answer of GET trunks, by name.
+type TrunkList struct {
+	Trunks []Trunk `json:"trunks"`
+}
+
+// Trunk is what is counted about a trunk.
+type Trunk struct {
+	Name     string    `json:"name"`
+	Up       bool      `json:"up"`
+	Until    time.Time `json:"down_until,omitzero"`
+	Calls    int       `json:"calls"`
+	MaxCalls int       `json:"max_calls"` // 0: no limit
+	MaxCPS   float64   `json:"max_cps"`   // 0: no limit
+	Attempts uint64    `json:"attempts"`
+	Answered uint64    `json:"answered"`
+	Failed   uint64    `json:"failed"`
+}
+
+// Health is the answer of healthz, readyz and drain.
+type Health struct {
+	Status string `json:"status"`
+}
+
+// Problem is an error (RFC 9457).
+type Problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+func callList(states []b2bua.State) CallList {
+	slices.SortFunc(states, func(a, b b2bua.State) int { return a.Started.Compare(b.Started) })
+	list := CallList{Calls: make([]Call, 0, len(states))}
+	for _, s := range states {
+		list.Calls = append(list.Calls, callOf(s))
+	}
+	return list
+}
+
+func callOf(s b2bua.State) Call {
+	c := Call{
+		ID: s.ID, Phase: s.Phase, From: s.From, To: s.To, Trunk: s.Trunk, Target: s.Target, CallID: s.CallID,
+		Script: s.Script, Started: s.Started, Answered: s.Answered, Attempts: s.Attempts, Legs: make([]Leg, 0, len(s.Legs)),
+	}
+	for _, l := range s.Legs {
+		c.Legs = append(c.Legs, Leg{l.Role.String(), l.Trunk, l.Target, l.Rang, l.Local, l.Remote})
+	}
+	return c
+}
+
+func trunkList(stats []trunk.Stats) TrunkList {
+	list := TrunkList{Trunks: make([]Trunk, 0, len(stats))}
+	for _, s := range stats {
+		list.Trunks = append(list.Trunks, Trunk{
+			s.Name, s.Up, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
+		})
+	}
+	return list
+}
+
+func answer(w http.ResponseWriter, status int, v any) { write(w, status, "application/json", v) }
+
+func refuse(w http.ResponseWriter, status int, detail string) {
+	write(w, status, "application/problem+json", Problem{http.StatusText(status), status, detail})
+}
+
+// write encodes before it sends, so that a value without JSON form (a record's
+// fields come from scripts) is an error and not half an answer.
+func write(w http.ResponseWriter, status int, kind string, v any) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		refuse(w, http.StatusInternalServerError, "the answer can't be written as JSON: "+err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // the peer has gone if this fails
+}
