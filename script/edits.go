@@ -68,6 +68,9 @@ func setHeader(m *message.Message, name string, values ...string) error {
 			return err
 		}
 	}
+	if err := checkAddress(name, values...); err != nil {
+		return err
+	}
 	if tagged(name) {
 		return setTagged(m, name, values)
 	}
@@ -121,8 +124,32 @@ func addHeader(m *message.Message, name, value string) error {
 	if err := checkText(name, value); err != nil {
 		return err
 	}
+	if err := checkAddress(name, value); err != nil {
+		return err
+	}
 	m.Add(name, value)
 	return nil
+}
+
+// checkAddress keeps a Contact that dialogs can be built on.
+func checkAddress(name string, values ...string) error {
+	if !message.Same(name, "Contact") {
+		return nil
+	}
+	for _, one := range (&message.Message{Headers: headersOfOne("Contact", values)}).List("Contact") {
+		if _, err := message.ParseAddr(one); err != nil {
+			return fmt.Errorf("Contact: %q is not an address", one)
+		}
+	}
+	return nil
+}
+
+func headersOfOne(name string, values []string) []message.Header {
+	all := make([]message.Header, 0, len(values))
+	for _, v := range values {
+		all = append(all, message.Header{Name: name, Value: v})
+	}
+	return all
 }
 
 // matches tells whether a name is meant by one of the names or patterns "X-*".
@@ -210,8 +237,9 @@ func checkURI(text string) error {
 }
 
 // setStatus keeps a response in its kind: a 180 may become a 183, a 503 a 486,
-// but no failure an answer. The reason phrase follows.
-func setStatus(m *message.Message, code int) error {
+// but no failure an answer. The reason phrase follows, unless the script has
+// written its own.
+func setStatus(m *message.Message, code int, ownReason bool) error {
 	if m.IsRequest() {
 		return errors.New("a request has no status")
 	}
@@ -225,9 +253,10 @@ func setStatus(m *message.Message, code int) error {
 	if code < low || code > high {
 		return fmt.Errorf("status %d: a %d can become %d to %d", code, m.Status, low, high)
 	}
-	if code != m.Status {
-		m.Status, m.Reason = code, message.ReasonPhrase(code)
+	if code != m.Status && !ownReason {
+		m.Reason = message.ReasonPhrase(code)
 	}
+	m.Status = code
 	return nil
 }
 

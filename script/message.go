@@ -27,6 +27,7 @@ type messageView struct {
 	saved    *message.Message // as it was before the first edit
 	sdp      *sdpView
 	noSDP    bool            // looked for, not there
+	reasoned bool            // the script wrote the reason phrase
 	h        *glua.LUserData // the views of its parts, made when asked for
 	uri      *glua.LUserData
 }
@@ -98,7 +99,7 @@ func messageDef() lua.ClassDef[*messageView] {
 		Set: map[string]setter[*messageView]{
 			"uri":          writeText(setURI),
 			"status":       writeStatus,
-			"reason":       writeText(setReason),
+			"reason":       writeReason,
 			"from":         writeHeader("From"),
 			"to":           writeHeader("To"),
 			"contact":      writeHeader("Contact"),
@@ -155,7 +156,12 @@ func writeText(set func(*message.Message, string) error) setter[*messageView] {
 }
 
 func writeStatus(L *glua.LState, v *messageView, value glua.LValue) {
-	must(L, setStatus(v.edit(L), wantInt(L, value)))
+	must(L, setStatus(v.edit(L), wantInt(L, value), v.reasoned))
+}
+
+func writeReason(L *glua.LState, v *messageView, value glua.LValue) {
+	must(L, setReason(v.edit(L), wantText(L, value)))
+	v.reasoned = true
 }
 
 func writeHeader(name string) setter[*messageView] {

@@ -38,7 +38,8 @@ type Snapshot struct {
 	// stamp is Hash and the state of the tables: equal stamps, equal folders.
 	stamp   string
 	folder  fs.FS
-	folders []string // on disk, links resolved: what to watch
+	folders []string // on disk: what to watch
+	links   []string // files on disk that are links
 }
 
 // Tests are the names of the *_test.lua files, in order.
@@ -127,7 +128,11 @@ func (r *reader) folder(dir string, depth int) error {
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if err := r.entry(path.Join(dir, e.Name()), depth); err != nil {
+		name := path.Join(dir, e.Name())
+		if r.onDisk && e.Type()&fs.ModeSymlink != 0 {
+			r.snap.links = append(r.snap.links, filepath.Join(r.snap.folders[0], filepath.FromSlash(name)))
+		}
+		if err := r.entry(name, depth); err != nil {
 			return err
 		}
 	}

@@ -98,6 +98,7 @@ func (m *machine) uriDef() lua.ClassDef[*uriView] {
 			if value != glua.LNil {
 				s = wantText(L, value)
 			}
+			must(L, checkText("URI", s))
 			v.edit(L, func(u *message.URI) { set(u, s) })
 		}
 	}

@@ -1,0 +1,180 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// maxSettle bounds how long a folder that keeps changing is waited for.
+const maxSettle = 2 * time.Second
+
+// Watch makes saved files live until ctx ends. It hears of changes from the
+// system and looks by itself now and then, because network file systems and
+// links tell nothing. Scripts that ship with the program are not watched.
+//
+// A file is saved in many ways: written in place, renamed over, swapped behind
+// one or two links. So whatever happens in the watched folders only means that
+// the folder is read again, once it has been quiet for Config.Settle.
+func (p *Policy) Watch(ctx context.Context) error {
+	if p.cfg.Source.FS != nil {
+		<-ctx.Done()
+		return nil
+	}
+	system, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch scripts: %w", err)
+	}
+	defer system.Close()
+	w := &watcher{p: p, system: system, quiet: time.NewTimer(0)}
+	defer w.quiet.Stop()
+	w.run(ctx)
+	return nil
+}
+
+// watcher belongs to the goroutine of Watch.
+type watcher struct {
+	p      *Policy
+	system *fsnotify.Watcher
+	quiet  *time.Timer
+	since  time.Time // the first change that was not yet acted on
+	seen   string    // what the last look found
+}
+
+// run begins with a look: a file may have been saved between load and watch.
+func (w *watcher) run(ctx context.Context) {
+	poll := time.NewTicker(w.p.cfg.Poll)
+	defer poll.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev, ok := <-w.system.Events:
+			if ok && ev.Op != fsnotify.Chmod {
+				w.changed()
+			}
+		case err, ok := <-w.system.Errors:
+			if ok { // events were lost
+				w.p.cfg.Log.Debug("watch scripts", "err", err)
+				w.changed()
+			}
+		case <-poll.C:
+			w.look()
+		case <-w.quiet.C:
+			w.since = time.Time{}
+			w.follow()
+			w.reload(ctx)
+		}
+	}
+}
+
+// changed waits until nothing more changes, but not for ever.
+func (w *watcher) changed() {
+	if w.since.IsZero() {
+		w.since = time.Now()
+	}
+	w.quiet.Reset(max(min(w.p.cfg.Settle, maxSettle-time.Since(w.since)), 0))
+}
+
+// look sees what no event told.
+func (w *watcher) look() {
+	snap, err := w.p.cfg.Source.read(w.p.profiles())
+	seen := fmt.Sprint(err)
+	if err == nil {
+		seen = snap.stamp
+	}
+	if seen != w.seen {
+		w.seen = seen
+		w.changed()
+	}
+}
+
+func (w *watcher) reload(ctx context.Context) {
+	w.p.load.Lock()
+	defer w.p.load.Unlock()
+	_, _ = w.p.reload(ctx, false) // reported by Policy
+}
+
+// follow watches all folders that matter as they are now, by their real paths,
+// and no others.
+func (w *watcher) follow() {
+	want := map[string]bool{}
+	for _, dir := range w.p.folders() {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			want[real] = true
+		}
+	}
+	for _, known := range w.system.WatchList() {
+		if !want[known] {
+			_ = w.system.Remove(known) // it may be gone already
+		}
+	}
+	for dir := range want {
+		if err := w.system.Add(dir); err != nil {
+			w.p.cfg.Log.Debug("watch scripts", "err", err)
+		}
+	}
+}
+
+// folders are those of the scripts and of the profiles outside of them, and
+// those in which a link to one of them could be swapped.
+func (p *Policy) folders() []string {
+	folders := []string{filepath.Dir(p.cfg.Source.Path)}
+	var links []string
+	if snap, err := p.cfg.Source.read(p.profiles()); err == nil {
+		folders, links = snap.folders, snap.links
+	}
+	all := slices.Clone(folders)
+	for _, path := range slices.Concat(folders, links) {
+		all = append(all, linkFolders(path)...)
+	}
+	return all
+}
+
+// linkFolders are the folders in which a swap changes what path means: the
+// parent of path, and of each link on the way to it.
+func linkFolders(path string) []string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil
+	}
+	folders := []string{filepath.Dir(path)}
+	for range 40 { // as many links as Linux follows
+		dir, target, rest := firstLink(path)
+		if target == "" {
+			return folders
+		}
+		folders = append(folders, dir)
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		path = filepath.Join(target, rest)
+	}
+	return folders
+}
+
+// firstLink finds the first component of path that is a link: the folder it is
+// in, what it says, and what follows.
+func firstLink(path string) (dir, target, rest string) {
+	var tail []string
+	for at := path; at != filepath.Dir(at); at = filepath.Dir(at) {
+		tail = append(tail, filepath.Base(at))
+	}
+	dir = string(filepath.Separator)
+	for i := len(tail) - 1; i >= 0; i-- {
+		one := filepath.Join(dir, tail[i])
+		if target, err := os.Readlink(one); err == nil {
+			for k := i - 1; k >= 0; k-- {
+				rest = filepath.Join(rest, tail[k])
+			}
+			return dir, target, rest
+		}
+		dir = one
+	}
+	return "", "", ""
+}
