@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"legwork/b2bua"
+	"legwork/b2bua/admin"
+	"legwork/b2bua/capture"
+)
+
+// serveAdmin opens the admin API; last, so that it answers for a whole engine.
+func (e *engine) serveAdmin(context.Context) (err error) {
+	c := e.Config.Admin
+	if c.Address == "" {
+		return nil
+	}
+	e.admin, err = admin.Listen(c.Address, admin.Config{
+		Engine: e.server, Scripts: scriptsOf{e}, History: historyOf{e.observers.ring}, Metrics: e.observers.metrics.Handler(),
+		Drain: e.leave, Token: string(c.Token), Log: e.Log,
+	})
+	if err != nil {
+		return e.blame("$.admin.address", "admin", c.Address, err)
+	}
+	return nil
+}
+
+// adminGoodbye bounds the wait for requests under way.
+const adminGoodbye = 2 * time.Second
+
+func (e *engine) closeAdmin() error {
+	if e.admin == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), adminGoodbye)
+	defer cancel()
+	return e.admin.Close(ctx)
+}
+
+// scriptsOf is the policy as the API sees it; its reload is everything's.
+type scriptsOf struct{ engine *engine }
+
+func (s scriptsOf) Status() any { return s.engine.policy.Status() }
+
+func (s scriptsOf) Reload(ctx context.Context) error { return s.engine.reload(ctx) }
+
+// historyOf is the ring as the API sees it.
+type historyOf struct{ ring *capture.Ring }
+
+func (h historyOf) Record(id string) (*b2bua.Record, bool) { return h.ring.Record(id) }
+
+func (h historyOf) Ladder(id string, width int, colour bool) (string, bool) {
+	return h.ring.Ladder(id, capture.Style{Width: width, Colour: colour})
+}

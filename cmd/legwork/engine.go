@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"legwork/b2bua"
+	"legwork/b2bua/admin"
+	"legwork/b2bua/transport"
+	"legwork/b2bua/trunk"
+	"legwork/cmd/legwork/config"
+	"legwork/script"
+)
+
+// setup is what an engine is started from.
+type setup struct {
+	Path      string            // the configuration's file; "": Config is from none
+	Config    *config.Config    // required; what a restart would change is read from here alone
+	Network   transport.Network // nil: the machine's
+	Log       *slog.Logger      // required
+	Level     *slog.LevelVar    // of Log; nil: fixed
+	Observers []b2bua.Observer  // besides those of the configuration
+	Watch     bool              // reload when files change
+}
+
+// engine is a configuration at work: trunks, policy, server, observers and the
+// admin API. start makes it and shutdown ends it; reload is in renew.go.
+type engine struct {
+	setup
+	hosts     *hosts
+	policy    *script.Policy
+	observers *observers
+	server    *b2bua.Server
+	listeners []*transport.Listener
+	admin     *admin.Server
+	leaving   chan struct{} // closed by leave
+	leave     func()        // asks whoever runs the engine to shut it down
+	stop      context.CancelFunc
+	tasks     sync.WaitGroup // refreshHosts and watch, ended by stop
+
+	mu     sync.Mutex                    // lets one reload in at a time
+	live   atomic.Pointer[config.Config] // setup.Config until a reload
+	trunks atomic.Pointer[trunk.Table]   // live, or about to be while scripts are loaded with it
+}
+
+// start makes an engine that serves. An error leaves nothing behind.
+func start(ctx context.Context, s setup) (*engine, error) {
+	if s.Network == nil {
+		s.Network = transport.System{}
+	}
+	e := &engine{setup: s, leaving: make(chan struct{})}
+	e.leave = sync.OnceFunc(func() { close(e.leaving) })
+	e.live.Store(s.Config)
+	e.hosts = newHosts(s.Network, s.Log)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	e.stop = stop
+	for _, step := range []func(context.Context) error{e.readTrunks, e.openObservers, e.openServer, e.loadScripts, e.listen, e.serveAdmin} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, e.shutdown(ctx))
+		}
+	}
+	e.tasks.Go(func() { e.refreshHosts(background) })
+	if e.Watch {
+		e.tasks.Go(func() { e.watch(background) })
+	}
+	return e, nil
+}
+
+func (e *engine) readTrunks(ctx context.Context) error {
+	addrs := e.hosts.lookUp(ctx, matched(e.Config))
+	table, err := neighbours(e.Config, addrs)
+	e.trunks.Store(table)
+	return mend(err)
+}
+
+func (e *engine) openServer(context.Context) (err error) {
+	c := e.Config
+	e.server, err = b2bua.New(b2bua.Config{
+		Policy: e, Observers: e.observers.list, Network: e.Network, Log: e.Log, UserAgent: c.SIP.UserAgent,
+		T1: c.SIP.T1, T2: c.SIP.T2, MaxMessage: c.SIP.MaxMessage, UDPMax: c.SIP.UDPMax, MaxDuration: c.SIP.MaxDuration,
+		Settings: settings(c, e.trunks.Load()),
+	})
+	return err
+}
+
+// settings is what the server may be told again while it runs.
+func settings(c *config.Config, trunks *trunk.Table) b2bua.Settings {
+	unknown := map[config.Unknown]b2bua.Unknown{
+		config.UnknownReject: b2bua.RejectUnknown, config.UnknownDrop: b2bua.DropUnknown, config.UnknownAllow: b2bua.AllowUnknown,
+	}
+	return b2bua.Settings{
+		Trunks: trunks, UnknownSources: unknown[c.UnknownSources], DefaultRoute: c.DefaultRoute,
+		Limits: b2bua.Limits{
+			Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS), PerSourceCPS: float64(c.Limits.PerSourceCPS),
+			QueueDelay: c.Limits.Overload.QueueDelay,
+		},
+	}
+}
+
+func (e *engine) listen(context.Context) error {
+	for i, l := range e.Config.Listen {
+		opened, err := e.server.Listen(transport.ListenerConfig{
+			Name: l.Name, Network: l.Transport, Address: l.Address, Advertise: l.Advertise,
+		})
+		if err != nil {
+			return e.cannotListen(i, l, err)
+		}
+		e.listeners = append(e.listeners, opened...)
+	}
+	return nil
+}
+
+// addresses lists the sockets, "udp 127.0.0.1:5060".
+func (e *engine) addresses() []string {
+	var list []string
+	for _, l := range e.listeners {
+		list = append(list, l.Network+" "+l.Local.String())
+	}
+	return list
+}
+
+// shutdown is the orderly goodbye (design/house.md, "Shutdown"): no new calls,
+// those there are may end until drain.timeout or the end of ctx, the rest is
+// hung up; then sockets close and observers write what they hold. It also
+// tidies up an engine whose start failed half way.
+func (e *engine) shutdown(ctx context.Context) error {
+	e.leave()
+	e.stop()
+	e.tasks.Wait()
+	if e.server != nil {
+		drained, cancel := context.WithTimeout(ctx, e.live.Load().Drain.Timeout)
+		e.server.Drain(drained)
+		cancel()
+		e.server.Close()
+	}
+	var failed []error
+	failed = append(failed, e.closeAdmin())
+	if e.policy != nil {
+		e.policy.Close()
+	}
+	if e.observers != nil {
+		failed = append(failed, e.observers.close())
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"legwork/b2bua"
+	"legwork/b2bua/capture"
+	"legwork/b2bua/cdr"
+	"legwork/b2bua/metrics"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/trunk"
+)
+
+// observers are those of the configuration.
+type observers struct {
+	list    []b2bua.Observer // in the order they are told
+	ring    *capture.Ring
+	metrics *metrics.Metrics
+	records []*cdr.Writer
+}
+
+// openObservers makes the observers. The metrics ask the server, which is made
+// next, when they are scraped.
+func (e *engine) openObservers(context.Context) error {
+	o := &observers{ring: capture.New(e.Config.Capture.Ring)}
+	e.observers = o
+	o.metrics = metrics.New(metrics.Sources{
+		Active:   func() int { return e.server.Active() },
+		Counters: func() transaction.Counters { return e.server.Counters() },
+		Trunks:   func() []trunk.Stats { return e.server.Trunks().Stats() },
+		Dropped:  o.dropped,
+	})
+	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
+	for _, c := range e.Config.CDR {
+		w, err := cdr.New(cdr.Config{Path: c.Path, Log: e.Log})
+		if err != nil {
+			return mend(err)
+		}
+		o.records = append(o.records, w)
+		o.list = append(o.list, w)
+	}
+	return nil
+}
+
+// dropped counts what observers lost, by name.
+func (o *observers) dropped() map[string]uint64 {
+	lost := map[string]uint64{}
+	for i, w := range o.records {
+		lost["cdr"+strconv.Itoa(i+1)] = w.Dropped()
+	}
+	return lost
+}
+
+// reopen follows files that were rotated.
+func (o *observers) reopen() error {
+	var failed []error
+	for _, w := range o.records {
+		failed = append(failed, w.Reopen())
+	}
+	return errors.Join(failed...)
+}
+
+// close writes what the observers hold.
+func (o *observers) close() error {
+	var failed []error
+	for _, w := range o.records {
+		failed = append(failed, w.Close())
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"legwork/cmd/legwork/config"
+)
+
+// reload reads configuration and scripts again and puts both to work, or
+// neither: an error changes nothing. Calls in progress keep what they have.
+// What needs a restart is logged and left as it was.
+func (e *engine) reload(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	next, err := e.readAgain()
+	if err != nil {
+		return fmt.Errorf("configuration is not reloaded: %w", err)
+	}
+	table, err := neighbours(next, e.hosts.lookUp(ctx, matched(next)))
+	if err != nil {
+		return fmt.Errorf("configuration is not reloaded: %w", err)
+	}
+	before := e.trunks.Swap(table)
+	if err := e.reloadScripts(ctx); err != nil {
+		e.trunks.Store(before)
+		return fmt.Errorf("scripts are not reloaded: %w", err)
+	}
+	return e.adopt(next)
+}
+
+// readAgain reads the file; without one the configuration stays as it is.
+func (e *engine) readAgain() (*config.Config, error) {
+	if e.Path == "" {
+		return e.live.Load(), nil
+	}
+	return config.Load(e.Path, os.LookupEnv)
+}
+
+// adopt puts a configuration to work whose trunks are already e.trunks.
+func (e *engine) adopt(next *config.Config) error {
+	if err := e.server.Apply(settings(next, e.trunks.Load())); err != nil {
+		return err
+	}
+	if keys := config.RestartNeeded(e.Config, next); len(keys) > 0 {
+		e.Log.Warn("configuration changed where only a restart helps", "keys", strings.Join(keys, " "))
+	}
+	if e.Level != nil {
+		e.Level.Set(levelOf(next.Log.Level))
+	}
+	e.live.Store(next)
+	return nil
+}
+
+// watch reloads when the configuration's file or a script is saved; until ctx
+// ends.
+func (e *engine) watch(ctx context.Context) {
+	if e.Path != "" {
+		e.tasks.Go(func() { watch(ctx, e.Path, e.fileChanged) })
+	}
+	if err := e.policy.Watch(ctx); err != nil {
+		e.Log.Warn("scripts are not watched; legwork reload loads them", "err", err)
+	}
+}
+
+// fileChanged reloads because the configuration's file is another.
+func (e *engine) fileChanged() {
+	if err := e.reload(context.Background()); err != nil {
+		e.Log.Error("reload failed", "err", err)
+		return
+	}
+	e.Log.Info("configuration reloaded", "by", "file change")
+}
+
+// refreshHosts looks host names of trunks up again and again.
+func (e *engine) refreshHosts(ctx context.Context) {
+	tick := time.NewTicker(hostsAge)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		e.lookAgain(ctx)
+	}
+}
+
+// lookAgain puts a new table to work if an address changed.
+func (e *engine) lookAgain(ctx context.Context) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	cfg, before := e.live.Load(), e.hosts.known()
+	after := e.hosts.lookUp(ctx, matched(cfg))
+	if maps.EqualFunc(before, after, slices.Equal[[]netip.Addr]) {
+		return
+	}
+	table, err := neighbours(cfg, after)
+	if err == nil {
+		e.trunks.Store(table)
+		err = e.server.Apply(settings(cfg, table))
+	}
+	if err != nil {
+		e.Log.Error("addresses of trunks changed and can not be used", "err", err)
+	}
+}

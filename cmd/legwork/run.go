@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"legwork/cmd/legwork/config"
+)
+
+// usualFile is read when there is one and -c names no other.
+const usualFile = "legwork.yaml"
+
+type runCommand struct {
+	Config string `short:"c" placeholder:"FILE" help:"Configuration; default: ./legwork.yaml if it is there, else what is built in."`
+}
+
+// Run serves until SIGTERM, SIGINT or an operator's drain.
+func (c *runCommand) Run(t *terminal) error {
+	path, cfg, err := readConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	tuneMemory()
+	log, level := newLog(t.err, cfg.Log)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	e, err := start(context.Background(), setup{Path: path, Config: cfg, Log: log, Level: level, Watch: true})
+	if err != nil {
+		return err
+	}
+	log.Info("ready", e.ready()...)
+	return e.serve(signals)
+}
+
+// readConfig reads the file named, or the usual one, or none.
+func readConfig(named string) (path string, cfg *config.Config, err error) {
+	path = named
+	if path == "" {
+		if _, err := os.Stat(usualFile); errors.Is(err, fs.ErrNotExist) {
+			return "", config.Default(), nil
+		}
+		path = usualFile
+	}
+	cfg, err = config.Load(path, os.LookupEnv)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: there is no such file; legwork init writes one", path)
+	}
+	return path, cfg, mend(err)
+}
+
+// ready are the attributes of the line that says that calls may come.
+func (e *engine) ready() []any {
+	file := e.Path
+	if file == "" {
+		file = "built in"
+	}
+	attrs := []any{
+		slog.String("listen", strings.Join(e.addresses(), ", ")), slog.String("config", file),
+		slog.String("script", e.policy.Status().Name), slog.Int("trunks", len(e.trunks.Load().Names())),
+	}
+	if e.admin != nil {
+		attrs = append(attrs, slog.String("admin", e.admin.URL()))
+	}
+	return attrs
+}
+
+// serve runs until someone asks to leave, and then shuts down. Signals during
+// the wait for calls end it.
+func (e *engine) serve(signals <-chan os.Signal) error {
+	for leaving := false; !leaving; {
+		select {
+		case s := <-signals:
+			if leaving = s != syscall.SIGHUP; !leaving {
+				e.hangup()
+				continue
+			}
+			e.Log.Info("draining", "by", s.String(), "calls", e.server.Active())
+		case <-e.leaving:
+			leaving = true
+			e.Log.Info("draining", "by", "admin", "calls", e.server.Active())
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- e.shutdown(ctx) }()
+	for {
+		select {
+		case err := <-ended:
+			e.Log.Info("ended")
+			return err
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				e.Log.Info("hanging up", "by", s.String(), "calls", e.server.Active())
+				cancel()
+			}
+		}
+	}
+}
+
+// hangup is what SIGHUP asks for: reload, and files that were rotated.
+func (e *engine) hangup() {
+	if err := e.observers.reopen(); err != nil {
+		e.Log.Error("records can not be written anew", "err", err)
+	}
+	if err := e.reload(context.Background()); err != nil {
+		e.Log.Error("reload failed", "err", err)
+		return
+	}
+	e.Log.Info("reloaded", "by", "SIGHUP", "script", e.policy.Status().Name)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	"legwork/b2bua"
+	"legwork/cmd/legwork/config"
+	"legwork/script"
+	"legwork/scripts"
+)
+
+// mainScript is the file that runs when the configuration names none.
+const mainScript = "main.lua"
+
+// sourceOf is where a configuration's scripts are.
+func sourceOf(c *config.Config) script.Source {
+	if c.Script == "" {
+		return script.Source{Path: mainScript, FS: scripts.Files}
+	}
+	return script.Source{Path: c.Script}
+}
+
+// Router asks the scripts. The server is made before them, because they look at
+// its trunks; it listens only after.
+func (e *engine) Router(h b2bua.Handle) b2bua.Router { return e.policy.Router(h) }
+
+func (e *engine) loadScripts(ctx context.Context) (err error) {
+	e.policy, err = script.New(ctx, script.Config{
+		Source: sourceOf(e.Config), Trunks: e.trunks.Load, States: e.server.Trunks(), Log: e.Log,
+		Errors: e.observers.metrics.ScriptError, Reloaded: func(r script.Report) { e.observers.metrics.Reloaded(r.Err) },
+	})
+	return mend(scriptError(e.Config, err))
+}
+
+// scriptError names files so that an editor finds them: from here instead of
+// from the scripts' folder.
+func scriptError(c *config.Config, err error) error {
+	problems, ok := errors.AsType[script.Problems](err)
+	if !ok {
+		return err
+	}
+	return problemsFromHere(c, problems)
+}
+
+func problemsFromHere(c *config.Config, problems script.Problems) script.Problems {
+	if c.Script == "" {
+		return problems
+	}
+	dir := filepath.Dir(c.Script)
+	named := slices.Clone(problems)
+	for i, p := range named {
+		if p.File != "" && !filepath.IsAbs(p.File) {
+			named[i].File = filepath.Join(dir, p.File)
+		}
+	}
+	return named
+}
+
+// reloadScripts loads what is in the folder now, with the trunks in e.trunks.
+func (e *engine) reloadScripts(ctx context.Context) error {
+	_, err := e.policy.Reload(ctx)
+	return scriptError(e.Config, err)
+}

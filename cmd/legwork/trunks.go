@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"legwork/b2bua/admin"
+)
+
+type trunksCommand struct{ remote }
+
+// Run lists the trunks.
+func (c *trunksCommand) Run(t *terminal) error {
+	var list admin.TrunkList
+	return c.show(t, "/api/v1/trunks", &list, func() {
+		var rows [][]string
+		for _, one := range list.Trunks {
+			state := "up"
+			if !one.Up {
+				state = "down"
+			}
+			calls := strconv.Itoa(one.Calls)
+			if one.MaxCalls > 0 {
+				calls = fmt.Sprintf("%d of %d", one.Calls, one.MaxCalls)
+			}
+			rows = append(rows, []string{
+				one.Name, state, calls, strconv.FormatUint(one.Attempts, 10), strconv.FormatUint(one.Answered, 10),
+				strconv.FormatUint(one.Failed, 10),
+			})
+		}
+		t.table("no trunks", []string{"NAME", "STATE", "CALLS", "ATTEMPTS", "ANSWERED", "FAILED"}, rows)
+	})
+}
