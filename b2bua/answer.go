@@ -44,7 +44,30 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	cseq, _, _ := c.invite.CSeq()
 	c.repeatUntilACK(&repeat{tx: c.a.tx, leg: c.a, cseq: cseq})
 	c.after(timerDuration, c.maxDuration())
+	c.fold()
 	return (*Call).talking
+}
+
+// fold keeps the caller's INVITE as text: a held call has no more use for it
+// than a hook that may ask.
+func (c *Call) fold() {
+	c.folded = c.invite.Raw
+	if c.wants(HookInbound) || c.folded == nil {
+		c.folded = c.invite.Bytes()
+	}
+	c.invite = nil
+}
+
+// request is the caller's INVITE for a hook.
+func (c *Call) request() *message.Message {
+	if c.invite != nil || c.folded == nil {
+		return c.invite
+	}
+	m, err := message.Parse(c.folded)
+	if err != nil {
+		c.log().Error("the caller's INVITE can't be read again", "err", err)
+	}
+	return m
 }
 
 func (c *Call) maxDuration() time.Duration {
@@ -79,8 +102,7 @@ func (l *leg) confirm(res *message.Message) (caller *dialog.Dialog) {
 // body crosses in a late offer (flow C12).
 func (c *Call) acknowledge(l *leg, from *message.Message) {
 	l.held = false
-	cseq, _, _ := l.invite.CSeq()
-	ack := c.ackOf(l, l.dialog, cseq, from)
+	ack := c.ackOf(l, l.dialog, l.half.LocalSeq, from)
 	c.along(l, l.dialog, func(f transport.Flow, err error) {
 		if err != nil {
 			c.log().Warn("ACK can't be sent", "leg", l.role.String(), "err", err)

@@ -20,6 +20,7 @@ type Call struct {
 	router Router
 	source Source
 	invite *message.Message // the caller's, after the inbound profile
+	folded []byte           // its text, once the call is answered and invite is nil
 	a      *leg
 	b      *leg   // the leg that answered, or the one being tried
 	legs   []*leg // all B legs, in order
@@ -120,7 +121,7 @@ func (c *Call) log() *slog.Logger { return c.server.log.With("call", c.id) }
 
 // view is what a hook may know of the call.
 func (c *Call) view() View {
-	v := View{ID: c.id, Source: c.source, Request: c.invite, Started: c.started, Attempt: len(c.legs), A: c.a.view()}
+	v := View{ID: c.id, Source: c.source, Request: c.request(), Started: c.started, Attempt: len(c.legs), A: c.a.view()}
 	for _, l := range c.legs {
 		v.Legs = append(v.Legs, l.view())
 	}

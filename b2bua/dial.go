@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
@@ -135,25 +136,27 @@ func isAddress(host string) bool {
 
 // send builds the INVITE, lets the script see it, and sends it.
 func (c *Call) send(l *leg) error {
-	l.invite = c.buildInvite(l)
+	invite := c.buildInvite(l)
 	if c.wants(HookBranch) {
-		d := c.router.Branch(c.view(), l.view(), l.invite)
+		d := c.router.Branch(c.view(), l.view(), invite)
 		if _, skip := d.Decision.(Skip); skip {
 			c.decidedBy("on_branch", "skip", d.Where)
 			return errSkipped
 		}
 	}
 	if c.wants(HookOutbound) {
-		c.router.Outbound(l.view(), l.invite)
+		c.router.Outbound(l.view(), invite)
 	}
 	l.state = legCalling
-	c.server.index.add(l.invite.CallID(), l.invite.FromTag(), l)
+	id := dialog.ID{CallID: invite.CallID(), Local: invite.FromTag()}
+	l.half = &dialog.Dialog{ID: id, LocalURI: message.WithTag(invite.Get("From"), ""), Target: invite.URI, LocalSeq: 1}
+	c.server.index.add(id.CallID, id.Local, l)
 	c.open++
 	if l.load != nil {
 		l.load.Attempted()
 	}
-	l.client = c.server.layer.Request(l.invite, l.flow, l)
-	c.sent(l, l.invite, l.client.Sent())
+	l.client = c.server.layer.Request(invite, l.flow, l)
+	c.sent(l, invite, l.client.Sent())
 	return nil
 }
 

@@ -280,8 +280,7 @@ func (c *Call) dismiss(l *leg, res *message.Message) {
 	x := &extra{tag: res.ToTag()}
 	l.extras = append(l.extras, x)
 	d := l.dialogOf(res)
-	cseq, _, _ := l.invite.CSeq()
-	ack := c.ackOf(l, d, cseq, nil)
+	ack := c.ackOf(l, d, l.half.LocalSeq, nil)
 	c.along(l, d, func(f transport.Flow, err error) {
 		if err != nil {
 			c.log().Warn("late answer can't be acknowledged", "leg", "b", "err", err)
@@ -354,7 +353,7 @@ func (c *Call) lingering() phase {
 // shrink lets go of what a late answer will not ask for: transactions keep the
 // call for another half minute.
 func (c *Call) shrink() {
-	c.invite, c.hops, c.onEnd, c.crossing = nil, nil, nil, nil
+	c.invite, c.folded, c.hops, c.onEnd, c.crossing = nil, nil, nil, nil, nil
 	c.route, c.failure = Route{}, failure{}
 	c.a.tx = nil
 }

@@ -81,8 +81,8 @@ func (x *index) forget(c *Call, mergeKey string) {
 	delete(x.merged, mergeKey)
 	x.drop(c.a.dialog.CallID, c.a.dialog.Local)
 	for _, l := range c.legs {
-		if l.invite != nil {
-			x.drop(l.invite.CallID(), l.invite.FromTag())
+		if l.half != nil {
+			x.drop(l.half.CallID, l.half.Local)
 		}
 		for _, f := range l.forks {
 			x.drop(c.a.dialog.CallID, f.caller.Local)

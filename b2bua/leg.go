@@ -29,7 +29,7 @@ type leg struct {
 
 	// of a B leg
 	client  *transaction.Client
-	invite  *message.Message // as sent, without Via
+	half    *dialog.Dialog // what the INVITE made of it: the callee's half is missing
 	hop     hop
 	forks   []*fork               // early dialogs in the order they appeared
 	extras  []*extra              // 2xx that nobody wants
@@ -128,14 +128,13 @@ const maxForks = 16
 
 // dialogOf makes the dialog that a response to our INVITE opens.
 func (l *leg) dialogOf(res *message.Message) *dialog.Dialog {
-	contact := l.invite.URI
+	contact := l.half.Target
 	if a, ok := res.Contact(); ok {
 		contact = a.URI
 	}
-	cseq, _, _ := l.invite.CSeq()
-	id := dialog.ID{CallID: l.invite.CallID(), Local: l.invite.FromTag(), Remote: res.ToTag()}
-	return dialog.UAC(id, message.WithTag(l.invite.Get("From"), ""), message.WithTag(res.Get("To"), ""),
-		contact, res.List("Record-Route"), cseq)
+	id := l.half.ID
+	id.Remote = res.ToTag()
+	return dialog.UAC(id, l.half.LocalURI, message.WithTag(res.Get("To"), ""), contact, res.List("Record-Route"), l.half.LocalSeq)
 }
 
 // callerDialog is the A-leg dialog for a new early dialog of a callee: the
