@@ -187,6 +187,9 @@ func TestAFullDiskIsLoggedOnceAMinuteAndLosesNothing(t *testing.T) {
 		}
 		d.give(-1)
 		time.Sleep(2 * time.Second)
+		if n := len(strings.Fields(d.ids(t))); n != 90 {
+			t.Error("nobody tried again:", n, "lines")
+		}
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}

@@ -40,6 +40,20 @@ func TestWeightsDecideWhoIsFirst(t *testing.T) {
 	}
 }
 
+func TestEqualsSharePlacesBehindTheFirst(t *testing.T) {
+	tr := Trunk{Targets: []Endpoint{{URI: "a"}, {URI: "b"}, {URI: "c"}}}
+	random := rand.New(rand.NewPCG(1, 2))
+	second := map[string]int{}
+	for range 9000 {
+		second[tr.Pick(random.Float64, nil)[1].URI]++
+	}
+	for uri, n := range second {
+		if n < 2800 || n > 3200 {
+			t.Error(uri, "came second", n, "times in 9000")
+		}
+	}
+}
+
 func TestADrawAtTheEdgeStaysInside(t *testing.T) {
 	tr := Trunk{Targets: []Endpoint{{URI: "a", Weight: 2}, {URI: "b", Weight: 2}}}
 	if got := uris(tr.Pick(func() float64 { return 0 }, nil)); got != "a b" {
