@@ -75,15 +75,8 @@ func Tag(value string) string {
 	if !ok {
 		return ""
 	}
-	for params != "" {
-		var one string
-		one, params = cutQuoted(params, ';')
-		name, tag, _ := strings.Cut(one, "=")
-		if strings.EqualFold(strings.TrimSpace(name), "tag") {
-			return strings.TrimSpace(tag)
-		}
-	}
-	return ""
+	tag, _ := ParamIn(params, "tag")
+	return tag
 }
 
 // WithTag returns a From or To value with its tag replaced, or removed when

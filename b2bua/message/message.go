@@ -220,6 +220,18 @@ func (m *Message) Via() (Via, bool) {
 	return Via{}, false
 }
 
+// TopVia is Via with the parameters left as text, for ParamIn: it allocates
+// nothing.
+func (m *Message) TopVia() (v Via, params string, ok bool) {
+	for i := range m.Headers {
+		if Same(m.Headers[i].Name, "Via") {
+			first, _ := cutComma(m.Headers[i].Value)
+			return splitVia(first)
+		}
+	}
+	return Via{}, "", false
+}
+
 // Contact returns the first Contact's address.
 func (m *Message) Contact() (Addr, bool) {
 	v, ok := m.Lookup("Contact")

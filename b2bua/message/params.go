@@ -51,6 +51,20 @@ func (p *Params) Del(name string) {
 	*p = kept
 }
 
+// ParamIn finds a parameter in text such as "a=1;b", as written: with its
+// quotes. It allocates nothing.
+func ParamIn(params, name string) (value string, ok bool) {
+	for params != "" {
+		var one string
+		one, params = cutQuoted(params, ';')
+		have, value, _ := strings.Cut(one, "=")
+		if strings.EqualFold(strings.TrimSpace(have), name) {
+			return strings.TrimSpace(value), true
+		}
+	}
+	return "", false
+}
+
 func (p Params) append(b []byte) []byte {
 	for i := range p {
 		b = append(append(b, ';'), p[i].Name...)

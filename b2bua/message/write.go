@@ -32,7 +32,17 @@ func (m *Message) AppendVia(b []byte, via string) []byte {
 }
 
 // Bytes is Append into new memory.
-func (m *Message) Bytes() []byte { return m.Append(make([]byte, 0, 1024+len(m.Body))) }
+func (m *Message) Bytes() []byte { return m.BytesVia("") }
+
+// BytesVia is AppendVia into new memory, hardly more than it takes: messages
+// are kept for half a minute in case they must be sent again.
+func (m *Message) BytesVia(via string) []byte {
+	size := len(m.Method) + len(m.URI) + len(m.Reason) + len(via) + len(m.Body) + len("SIP/2.0 999 \r\nVia: \r\nContent-Length: 65535\r\n\r\n")
+	for i := range m.Headers {
+		size += len(m.Headers[i].Name) + len(m.Headers[i].Value) + len(": \r\n")
+	}
+	return m.AppendVia(make([]byte, 0, size), via)
+}
 
 // String is the message as text, for logs and tests.
 func (m *Message) String() string { return string(m.Bytes()) }

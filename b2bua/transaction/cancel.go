@@ -48,7 +48,7 @@ func (c *Client) startCancel() *message.Message {
 // acknowledge writes the ACK to a failure (RFC 3261 section 17.1.1.3).
 func (c *Client) acknowledge(res *message.Message) []byte {
 	ack := c.derive("ACK", res.Get("To"))
-	return ack.AppendVia(make([]byte, 0, 512), via(c.flow, c.branch))
+	return ack.BytesVia(via(c.flow, c.branch))
 }
 
 // derive builds what CANCEL and this ACK have in common: the way and the names
@@ -76,7 +76,7 @@ type Outgoing struct {
 
 // ACK sends an ACK to a 2xx, which is no transaction, with a branch of its own.
 func (l *Layer) ACK(ack *message.Message, f transport.Flow) *Outgoing {
-	b := ack.AppendVia(make([]byte, 0, 512+len(ack.Body)), via(f, cookie+l.config.Unique()))
+	b := ack.BytesVia(via(f, cookie+l.config.Unique()))
 	l.send(f, b)
 	return &Outgoing{l, f, b}
 }

@@ -43,8 +43,8 @@ func (l *Layer) begin(req *message.Message, f transport.Flow, u User, branch str
 	c := &Client{
 		layer: l, branch: branch, flow: f, invite: req.Method == "INVITE",
 		user: u, req: req, pause: l.config.T1,
-		key:  string(appendClientKey(make([]byte, 0, 64), branch, req.Method)),
-		sent: req.AppendVia(make([]byte, 0, 1024+len(req.Body)), via(f, branch)),
+		key:  branch + "|" + req.Method,
+		sent: req.BytesVia(via(f, branch)),
 	}
 	c.again.tx, c.end.tx = c, c
 	l.count.clients.Add(1)

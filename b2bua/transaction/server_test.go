@@ -344,3 +344,40 @@ func TestManyTransactionsLeaveNothingBehind(t *testing.T) {
 		r.empty()
 	})
 }
+
+// BenchmarkTransactions is what one call costs here on both legs: an INVITE
+// and a BYE in, the same out, with a 180 and a 200 each way.
+func BenchmarkTransactions(b *testing.B) {
+	b.ReportAllocs()
+	c := &quiet{}
+	c.layer = New(Config{Core: c, Send: func(transport.Flow, []byte, func(error)) {}})
+	defer c.layer.Close()
+	f := transport.Flow{Listener: &transport.Listener{Network: "udp"}}
+	for i := 0; b.Loop(); i++ {
+		for _, method := range []string{"INVITE", "BYE"} {
+			c.layer.Receive(incoming(method, fmt.Sprintf("192.0.2.9;branch=z9hG4bK%d", i)), f)
+			client := c.layer.Request(request(method), f, c)
+			m, err := message.Parse(client.Sent())
+			if err != nil {
+				b.Fatal(err)
+			}
+			if method == "INVITE" {
+				c.layer.Receive(m.Respond(180, "", "x"), f)
+			}
+			c.layer.Receive(m.Respond(200, "", "x"), f)
+		}
+	}
+}
+
+// quiet answers everything 200.
+type quiet struct{ layer *Layer }
+
+func (q *quiet) Request(s *Server, req *message.Message, _ transport.Flow) {
+	s.Respond(req.Respond(180, "", "y"))
+	s.Respond(req.Respond(200, "", "y"))
+}
+func (*quiet) Cancel(*Server, *message.Message)       {}
+func (*quiet) ACK(*message.Message, transport.Flow)   {}
+func (*quiet) Stray(*message.Message, transport.Flow) {}
+func (*quiet) Response(*Client, *message.Message)     {}
+func (*quiet) Failed(*Client, error)                  {}

@@ -83,13 +83,13 @@ const cookie = "z9hG4bK"
 // 17.2.3): branch, sent-by and method. Without a branch of RFC 3261 these are
 // the fields of RFC 2543. ACK and CANCEL look for their INVITE by its method.
 func appendServerKey(b []byte, m *message.Message, method string) ([]byte, bool) {
-	v, ok := m.Via()
+	v, params, ok := m.TopVia()
 	if !ok {
 		return b, false
 	}
-	branch := v.Branch()
+	branch, _ := message.ParamIn(params, "branch")
 	if len(branch) <= len(cookie) || !strings.EqualFold(branch[:len(cookie)], cookie) {
-		return appendOldKey(b, m, v, method), true
+		return appendOldKey(b, m, v.Host+";"+params, method), true
 	}
 	b = append(append(b, branch...), '|')
 	b = append(append(b, strings.ToLower(v.Host)...), ':')
@@ -99,13 +99,13 @@ func appendServerKey(b []byte, m *message.Message, method string) ([]byte, bool)
 
 // appendOldKey leaves the To tag out: that of an ACK is checked by its
 // transaction.
-func appendOldKey(b []byte, m *message.Message, v message.Via, method string) []byte {
+func appendOldKey(b []byte, m *message.Message, via, method string) []byte {
 	n, _, _ := m.CSeq()
 	b = append(append(b, '\n'), m.CallID()...)
 	b = strconv.AppendUint(append(b, '\n'), uint64(n), 10)
 	b = append(append(b, '\n'), m.FromTag()...)
 	b = append(append(b, '\n'), m.URI...)
-	b = append(append(b, '\n'), v.String()...)
+	b = append(append(b, '\n'), via...)
 	return append(append(b, '\n'), method...)
 }
 

@@ -72,6 +72,7 @@ type Layer struct {
 	clients *table[*Client]
 	count   counts
 	refused refusals
+	unsent  func(error) // counts
 	closed  atomic.Bool
 }
 
@@ -106,10 +107,12 @@ func New(c Config) *Layer {
 	if c.Unique == nil {
 		c.Unique = rand.Text
 	}
-	return &Layer{
+	l := &Layer{
 		config: c, queues: newQueues(c.T1, c.T2, c.T4),
 		servers: newTable[*Server](), clients: newTable[*Client](),
 	}
+	l.unsent = func(error) { l.count.failures.Add(1) }
+	return l
 }
 
 // Receive takes a message from the transport.
@@ -124,9 +127,10 @@ func (l *Layer) Receive(m *message.Message, f transport.Flow) {
 }
 
 func (l *Layer) receiveResponse(res *message.Message, f transport.Flow) {
-	if v, ok := res.Via(); ok {
+	if _, params, ok := res.TopVia(); ok {
 		var scratch [128]byte
-		if c, ok := l.clients.get(appendClientKey(scratch[:0], v.Branch(), res.Method)); ok {
+		branch, _ := message.ParamIn(params, "branch")
+		if c, ok := l.clients.get(appendClientKey(scratch[:0], branch, res.Method)); ok {
 			c.receive(res, f)
 			return
 		}
@@ -209,7 +213,7 @@ func (l *Layer) refuse(req *message.Message, f transport.Flow) {
 
 // send is for what nobody waits for.
 func (l *Layer) send(f transport.Flow, b []byte) {
-	l.config.Send(f, b, func(error) { l.count.failures.Add(1) })
+	l.config.Send(f, b, l.unsent)
 }
 
 // Counters reads the counters.

@@ -28,11 +28,15 @@ type Listener struct {
 
 	packet PacketConn
 	stream net.Listener
+	sentBy string // what SentBy would make anew for each message
 }
 
 // SentBy is host:port for Via and Contact.
 func (l *Listener) SentBy() string {
-	if l.Advertise != "" {
+	switch {
+	case l.sentBy != "":
+		return l.sentBy
+	case l.Advertise != "":
 		return l.Advertise
 	}
 	return l.Local.String()
@@ -109,6 +113,7 @@ func (t *Transport) bind(c ListenerConfig, local netip.AddrPort) (*Listener, err
 		l.close()
 		return nil, fmt.Errorf("%s is not an address", bound)
 	}
+	l.sentBy = l.SentBy()
 	return l, nil
 }
 

@@ -15,15 +15,16 @@ const defaultPort = 5060
 // sent-by says something else (RFC 3261 section 18.2.1), rport and received
 // when the client asked (RFC 3581 section 4).
 func arrive(m *message.Message, f Flow) {
-	v, ok := m.Via()
+	v, params, ok := m.TopVia()
 	if !ok {
 		return
 	}
 	source := f.Remote.Addr().WithZone("")
-	asked := v.Params.Has("rport")
+	_, asked := message.ParamIn(params, "rport")
 	if !asked && sameHost(v.Host, source) {
 		return
 	}
+	v, _ = m.Via()
 	v.Params.Set("received", source.String())
 	if asked {
 		v.Params.Set("rport", strconv.Itoa(int(f.Remote.Port())))
@@ -41,8 +42,9 @@ func sameHost(host string, source netip.Addr) bool {
 // always the source's, whatever the Via says, so that nobody makes us send to a
 // third party; a connection that is gone is dialled at the port of sent-by.
 func ResponseFlow(req *message.Message, f Flow) Flow {
-	v, ok := req.Via()
-	if !ok || !f.Stream() && v.Params.Has("rport") {
+	v, params, ok := req.TopVia()
+	_, asked := message.ParamIn(params, "rport")
+	if !ok || asked && !f.Stream() {
 		return f
 	}
 	port := uint16(defaultPort)
