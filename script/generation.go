@@ -38,7 +38,7 @@ type generation struct {
 }
 
 // loading limits the main part of a script, on_load and what it reads.
-var loading = lua.Limits{Instructions: 100_000_000, Memory: 1 << 30, Deadline: 30 * time.Second}
+var loading = lua.Limits{Instructions: 20_000_000, Memory: 1 << 30, Deadline: 30 * time.Second}
 
 // compile makes a generation of a snapshot, as far as that needs no VM.
 func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {

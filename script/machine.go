@@ -3,6 +3,7 @@ package script
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	glua "github.com/yuin/gopher-lua"
@@ -50,11 +51,13 @@ type classes struct {
 // newMachine makes the VM; load runs the scripts in it.
 func (g *generation) newMachine() *machine {
 	m := &machine{gen: g, profiles: map[string]profile{}}
+	libraries := map[string]func(*glua.LState) glua.LValue{"b2b": m.open}
+	maps.Copy(libraries, g.cfg.libraries)
 	m.vm = lua.NewVM(lua.Config{
 		Rand:      g.cfg.Rand,
 		Print:     m.print,
 		Modules:   g.modules,
-		Libraries: map[string]func(*glua.LState) glua.LValue{"b2b": m.open},
+		Libraries: libraries,
 		Globals:   []string{"b2b"},
 	})
 	return m

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	glua "github.com/yuin/gopher-lua"
+
 	"legwork/b2bua"
 	"legwork/b2bua/trunk"
 	"legwork/script/lua"
@@ -34,6 +36,8 @@ type Config struct {
 	Machines int            // VMs; 0: two per core
 	Settle   time.Duration  // between a change and its reload; 0: 200 ms
 	Poll     time.Duration  // where no change is announced; 0: 4 s
+
+	libraries map[string]func(*glua.LState) glua.LValue // besides b2b, for require
 }
 
 // Limits are those of contract/lua-api.md section 6. A zero field is the

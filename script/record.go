@@ -136,7 +136,10 @@ func (v *recordView) take() error {
 	var problem error
 	v.t.ForEach(func(k, value glua.LValue) {
 		name := k.String()
-		if _, ok := fixed[name]; ok || problem != nil {
+		if was, ok := fixed[name]; ok || problem != nil {
+			if plain, err := lua.ToGo(value); ok && (err != nil || changed(was, plain)) {
+				problem = fmt.Errorf("record.%s is what happened: it can't be changed", name)
+			}
 			return
 		}
 		if at, ok := own[name]; ok {
@@ -160,6 +163,15 @@ func (v *recordView) take() error {
 	}
 	*v.rec = edited
 	return nil
+}
+
+// changed looks at single values; changes inside of a list are not taken over.
+func changed(was, now any) bool {
+	switch now.(type) {
+	case string, float64, bool:
+		return was != now
+	}
+	return false
 }
 
 func assign(name string, at any, value glua.LValue) error {

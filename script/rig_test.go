@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	glua "github.com/yuin/gopher-lua"
+
 	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
+	"legwork/script/lua"
 )
 
 // rig is a policy over files of its own, and what it told.
@@ -292,4 +295,25 @@ func wantIn(t testing.TB, got string, parts ...string) {
 			t.Errorf("no %q in:\n%s", part, got)
 		}
 	}
+}
+
+// withWait gives scripts require "wait": wait.seconds(n).
+func withWait(c *Config) {
+	c.libraries = map[string]func(*glua.LState) glua.LValue{"wait": func(L *glua.LState) glua.LValue {
+		t := L.NewTable()
+		lua.Register(L, t, map[string]glua.LGFunction{"seconds": func(L *glua.LState) int {
+			n := time.Duration(L.CheckInt(1)) * time.Second
+			err := lua.Wait(L, func(ctx context.Context) error {
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(n):
+					return nil
+				}
+			})
+			must(L, err)
+			return 0
+		}})
+		return t
+	}}
 }
