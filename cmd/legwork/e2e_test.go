@@ -109,6 +109,22 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // serve starts a deployment and waits until it is ready.
 func serve(t *testing.T, dir string) *running {
 	t.Helper()
@@ -169,6 +185,13 @@ func (r *running) waitFor(pattern string) []string {
 }
 
 func (r *running) signal(s syscall.Signal) { _ = r.cmd.Process.Signal(s) }
+
+// hangup sends SIGHUP and waits until it has been obeyed.
+func (r *running) hangup() {
+	r.t.Helper()
+	r.signal(syscall.SIGHUP)
+	r.waitFor(`msg=reloaded by=SIGHUP`)
+}
 
 // exit waits for the end and returns the exit status.
 func (r *running) exit() int {

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"legwork/b2bua"
+	"legwork/b2bua/admin"
+	"legwork/script"
+)
+
+// ask runs a command against a running Legwork.
+func (r *running) ask(args ...string) outcome {
+	r.t.Helper()
+	return run(r.t, r.dir, append(args, "--admin", r.admin)...)
+}
+
+// id is that of the only call.
+func (r *running) id() string {
+	r.t.Helper()
+	var list admin.CallList
+	if err := json.Unmarshal([]byte(r.ask("calls", "--json").out), &list); err != nil || len(list.Calls) != 1 {
+		r.t.Fatalf("%+v, %v", list, err)
+	}
+	return list.Calls[0].ID
+}
+
+func (o outcome) expect(t *testing.T, code int, patterns ...string) {
+	t.Helper()
+	for _, p := range patterns {
+		if !regexp.MustCompile(p).MatchString(o.out + o.err) {
+			t.Errorf("no %s in\n%s%s", p, o.out, o.err)
+		}
+	}
+	if o.code != code {
+		t.Errorf("exit %d, want %d\n%s%s", o.code, code, o.out, o.err)
+	}
+}
+
+func TestACallCanBeSeenAndHungUp(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	r := serve(t, deployment(t, bob.Addr.String(), ""))
+	r.ask("calls").expect(t, 0, `^no calls\n$`)
+	r.talk(alice, bob)
+	id := r.id()
+	r.ask("calls").expect(t, 0, `ID +PHASE`, id+` +talking +\d+s +phones +sip:alice@\S+ +sip:4711@`)
+	r.ask("call", id).expect(t, 0, `phase +talking`, `trunk +phones`, `leg a +127`, `leg b +127`)
+	r.ask("ladder", id).expect(t, 0, `on_invite → route pbx`, `200 OK \+SDP`)
+	r.ask("trunks").expect(t, 0, `pbx +up +1 +1 +1 +0`)
+	var story admin.Story
+	if err := json.Unmarshal([]byte(r.ask("call", id, "--json").out), &story); err != nil || story.Call == nil || story.Call.ID != id {
+		t.Errorf("%+v, %v", story, err)
+	}
+	r.ask("hangup", id).expect(t, 0, `^hung up `+id)
+	next(t, alice, "BYE").Reply(200, nil)
+	next(t, bob, "BYE").Reply(200, nil)
+	r.ask("call", id).expect(t, 0, `over: 200 OK, hung up by admin`)
+	r.ask("ladder", id, "--json").expect(t, 0, `"ladder": ".*BYE`)
+}
+
+func TestWhatIsNotThereIsSaidSo(t *testing.T) {
+	r := serve(t, deployment(t, "192.0.2.1", ""))
+	r.ask("call", "nobody").expect(t, 1, `^legwork: no call "nobody" is in progress or remembered\n$`)
+	r.ask("hangup", "nobody").expect(t, 1, `^legwork: no call "nobody" is in progress\n$`)
+	r.ask("ladder", "nobody").expect(t, 1, `^legwork: no call "nobody" is remembered\n$`)
+	nowhere := agent(t).Addr.String() // UDP: its TCP port is free
+	run(t, ".", "calls", "--admin", nowhere).expect(t, 1, `^legwork: no Legwork answers at `+nowhere+`: start one`)
+}
+
+func TestDrainFromOutsideEndsTheProcess(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	r := serve(t, deployment(t, bob.Addr.String(), ""))
+	call := r.talk(alice, bob)
+	r.ask("drain").expect(t, 0, `^draining\n$`)
+	r.waitFor(`msg=draining by=admin calls=1`)
+	call.hangUp()
+	if code := r.exit(); code != 0 {
+		t.Errorf("exit %d\n%s", code, r.logged())
+	}
+}
+
+func TestATokenOpensTheAPI(t *testing.T) {
+	dir := deployment(t, "192.0.2.1", "")
+	path := filepath.Join(dir, "legwork.yaml")
+	write(t, path, strings.Replace(read(t, path), `"127.0.0.1:0"}`+"\nlimits", `"127.0.0.1:0", token: opensesame}`+"\nlimits", 1))
+	r := serve(t, dir)
+	r.ask("calls").expect(t, 1, `a bearer token is required: set --token or LEGWORK_TOKEN`)
+	r.ask("calls", "--token", "wrong").expect(t, 1, `a bearer token is required`)
+	r.ask("calls", "--token", "opensesame").expect(t, 0, `no calls`)
+	r.ask("calls", "-c", "legwork.yaml").expect(t, 0, `no calls`)
+	if strings.Contains(r.logged(), "opensesame") {
+		t.Error("the token is in the log")
+	}
+}
+
+func TestReloadSaysWhatIsLive(t *testing.T) {
+	r := serve(t, deployment(t, "192.0.2.1", ""))
+	main := filepath.Join(r.dir, "main.lua")
+	good := read(t, main)
+	r.ask("reload").expect(t, 0, `^reloaded: main\.lua@\w{8}\n$`)
+	write(t, main, good+"nonsense\n")
+	r.ask("reload").expect(t, 1, `^legwork: scripts are not reloaded: \S*main\.lua:3\d`)
+	yaml := filepath.Join(r.dir, "legwork.yaml")
+	write(t, main, good)
+	write(t, yaml, read(t, yaml)+"nonsense: 1\n")
+	r.ask("reload").expect(t, 1, `^legwork: configuration is not reloaded: \S*legwork\.yaml:\d+:1: unknown key "nonsense"`)
+	write(t, yaml, strings.TrimSuffix(read(t, yaml), "nonsense: 1\n"))
+	var s script.Status
+	if err := json.Unmarshal([]byte(r.ask("reload", "--json").out), &s); err != nil || !strings.HasPrefix(s.Name, "main.lua@") {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// newTrunk is added to a running configuration.
+const newTrunk = "  another: {targets: [\"sip:192.0.2.7\"]}\n"
+
+func TestASavedConfigurationIsLive(t *testing.T) {
+	r := serve(t, deployment(t, "192.0.2.1", ""))
+	yaml := filepath.Join(r.dir, "legwork.yaml")
+	write(t, yaml, read(t, yaml)+newTrunk+"sip: {user_agent: other}\n")
+	r.waitFor(`only a restart helps" keys=sip`)
+	r.waitFor(`configuration reloaded" by="file change"`)
+	r.ask("trunks").expect(t, 0, `another +up`)
+	write(t, yaml, "trunk: {}\n")
+	r.waitFor(`level=ERROR msg="reload failed" err=.*did you mean \\"trunks\\"`)
+	r.ask("trunks").expect(t, 0, `another +up`)
+}
+
+func TestSIGHUPReloadsAndFollowsRotatedRecords(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	r := serve(t, deployment(t, bob.Addr.String(), "cdr: [{kind: jsonl, path: cdr.jsonl}]\n"))
+	records := filepath.Join(r.dir, "cdr.jsonl")
+	r.talk(alice, bob).hangUp()
+	move(t, records, records+".1")
+	yaml := filepath.Join(r.dir, "legwork.yaml")
+	write(t, yaml, strings.Replace(read(t, yaml), "cdr:", newTrunk+"cdr:", 1))
+	r.hangup()
+	r.ask("trunks").expect(t, 0, `another +up`)
+	r.talk(alice, bob).hangUp()
+	r.ask("drain")
+	if code := r.exit(); code != 0 {
+		t.Fatalf("exit %d\n%s", code, r.logged())
+	}
+	for _, file := range []string{records + ".1", records} {
+		var record b2bua.Record
+		if err := json.Unmarshal([]byte(read(t, file)), &record); err != nil || record.Code != 200 || len(record.Attempts) != 1 || !strings.HasPrefix(record.Script, "main.lua@") {
+			t.Errorf("%s: %+v, %v", file, record, err)
+		}
+	}
+}
+
+func TestABrokenScriptThatIsSavedChangesNothing(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	r := serve(t, deployment(t, bob.Addr.String(), ""))
+	main := filepath.Join(r.dir, "main.lua")
+	good := read(t, main)
+	write(t, main, good+"nonsense\n")
+	r.waitFor(`script not loaded; the old one stays.*script=main.lua line=3\d`)
+	r.talk(alice, bob).hangUp()
+	write(t, main, strings.Replace(good, `"hello"`, `"changed"`, 1))
+	r.waitFor(`(?s)msg="script loaded".*msg="script loaded"`)
+	invite := alice.Invite("sip:4711@"+r.udp, demoSDP)
+	if _, err := alice.Send(invite, r.udp); err != nil {
+		t.Fatal(err)
+	}
+	in := next(t, bob, "INVITE")
+	if got := in.Get("X-Legwork"); got != "changed" {
+		t.Errorf("X-Legwork is %q", got)
+	}
+	in.Reply(486, nil)
+	next(t, alice, "480")
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"legwork/b2bua/simnet"
+	"legwork/cmd/legwork/config"
+)
+
+// buffer is a log that several goroutines write.
+type buffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// virtual plays with an engine on a network in memory.
+func virtual(t *testing.T, cfg *config.Config, play func(e *engine, n *simnet.Network, log *buffer)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n, log := simnet.New(simnet.Faults{}), &buffer{}
+		n.Host("sip.carrier.example", netip.MustParseAddr("192.0.2.4"))
+		cfg.Admin.Address = ""
+		cfg.Listen = []config.Listener{{Name: "udp", Transport: "udp", Address: "192.0.2.1:5060"}}
+		e, err := start(context.Background(), setup{Config: cfg, Network: n, Log: slog.New(slog.NewTextHandler(log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(e, n, log)
+		if err := e.shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func withTrunk(one config.Trunk) *config.Config {
+	cfg := config.Default()
+	cfg.Trunks = map[string]*config.Trunk{"carrier": &one}
+	return cfg
+}
+
+func (e *engine) matches(addr string) string {
+	if found, _ := e.trunks.Load().Match(netip.MustParseAddr(addr)); found != nil {
+		return found.Name
+	}
+	return ""
+}
+
+func TestHostNamesAreFollowedWhereTheyGo(t *testing.T) {
+	cfg := withTrunk(config.Trunk{Match: []string{"sip.carrier.example"}})
+	virtual(t, cfg, func(e *engine, n *simnet.Network, log *buffer) {
+		if got := e.matches("192.0.2.4"); got != "carrier" {
+			t.Errorf("at start 192.0.2.4 is %q", got)
+		}
+		n.Host("sip.carrier.example", netip.MustParseAddr("192.0.2.5"))
+		time.Sleep(hostsAge + time.Second)
+		if e.matches("192.0.2.4") != "" || e.matches("192.0.2.5") != "carrier" {
+			t.Error("the new address is not known")
+		}
+		n.Host("sip.carrier.example")
+		time.Sleep(hostsAge + time.Second)
+		if e.matches("192.0.2.5") != "carrier" {
+			t.Error("a failed look-up forgets the address")
+		}
+		if !strings.Contains(log.String(), "is not found\" source=sip.carrier.example") {
+			t.Error("no warning:", log.String())
+		}
+	})
+}
+
+func TestAnUnknownHostIsAWarningOnly(t *testing.T) {
+	cfg := withTrunk(config.Trunk{Match: []string{"gone.example"}})
+	virtual(t, cfg, func(_ *engine, _ *simnet.Network, log *buffer) {
+		if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "source=gone.example") {
+			t.Error("no warning:", log.String())
+		}
+	})
+}
+
+func TestATrunkIsWhatTheConfigurationSays(t *testing.T) {
+	cfg := withTrunk(config.Trunk{
+		Match:     []string{"192.0.2.0/24"},
+		Targets:   []config.Target{{URI: "sip:192.0.2.9", Weight: 2, Priority: 1}},
+		Limits:    config.TrunkLimits{Calls: 3, CPS: 4},
+		Headers:   config.Headers{Preset: config.PresetNone, Pass: []string{"X-A"}, Set: map[string]string{"X-B": "b"}, Drop: []string{"Subject"}},
+		Responses: config.Responses{{From: "503", Code: 480, Text: "Later"}, {From: "404", Pass: true}},
+		Params:    config.Params{"country": "DE"},
+		Profile:   "p.lua",
+		Listen:    "udp",
+	})
+	table, err := neighbours(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := table.Get("carrier")
+	if one.Targets[0].Weight != 2 || one.Targets[0].Priority != 1 || one.Limits.Calls != 3 || one.Limits.CPS != 4 ||
+		one.Params["country"] != "DE" || one.Profile != "p.lua" || one.Listen != "udp" {
+		t.Errorf("%+v", one)
+	}
+	if !one.Headers.Crosses("X-A") || one.Headers.Crosses("Subject") || one.Headers.Set[0].Value != "b" {
+		t.Errorf("headers %+v", one.Headers)
+	}
+	if to, ok := one.Responses.Apply(503, "peer", 0); !ok || to.Code != 480 || to.Reason != "Later" {
+		t.Errorf("503 becomes %+v %v", to, ok)
+	}
+	if _, ok := one.Responses.Apply(404, "peer", 0); ok {
+		t.Error("404 does not pass")
+	}
+}
