@@ -18,7 +18,7 @@ function M.on_invite(call)
 end
 
 -- What does the callee see? The engine has built the INVITE; this edits it.
-function M.on_branch(call, leg, req)
+function M.on_branch(call, _, req)
   req.h["X-Legwork"] = "hello"
   req.h["X-Came-From"] = call.source.ip
   req.from.display = "Hello " .. (req.from.uri.user or "caller")
