@@ -107,7 +107,7 @@ func noteCall(L *glua.LState) int {
 	where, n := whereOf(L), L.GetTop()
 	line := wantText(L, L.Get(2))
 	if n > 2 {
-		L.Push(v.m.format)
+		L.Push(L.GetField(glua.LString(""), "format"))
 		for i := 2; i <= n; i++ {
 			L.Push(L.Get(i))
 		}

@@ -11,6 +11,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
+	"legwork/script/lib"
 	"legwork/script/lua"
 )
 
@@ -23,10 +24,10 @@ type generation struct {
 	loaded  time.Time
 	stamp   string // of the folder and the trunks it was made from
 	main    *glua.FunctionProto
-	format  *glua.FunctionProto // return string.format
 	modules map[string]*glua.FunctionProto
 	files   map[string]string // profile file by trunk
 	params  params
+	tables  *lib.Tables               // b2b.table
 	values  map[string]map[string]any // of params by trunk
 	wants   uint32                    // bit by b2bua.Hook
 	shards  []*shard
@@ -44,7 +45,7 @@ var loading = lua.Limits{Instructions: 20_000_000, Memory: 1 << 30, Deadline: 30
 func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
 	g := &generation{
 		cfg: cfg, snap: snap, name: snap.Main + "@" + snap.Hash,
-		modules: map[string]*glua.FunctionProto{}, files: map[string]string{},
+		modules: map[string]*glua.FunctionProto{}, files: map[string]string{}, tables: lib.NewTables(snap.open),
 	}
 	var problems Problems
 	for _, name := range slices.Concat(snap.modules(), snap.Tests()) {
@@ -66,11 +67,6 @@ func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
 		return nil, problems
 	}
 	g.main = g.modules[snap.Main]
-	proto, err := lua.Compile("legwork", []byte("return string.format"))
-	if err != nil {
-		return nil, Problems{problemOf(err)}
-	}
-	g.format = proto
 	for _, name := range cfg.Trunks().Names() {
 		if file := cfg.Trunks().Get(name).Profile; file != "" {
 			g.files[name] = cfg.Source.key(file)

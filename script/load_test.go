@@ -81,7 +81,7 @@ func TestModulesAreTheFolders(t *testing.T) {
 func TestAnEmbeddedScriptRuns(t *testing.T) {
 	files := fstest.MapFS{"main.lua": {Data: []byte("return {on_invite = function() return b2b.reject(require('a')) end}")}, "a.lua": {Data: []byte("return 480")}}
 	trunks := table(t)
-	p, err := New(t.Context(), Config{Source: Source{Path: "main.lua", FS: files}, Trunks: func() *trunk.Table { return trunks }, States: trunk.NewStates()})
+	p, err := New(t.Context(), Config{Source: Source{Path: "main.lua", FS: files}, Trunks: func() *trunk.Table { return trunks }, States: trunk.NewStates(), Lib: libraries(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestATrunksProfileTakesThePlaceOfTheScripts(t *testing.T) {
 			one.Profile = dir + "/profiles/pbx.lua"
 		}
 	})
-	cfg := Config{Source: Source{Path: dir + "/main.lua"}, Trunks: func() *trunk.Table { return trunks }, States: trunk.NewStates()}
+	cfg := Config{Source: Source{Path: dir + "/main.lua"}, Trunks: func() *trunk.Table { return trunks }, States: trunk.NewStates(), Lib: libraries(t)}
 	p, err := New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/trunk"
+	"legwork/script/lib"
 	"legwork/script/lua"
 )
 
@@ -26,7 +27,6 @@ type machine struct {
 	responses *trunk.ResponseMap
 	params    params
 	profiles  map[string]profile // by file; "" is the main script's
-	format    *glua.LFunction    // string.format
 }
 
 // classes are the objects of contract/lua-api.md section 3.
@@ -54,7 +54,7 @@ func (g *generation) newMachine() *machine {
 	libraries := map[string]func(*glua.LState) glua.LValue{"b2b": m.open}
 	maps.Copy(libraries, g.cfg.libraries)
 	m.vm = lua.NewVM(lua.Config{
-		Rand:      g.cfg.Rand,
+		Rand:      g.cfg.Lib.Float64,
 		Print:     m.print,
 		Modules:   g.modules,
 		Libraries: libraries,
@@ -65,13 +65,6 @@ func (g *generation) newMachine() *machine {
 
 // load runs the main file and the profiles.
 func (m *machine) load(ctx context.Context) error {
-	err := m.run(ctx, m.gen.format, func(L *glua.LState, v glua.LValue) error {
-		m.format = v.(*glua.LFunction)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	if err := m.run(ctx, m.gen.main, m.takeMain); err != nil {
 		return err
 	}
@@ -114,6 +107,7 @@ func (m *machine) open(L *glua.LState) glua.LValue {
 	lua.Register(L, b2b, m.decisions())
 	lua.Register(L, b2b, map[string]glua.LGFunction{"uri": m.newURI, "addr": m.newAddr, "response_map": m.newMapping})
 	lua.Register(L, trunks, map[string]glua.LGFunction{"up": m.trunkUp, "stats": m.trunkStats, "list": m.trunkList})
+	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Tables: m.gen.tables})
 	b2b.RawSetString("trunk", lua.ReadOnly(L, "b2b.trunk", trunks))
 	return lua.ReadOnly(L, "b2b", b2b)
 }
@@ -164,6 +158,14 @@ func askingOf(L *glua.LState) *asking {
 	if ctx := L.Context(); ctx != nil {
 		a, _ := ctx.Value(askingKey{}).(*asking)
 		return a
+	}
+	return nil
+}
+
+// ownerOf is the call that a hook works for: what it holds ends with the call.
+func ownerOf(L *glua.LState) lib.Owner {
+	if a := askingOf(L); a != nil && a.r != nil {
+		return a.r.handle
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/trunk"
+	"legwork/script/lib"
 	"legwork/script/lua"
 )
 
@@ -23,6 +23,7 @@ type Config struct {
 	// decisions that name a trunk.
 	Trunks func() *trunk.Table
 	States *trunk.States
+	Lib    *lib.Env // the libraries below b2b, shared with other generations
 	Limits Limits
 	// Test runs the *_test.lua of a snapshot before it becomes live; nil: none
 	// are run.
@@ -32,10 +33,9 @@ type Config struct {
 	Errors   func(hook string)
 	Reloaded func(Report)
 	Log      *slog.Logger
-	Rand     func() float64 // math.random; nil: math/rand/v2
-	Machines int            // VMs; 0: two per core
-	Settle   time.Duration  // between a change and its reload; 0: 200 ms
-	Poll     time.Duration  // where no change is announced; 0: 4 s
+	Machines int           // VMs; 0: two per core
+	Settle   time.Duration // between a change and its reload; 0: 200 ms
+	Poll     time.Duration // where no change is announced; 0: 4 s
 
 	libraries map[string]func(*glua.LState) glua.LValue // besides b2b, for require
 }
@@ -90,6 +90,8 @@ func (c *Config) complete() error {
 		return errors.New("script: no path")
 	case c.Trunks == nil || c.States == nil:
 		return errors.New("script: no trunks")
+	case c.Lib == nil:
+		return errors.New("script: no libraries")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -99,9 +101,6 @@ func (c *Config) complete() error {
 	}
 	if c.Reloaded == nil {
 		c.Reloaded = func(Report) {}
-	}
-	if c.Rand == nil {
-		c.Rand = rand.Float64
 	}
 	if c.Machines <= 0 {
 		c.Machines = 2 * runtime.GOMAXPROCS(0)

@@ -17,6 +17,7 @@ import (
 	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
+	"legwork/script/lib"
 	"legwork/script/lua"
 )
 
@@ -91,7 +92,7 @@ func (r *rig) config(t testing.TB, change ...func(*Config)) Config {
 	trunks := table(t)
 	cfg := Config{
 		Source: Source{Path: filepath.Join(r.dir, "main.lua")}, Machines: 2,
-		Trunks: func() *trunk.Table { return trunks }, States: trunk.NewStates(),
+		Trunks: func() *trunk.Table { return trunks }, States: trunk.NewStates(), Lib: libraries(t),
 		Log: slog.New(slog.NewTextHandler(r.log, nil)),
 		Errors: func(hook string) {
 			r.mu.Lock()
@@ -104,6 +105,16 @@ func (r *rig) config(t testing.TB, change ...func(*Config)) Config {
 		f(&cfg)
 	}
 	return cfg
+}
+
+func libraries(t testing.TB) *lib.Env {
+	t.Helper()
+	env, err := lib.NewEnv(lib.Config{ReasonPhrase: message.ReasonPhrase})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(env.Close)
+	return env
 }
 
 // try makes a policy of a folder, or says why not.
