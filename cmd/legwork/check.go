@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -84,8 +85,14 @@ func (v *verdict) check(named string) {
 
 func (v *verdict) checkScripts(cfg *config.Config, table *trunk.Table) {
 	v.Script = nearest(cfg.Script)
+	libraries, err := newLibraries(nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		v.add(finding{Message: err.Error()})
+		return
+	}
+	defer libraries.Close()
 	problems, rows := script.Check(context.Background(), script.Config{
-		Source: sourceOf(cfg), Trunks: func() *trunk.Table { return table }, States: trunk.NewStates(),
+		Source: sourceOf(cfg), Trunks: func() *trunk.Table { return table }, States: trunk.NewStates(), Lib: libraries,
 	})
 	for _, p := range problemsFromHere(cfg, problems) {
 		v.add(finding{File: nearest(p.File), Line: p.Line, Col: p.Col, Message: p.Msg, Warning: p.Warning})

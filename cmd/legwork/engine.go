@@ -13,6 +13,7 @@ import (
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
 	"legwork/script"
+	"legwork/script/lib"
 )
 
 // setup is what an engine is started from.
@@ -31,6 +32,7 @@ type setup struct {
 type engine struct {
 	setup
 	hosts     *hosts
+	libraries *lib.Env
 	policy    *script.Policy
 	observers *observers
 	server    *b2bua.Server
@@ -140,6 +142,9 @@ func (e *engine) shutdown(ctx context.Context) error {
 	failed = append(failed, e.closeAdmin())
 	if e.policy != nil {
 		e.policy.Close()
+	}
+	if e.libraries != nil {
+		e.libraries.Close()
 	}
 	if e.observers != nil {
 		failed = append(failed, e.observers.close())

@@ -3,12 +3,19 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"legwork/b2bua"
+	"legwork/b2bua/message"
 	"legwork/cmd/legwork/config"
 	"legwork/script"
+	"legwork/script/lib"
 	"legwork/scripts"
 )
 
@@ -28,11 +35,33 @@ func sourceOf(c *config.Config) script.Source {
 func (e *engine) Router(h b2bua.Handle) b2bua.Router { return e.policy.Router(h) }
 
 func (e *engine) loadScripts(ctx context.Context) (err error) {
+	if e.libraries, err = newLibraries(e.observers.metrics.Registerer(), e.Log); err != nil {
+		return err
+	}
 	e.policy, err = script.New(ctx, script.Config{
-		Source: sourceOf(e.Config), Trunks: e.trunks.Load, States: e.server.Trunks(), Log: e.Log,
+		Source: sourceOf(e.Config), Trunks: e.trunks.Load, States: e.server.Trunks(), Lib: e.libraries, Log: e.Log,
 		Errors: e.observers.metrics.ScriptError, Reloaded: func(r script.Report) { e.observers.metrics.Reloaded(r.Err) },
 	})
 	return mend(scriptError(e.Config, err))
+}
+
+// scriptVariables is how the names of environment variables begin that scripts
+// may see: others hold what is none of their business.
+const scriptVariables = "LEGWORK_LUA_"
+
+// newLibraries is what scripts share for the life of the process.
+func newLibraries(metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
+	return lib.NewEnv(lib.Config{
+		Metrics: metrics, Log: log, ReasonPhrase: message.ReasonPhrase,
+		AllowEnv: "call it " + scriptVariables + "...: scripts see such variables only",
+		Getenv: func(name string) (value string, set, allowed bool) {
+			if !strings.HasPrefix(name, scriptVariables) {
+				return "", false, false
+			}
+			value, set = os.LookupEnv(name)
+			return value, set, true
+		},
+	})
 }
 
 // scriptError names files so that an editor finds them: from here instead of
