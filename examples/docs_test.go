@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
 	"legwork/script"
+	"legwork/script/lib"
 	"legwork/script/lua"
 )
 
@@ -87,8 +89,13 @@ func write(t *testing.T, files map[string]string) (dir string) {
 
 func check(t *testing.T, main string, trunks func() *trunk.Table) script.Problems {
 	t.Helper()
+	libraries, err := lib.NewEnv(lib.Config{ReasonPhrase: message.ReasonPhrase})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(libraries.Close)
 	problems, _ := script.Check(context.Background(), script.Config{
-		Source: script.Source{Path: main}, Trunks: trunks, States: trunk.NewStates(), Machines: 1,
+		Source: script.Source{Path: main}, Trunks: trunks, States: trunk.NewStates(), Lib: libraries, Machines: 1,
 	})
 	return problems
 }
