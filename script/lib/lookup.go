@@ -34,7 +34,10 @@ type clientSpec struct {
 	window, open         time.Duration
 }
 
-func (s *clientSpec) id() string { return fmt.Sprintf("%+v", *s) } // maps print sorted
+// id is the same for equal definitions only: maps print sorted and quoted.
+func (s *clientSpec) id() string {
+	return fmt.Sprintf("%q %v %q %v %v %v %v %v %v", s.base, s.timeout, s.headers, s.ttl, s.stale, s.negative, s.failures, s.window, s.open)
+}
 
 // A client looks things up at one server for all scripts.
 type client struct {
@@ -52,7 +55,6 @@ type client struct {
 type answer struct {
 	status int
 	body   []byte
-	kind   string // Content-Type
 }
 
 type cachedAnswer struct {
@@ -63,11 +65,20 @@ type cachedAnswer struct {
 func newClient(spec clientSpec, transport http.RoundTripper) *client {
 	return &client{
 		spec:    spec,
-		http:    &http.Client{Transport: transport},
+		http:    &http.Client{Transport: transport, CheckRedirect: stayAtHost},
 		breaker: breaker{failures: spec.failures, window: spec.window, open: spec.open},
 		flights: make(map[string]*flight),
 		cache:   newLRU[cachedAnswer](maxCached),
 	}
+}
+
+// stayAtHost follows redirections of a server to itself only: headers with
+// secrets are meant for it. Any other is an answer with its 3xx.
+func stayAtHost(req *http.Request, via []*http.Request) error {
+	if len(via) > 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // A lookup is one request of a script.
@@ -116,9 +127,10 @@ func (c *client) ask(ctx context.Context, l *lookup) (a *answer, cached bool, er
 	return a, false, err
 }
 
-// key is what makes look-ups equal.
+// key is what makes look-ups equal. All is quoted: nobody's number may pass for
+// a second parameter.
 func (l *lookup) key() string {
-	return fmt.Sprintf("%q %v %q", l.path, l.query, l.headers)
+	return fmt.Sprintf("%q %q %q", l.path, l.query, l.headers)
 }
 
 func (c *client) kept(key string) (cachedAnswer, bool) {
@@ -268,7 +280,7 @@ func (c *client) request(ctx context.Context, l *lookup) (*answer, error) {
 	case res.StatusCode >= 500:
 		return nil, &lookupError{"status", res.Status}
 	}
-	return &answer{status: res.StatusCode, body: body, kind: res.Header.Get("Content-Type")}, nil
+	return &answer{status: res.StatusCode, body: body}, nil
 }
 
 // address joins base, path and query.

@@ -193,7 +193,7 @@ func TestBreakerLetsOneRequestTry(t *testing.T) {
 			t.Fatal("an abandoned try must not be the last")
 		}
 		b.settle(outcomeGood)
-		if !b.admit() || !b.admit() {
+		if first, second := b.admit(), b.admit(); !first || !second {
 			t.Error("the breaker stayed open")
 		}
 	})
@@ -230,6 +230,42 @@ func TestRequestCarriesQueryHeadersAndBody(t *testing.T) {
 	}
 	if req.Header.Get("Authorization") != "Bearer x" || req.Header.Get("X-A") != "2" || req.ContentLength != 2 {
 		t.Errorf("%v, %d bytes", req.Header, req.ContentLength)
+	}
+}
+
+func TestLookupsWithOtherValuesAreNotEqual(t *testing.T) {
+	a := &lookup{query: map[string]string{"a": "1 b:2"}}
+	b := &lookup{query: map[string]string{"a": "1", "b": "2"}}
+	if a.key() == b.key() {
+		t.Errorf("one key for two: %s", a.key())
+	}
+	x := clientSpec{headers: map[string]string{"a": "1 b:2"}}
+	y := clientSpec{headers: map[string]string{"a": "1", "b": "2"}}
+	if x.id() == y.id() {
+		t.Errorf("one id for two: %s", x.id())
+	}
+}
+
+func TestRedirectionsLeadToTheSameServerOnly(t *testing.T) {
+	var other *httptest.Server
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/out":
+			http.Redirect(w, r, other.URL, http.StatusFound)
+		case "/in":
+			http.Redirect(w, r, "/here", http.StatusFound)
+		case "/loop":
+			http.Redirect(w, r, "/loop", http.StatusFound)
+		}
+	}))
+	defer server.Close()
+	other = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the other server was asked") }))
+	defer other.Close()
+	c := newClient(clientSpec{base: server.URL}, http.DefaultTransport)
+	for path, want := range map[string]int{"/out": 302, "/in": 200, "/loop": 302} {
+		if a, _, err := c.ask(t.Context(), get(path)); err != nil || a.status != want {
+			t.Errorf("%s: %+v, %v; want %d", path, a, err, want)
+		}
 	}
 }
 

@@ -18,8 +18,9 @@ type Owner interface {
 }
 
 const (
-	maxLimitKey     = 256     // bytes of a limit's key
-	maxSlotsPerCall = 64      // limit.concurrent keys one call may hold
+	maxLimitKey     = 256 // bytes of a limit's key
+	maxSlotsPerCall = 64  // limit.concurrent keys one call may hold
+	maxBurst        = 1_000_000
 	maxBuckets      = 100_000 // limit.rate keys; the one not asked for longest is forgotten
 )
 
@@ -90,7 +91,7 @@ var errRate = errors.New("per_second must be more than 0, and burst from 1 to 10
 // allow takes a token if there is one. A key that comes with another rate or
 // burst than before keeps its tokens as far as they fit.
 func (b *buckets) allow(key string, perSecond float64, burst int) (bool, error) {
-	if !(perSecond > 0) || math.IsInf(perSecond, 0) || burst < 1 || burst > 1_000_000 {
+	if !(perSecond > 0) || math.IsInf(perSecond, 0) || burst < 1 || burst > maxBurst {
 		return false, errRate
 	}
 	now := time.Now()
