@@ -14,7 +14,7 @@ func TestWhatInitWritesIsGoodAndIsNeverOverwritten(t *testing.T) {
 	if got.code != 0 || !strings.Contains(got.out, "written  legwork.yaml\n") {
 		t.Fatalf("exit %d: %s%s", got.code, got.out, got.err)
 	}
-	for _, name := range []string{"scripts/main.lua", "scripts/main_test.lua", "scripts/.luarc.json"} {
+	for _, name := range []string{"scripts/main.lua", "scripts/main_test.lua", "scripts/.luarc.json", "scripts/.legwork/b2b.lua"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}
