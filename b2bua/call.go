@@ -66,6 +66,11 @@ func (c *Call) handle(ev event) {
 	case reached:
 		e.then(e.flow, e.err)
 		return
+	case derived:
+		if m, err := message.Parse(e.bytes); err == nil {
+			c.sent(e.leg, m, e.bytes)
+		}
+		return
 	case whenOver:
 		c.whenOver(e.f)
 		return

@@ -166,6 +166,14 @@ func (l *leg) Response(_ *transaction.Client, res *message.Message) { l.call.pos
 // Failed posts that the INVITE found no answer.
 func (l *leg) Failed(_ *transaction.Client, err error) { l.call.post(failed{l, err}) }
 
+// Derived posts the CANCEL or the ACK that the INVITE's transaction sent, when
+// anybody watches; see transaction.Witness.
+func (l *leg) Derived(_ *transaction.Client, b []byte) {
+	if len(l.call.server.cfg.Observers) > 0 {
+		l.call.post(derived{l, b})
+	}
+}
+
 // unreachable gives a target up that could not be asked.
 func (c *Call) unreachable(l *leg, err error) phase {
 	c.settled(l)

@@ -63,6 +63,11 @@ type (
 		code int
 		by   string
 	}
+	// derived is a CANCEL or ACK that a transaction of the leg's sent itself.
+	derived struct {
+		leg   *leg
+		bytes []byte
+	}
 	// concluded says that on_end has returned.
 	concluded struct{}
 	// whenOver runs f once the call is over.
@@ -84,6 +89,7 @@ func (elapsed) event()   {}
 func (reached) event()   {}
 func (hangUp) event()    {}
 func (noted) event()     {}
+func (derived) event()   {}
 func (concluded) event() {}
 func (whenOver) event()  {}
 func (asked) event()     {}

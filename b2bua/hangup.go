@@ -61,6 +61,7 @@ func (c *Call) beforeAnswer(ev event, stay phase) phase {
 	case cancelled:
 		if e.tx == c.a.tx {
 			c.heard(c.a, e.cancel)
+			c.sent(c.a, e.cancel.Respond(200, "", c.a.dialog.Local), nil)
 			c.rejectCaller(487, "", "caller")
 			return c.clear(goodbye{by: "caller", from: c.a, cause: e.cancel.Get("Reason")})
 		}

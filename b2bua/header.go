@@ -1,10 +1,12 @@
 package b2bua
 
 import (
+	"fmt"
 	"strconv"
 
 	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
+	"legwork/b2bua/q850"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/trunk"
 )
@@ -156,6 +158,9 @@ func (c *Call) finalize(res *message.Message, origin Origin) {
 		return
 	}
 	res.Status, res.Reason = m.Code, m.Reason
+	if m.Q850 != 0 {
+		res.Set("Reason", fmt.Sprintf("Q.850;cause=%d;text=%q", m.Q850, q850.Text(m.Q850)))
+	}
 	for _, h := range m.Headers {
 		res.Set(h.Name, h.Value)
 	}

@@ -160,5 +160,12 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 // Trunks is what is counted about the trunks.
 func (s *Server) Trunks() *trunk.States { return s.trunks }
 
+// Malformed counts the messages that were refused or dropped as such, Faults
+// the panics of ours that were caught.
+func (s *Server) Malformed() int64 { return s.malformed.Load() }
+
+// Faults counts the panics of ours that a call survived.
+func (s *Server) Faults() int64 { return s.faults.Load() }
+
 // Counters are the transaction layer's.
 func (s *Server) Counters() transaction.Counters { return s.layer.Counters() }

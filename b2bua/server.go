@@ -85,6 +85,7 @@ type Server struct {
 	active    atomic.Int64
 	draining  atomic.Bool
 	faults    atomic.Int64
+	malformed atomic.Int64
 }
 
 // New makes a server that listens nowhere yet.
@@ -100,7 +101,8 @@ func New(cfg Config) (*Server, error) {
 		Core: s, T1: cfg.T1, T2: cfg.T2, T4: cfg.T4,
 	})
 	s.transport = transport.New(transport.Config{
-		Handler: s.layer.Receive, Refused: s.layer.Refused, Network: cfg.Network,
+		Handler: s.layer.Receive, Refused: s.layer.Refused,
+		Malformed: func(*message.Malformed, transport.Flow) { s.malformed.Add(1) }, Network: cfg.Network,
 		Log: cfg.Log, MaxMessage: cfg.MaxMessage, UDPMax: cfg.UDPMax,
 	})
 	if err := s.Apply(cfg.Settings); err != nil {

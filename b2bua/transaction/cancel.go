@@ -31,7 +31,21 @@ func (c *Client) Cancel(reason string) {
 	}
 	c.mu.Unlock()
 	if cancel != nil {
-		c.layer.begin(cancel, c.flow, nil, c.branch)
+		c.sendCancel(cancel)
+	}
+}
+
+func (c *Client) sendCancel(cancel *message.Message) {
+	c.show(c.layer.begin(cancel, c.flow, nil, c.branch).Sent())
+}
+
+// show tells a user that wants to know of a message of the transaction's own.
+func (c *Client) show(b []byte) {
+	c.mu.Lock()
+	user := c.user
+	c.mu.Unlock()
+	if w, ok := user.(Witness); ok && b != nil {
+		w.Derived(c, b)
 	}
 }
 

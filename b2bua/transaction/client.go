@@ -129,11 +129,12 @@ func (c *Client) receive(res *message.Message, f transport.Flow) {
 		c.layer.send(c.flow, send)
 	}
 	if cancel != nil {
-		c.layer.begin(cancel, c.flow, nil, c.branch)
+		c.sendCancel(cancel)
 	}
 	switch {
 	case news && user != nil:
 		c.tell(user, res)
+		c.show(send)
 	case news && c.invite && res.Status >= 200 && res.Status < 300:
 		c.layer.stray(res, f)
 	}

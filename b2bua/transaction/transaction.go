@@ -55,6 +55,12 @@ type User interface {
 	Failed(c *Client, err error)
 }
 
+// Witness is a User that also wants to see what a transaction sends of its own
+// accord: the CANCEL, and the ACK to a failure. b is the message as it left.
+type Witness interface {
+	Derived(c *Client, b []byte)
+}
+
 // Config is what a Layer needs. Send and Core are required.
 type Config struct {
 	Send       func(f transport.Flow, b []byte, failed func(error)) // transport.Send
