@@ -173,3 +173,24 @@ func TestABrokenScriptThatIsSavedChangesNothing(t *testing.T) {
 	in.Reply(486, nil)
 	next(t, alice, "480")
 }
+
+func TestMetricsCountWhatIsMalformed(t *testing.T) {
+	alice := agent(t)
+	r := serve(t, deployment(t, "192.0.2.1", ""))
+	if err := alice.SendRaw([]byte("INVITE sip:4711@192.0.2.1 SIP/2.0\r\nCSeq: nonsense\r\n\r\n"), r.udp); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.Send(alice.Invite("sip:12@"+r.udp, demoSDP), r.udp); err != nil {
+		t.Fatal(err)
+	}
+	next(t, alice, "404") // so the line before it has been read
+	text, err := (&remote{Admin: r.admin}).fetch("GET", "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"legwork_malformed_total 1\n", "legwork_script_reloads_total", "legwork_calls_active "} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q", want)
+		}
+	}
+}

@@ -27,10 +27,11 @@ func (e *engine) openObservers(context.Context) error {
 	o := &observers{ring: capture.New(e.Config.Capture.Ring)}
 	e.observers = o
 	o.metrics = metrics.New(metrics.Sources{
-		Active:   func() int { return e.server.Active() },
-		Counters: func() transaction.Counters { return e.server.Counters() },
-		Trunks:   func() []trunk.Stats { return e.server.Trunks().Stats() },
-		Dropped:  o.dropped,
+		Active:    func() int { return e.server.Active() },
+		Counters:  func() transaction.Counters { return e.server.Counters() },
+		Trunks:    func() []trunk.Stats { return e.server.Trunks().Stats() },
+		Malformed: func() uint64 { return uint64(e.server.Malformed()) },
+		Dropped:   o.dropped,
 	})
 	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
 	for _, c := range e.Config.CDR {
