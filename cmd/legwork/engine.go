@@ -31,17 +31,18 @@ type setup struct {
 // admin API. start makes it and shutdown ends it; reload is in renew.go.
 type engine struct {
 	setup
-	hosts     *hosts
-	libraries *lib.Env
-	policy    *script.Policy
-	observers *observers
-	server    *b2bua.Server
-	listeners []*transport.Listener
-	admin     *admin.Server
-	leaving   chan struct{} // closed by leave
-	leave     func()        // asks whoever runs the engine to shut it down
-	stop      context.CancelFunc
-	tasks     sync.WaitGroup // refreshHosts and watch, ended by stop
+	hosts      *hosts
+	libraries  *lib.Env
+	policy     *script.Policy
+	observers  *observers
+	server     *b2bua.Server
+	listeners  []*transport.Listener
+	admin      *admin.Server
+	leaving    chan struct{} // closed by leave
+	leave      func()        // asks whoever runs the engine to shut it down
+	stop       context.CancelFunc
+	background context.Context // of the tasks; ended by stop
+	tasks      sync.WaitGroup  // refreshHosts, watch and giveBack
 
 	mu     sync.Mutex                    // lets one reload in at a time
 	live   atomic.Pointer[config.Config] // setup.Config until a reload
@@ -57,16 +58,15 @@ func start(ctx context.Context, s setup) (*engine, error) {
 	e.leave = sync.OnceFunc(func() { close(e.leaving) })
 	e.live.Store(s.Config)
 	e.hosts = newHosts(s.Network, s.Log)
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	e.stop = stop
+	e.background, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{e.readTrunks, e.openObservers, e.openServer, e.loadScripts, e.listen, e.serveAdmin} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, e.shutdown(ctx))
 		}
 	}
-	e.tasks.Go(func() { e.refreshHosts(background) })
+	e.tasks.Go(func() { e.refreshHosts(e.background) })
 	if e.Watch {
-		e.tasks.Go(func() { e.watch(background) })
+		e.tasks.Go(func() { e.watch(e.background) })
 	}
 	return e, nil
 }

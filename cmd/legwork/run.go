@@ -36,6 +36,7 @@ func (c *runCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	e.tasks.Go(func() { giveBack(e.background) })
 	log.Info("ready", e.ready()...)
 	return e.serve(signals)
 }
