@@ -138,7 +138,7 @@ func checkAddress(name string, values ...string) error {
 	}
 	for _, one := range (&message.Message{Headers: headersOfOne("Contact", values)}).List("Contact") {
 		if _, err := message.ParseAddr(one); err != nil {
-			return fmt.Errorf("Contact: %q is not an address", one)
+			return fmt.Errorf("%s: %q is not an address", name, one)
 		}
 	}
 	return nil

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -174,63 +176,78 @@ func (m *machine) takeMain(_ *glua.LState, v glua.LValue) error {
 	if !ok {
 		return &lua.Error{File: file, Line: 1, Msg: "a script returns its table of hooks, not " + kindOf(v) + "; end it with \"return M\""}
 	}
-	var problems Problems
-	bad := func(line int, format string, args ...any) {
-		problems = append(problems, Problem{File: file, Line: line, Msg: fmt.Sprintf(format, args...)})
-	}
+	f := &faults{file: file, src: m.gen.snap.Files[file]}
 	t.ForEach(func(k, v glua.LValue) {
 		if why := checkField(k.String()); why != "" {
-			bad(lineOf(v), "%s", why)
+			f.add(k.String(), v, "%s", why)
 		}
 	})
 	for hook, name := range hookNames() {
-		m.hooks[hook] = hookOf(t, name, bad)
+		m.hooks[hook] = hookOf(t, name, f)
 	}
-	m.onLoad, m.onUnload = hookOf(t, "on_load", bad), hookOf(t, "on_unload", bad)
-	m.takeRest(t, bad)
-	if len(problems) > 0 {
-		return problems
+	m.onLoad, m.onUnload = hookOf(t, "on_load", f), hookOf(t, "on_unload", f)
+	m.takeRest(t, f)
+	if len(f.all) > 0 {
+		return f.all
 	}
 	return nil
 }
 
+// faults collects what is wrong with the table of one file.
+type faults struct {
+	file string
+	src  []byte
+	all  Problems
+}
+
+// add finds the line: of the function, or else where the name is first written.
+func (f *faults) add(name string, v glua.LValue, format string, args ...any) {
+	p := Problem{File: f.file, Line: lineNaming(f.src, name), Msg: fmt.Sprintf(format, args...)}
+	if fn, ok := v.(*glua.LFunction); ok && !fn.IsG {
+		p.File, p.Line = fn.Proto.SourceName, fn.Proto.LineDefined
+	}
+	f.all = append(f.all, p)
+}
+
+// lineNaming is the first line that holds the name as a word; 1 when none does.
+func lineNaming(src []byte, name string) int {
+	n := 0
+	for line := range strings.Lines(string(src)) {
+		n++
+		words := strings.FieldsFunc(line, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		if slices.Contains(words, name) {
+			return n
+		}
+	}
+	return 1
+}
+
 // takeRest reads what is no hook.
-func (m *machine) takeRest(t *glua.LTable, bad func(line int, format string, args ...any)) {
+func (m *machine) takeRest(t *glua.LTable, f *faults) {
 	if v := t.RawGetString("responses"); v != glua.LNil {
 		rules, ok := m.classes.mapping.Is(v)
 		if !ok {
-			bad(0, "M.responses is %s; want b2b.response_map{...}", kindOf(v))
+			f.add("responses", v, "M.responses is %s; want b2b.response_map{...}", kindOf(v))
 		}
 		m.responses = rules.rules
 	}
-	p, err := profileOf(t)
-	if err != nil {
-		bad(0, "M.%v", err)
-	}
-	m.profiles[""] = p
+	m.profiles[""] = profileOf(t, "M.", f)
 	declared, err := readParams(t.RawGetString("params"), m.gen.cfg.Trunks())
 	if err != nil {
-		bad(0, "%v", err)
+		f.add("params", glua.LNil, "%v", err)
 	}
 	m.params = declared
 }
 
-func hookOf(t *glua.LTable, name string, bad func(line int, format string, args ...any)) *glua.LFunction {
+func hookOf(t *glua.LTable, name string, f *faults) *glua.LFunction {
 	v := t.RawGetString(name)
 	if v == glua.LNil {
 		return nil
 	}
 	fn, ok := v.(*glua.LFunction)
 	if !ok || fn.IsG {
-		bad(0, "%s is %s; want a function", name, kindOf(v))
+		f.add(name, glua.LNil, "%s is %s; want a function", name, kindOf(v))
 		return nil
 	}
 	return fn
-}
-
-func lineOf(v glua.LValue) int {
-	if fn, ok := v.(*glua.LFunction); ok && !fn.IsG {
-		return fn.Proto.LineDefined
-	}
-	return 0
 }

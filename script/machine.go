@@ -100,7 +100,7 @@ func (m *machine) open(L *glua.LState) glua.LValue {
 		header: lua.NewClass(L, "h", headerDef()), uri: lua.NewClass(L, "uri", m.uriDef()),
 		params: lua.NewClass(L, "params", paramsDef()), addr: lua.NewClass(L, "addr", m.addrDef()),
 		sdp: lua.NewClass(L, "sdp", m.sdpDef()), stream: lua.NewClass(L, "stream", streamDef()),
-		decision: lua.NewClass(L, "decision", decisionDef()), mapping: lua.NewClass(L, "response map", mappingDef()),
+		decision: lua.NewClass(L, "decision", decisionDef()), mapping: lua.NewClass(L, "response_map", mappingDef()),
 		loader: lua.NewClass(L, "ctx", loaderDef()),
 	}
 	b2b, trunks := L.NewTable(), L.NewTable()

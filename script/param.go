@@ -21,6 +21,9 @@ type params map[string]param
 
 func (p params) names() []string { return slices.Sorted(maps.Keys(p)) }
 
+// declared is where a script says what it takes.
+const declared = "M.params"
+
 func paramKinds() []string { return []string{"string", "number", "boolean", "list", "trunk"} }
 
 // readParams reads M.params = {name = {type = "string", default = ...}}.
@@ -30,7 +33,7 @@ func readParams(v glua.LValue, trunks *trunk.Table) (params, error) {
 	}
 	t, ok := v.(*glua.LTable)
 	if !ok {
-		return nil, fmt.Errorf("M.params is %s; want a table", kindOf(v))
+		return nil, fmt.Errorf("%s is %s; want a table", declared, kindOf(v))
 	}
 	all := params{}
 	var problem error
@@ -40,7 +43,7 @@ func readParams(v glua.LValue, trunks *trunk.Table) (params, error) {
 		}
 		var p param
 		if p, problem = readParam(v, trunks); problem != nil {
-			problem = fmt.Errorf("M.params.%s: %w", k.String(), problem)
+			problem = fmt.Errorf("%s.%s: %w", declared, k.String(), problem)
 		}
 		all[k.String()] = p
 	})
@@ -140,7 +143,7 @@ func (p params) values(trunks *trunk.Table) (map[string]map[string]any, Problems
 		own := maps.Clone(all[""])
 		given := trunks.Get(name).Params
 		for _, key := range slices.Sorted(maps.Keys(given)) {
-			declared, ok := p[key]
+			wanted, ok := p[key]
 			if !ok {
 				problems = append(problems, Problem{
 					Msg:     fmt.Sprintf("trunk %s: params.%s is not declared in M.params%s", name, key, meant(key, p.names())),
@@ -149,7 +152,7 @@ func (p params) values(trunks *trunk.Table) (map[string]map[string]any, Problems
 				continue
 			}
 			v := plainValue(given[key])
-			if err := declared.check(v, trunks); err != nil {
+			if err := wanted.check(v, trunks); err != nil {
 				problems = append(problems, Problem{Msg: fmt.Sprintf("trunk %s: params.%s: %v", name, key, err)})
 			}
 			own[key] = v

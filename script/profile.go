@@ -153,25 +153,27 @@ func (m *machine) takeProfile(file string, v glua.LValue) error {
 	if !ok {
 		return &lua.Error{File: file, Line: 1, Msg: "a profile returns a table {inbound = ..., outbound = ...}, not " + kindOf(v)}
 	}
-	p, err := profileOf(t)
-	if err == nil {
-		t.ForEach(func(k, _ glua.LValue) {
-			if name := k.String(); err == nil && name != "inbound" && name != "outbound" {
-				err = fmt.Errorf("unknown key %q of a profile%s", name, meant(name, []string{"inbound", "outbound"}))
-			}
-		})
+	f := &faults{file: file, src: m.gen.snap.Files[file]}
+	m.profiles[file] = profileOf(t, "", f)
+	sides := []string{"inbound", "outbound"}
+	t.ForEach(func(k, v glua.LValue) {
+		if name := k.String(); !slices.Contains(sides, name) {
+			f.add(name, v, "unknown key %q of a profile%s", name, meant(name, sides))
+		}
+	})
+	if len(f.all) > 0 {
+		return f.all
 	}
-	if err != nil {
-		return &lua.Error{File: file, Line: 1, Msg: err.Error()}
-	}
-	m.profiles[file] = p
 	return nil
 }
 
-func profileOf(t *glua.LTable) (p profile, err error) {
-	if p.inbound, err = entriesOf("inbound", t.RawGetString("inbound")); err != nil {
-		return p, err
+func profileOf(t *glua.LTable, prefix string, f *faults) profile {
+	side := func(name string) []entry {
+		entries, err := entriesOf(prefix+name, t.RawGetString(name))
+		if err != nil {
+			f.add(name, glua.LNil, "%v", err)
+		}
+		return entries
 	}
-	p.outbound, err = entriesOf("outbound", t.RawGetString("outbound"))
-	return p, err
+	return profile{inbound: side("inbound"), outbound: side("outbound")}
 }

@@ -68,6 +68,7 @@ func (v *sdpView) edit(L *glua.LState, change func(*offer.Session) error) error 
 	}
 	body, err := offer.Replace(msg.Get("Content-Type"), msg.Body, session.Bytes())
 	if err != nil {
+		v.of.sdp = nil // it is no longer what the body says
 		return err
 	}
 	msg.Body = body

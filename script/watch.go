@@ -14,6 +14,9 @@ import (
 // maxSettle bounds how long a folder that keeps changing is waited for.
 const maxSettle = 2 * time.Second
 
+// maxRounds bounds how often folders are followed that change meanwhile.
+const maxRounds = 10
+
 // Watch makes saved files live until ctx ends. It hears of changes from the
 // system and looks by itself now and then, because network file systems and
 // links tell nothing. Scripts that ship with the program are not watched.
@@ -67,7 +70,11 @@ func (w *watcher) run(ctx context.Context) {
 			w.look()
 		case <-w.quiet.C:
 			w.since = time.Time{}
-			w.follow()
+			for range maxRounds {
+				if !w.follow() {
+					break
+				}
+			}
 			w.reload(ctx)
 		}
 	}
@@ -101,43 +108,50 @@ func (w *watcher) reload(ctx context.Context) {
 }
 
 // follow watches all folders that matter as they are now, by their real paths,
-// and no others.
-func (w *watcher) follow() {
+// and no others; while the scripts can't be read, also those that mattered before.
+// True means that there were new ones, whose last change nothing told: then the
+// folders may be others by now, and want to be followed again.
+func (w *watcher) follow() (added bool) {
+	folders, err := w.p.folders()
 	want := map[string]bool{}
-	for _, dir := range w.p.folders() {
+	for _, dir := range folders {
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			want[real] = true
 		}
 	}
-	for _, known := range w.system.WatchList() {
-		if !want[known] {
+	watched := w.system.WatchList()
+	for _, known := range watched {
+		if err == nil && !want[known] {
 			_ = w.system.Remove(known) // it may be gone already
 		}
 	}
 	for dir := range want {
+		added = added || !slices.Contains(watched, dir)
 		if err := w.system.Add(dir); err != nil {
 			w.p.cfg.Log.Debug("watch scripts", "err", err)
 		}
 	}
+	return added
 }
 
 // folders are those of the scripts and of the profiles outside of them, and
 // those in which a link to one of them could be swapped.
-func (p *Policy) folders() []string {
-	folders := []string{filepath.Dir(p.cfg.Source.Path)}
-	var links []string
-	if snap, err := p.cfg.Source.read(p.profiles()); err == nil {
-		folders, links = snap.folders, snap.links
+func (p *Policy) folders() ([]string, error) {
+	main := p.cfg.Source.Path
+	folders, links := []string{filepath.Dir(main)}, []string{main}
+	snap, err := p.cfg.Source.read(p.profiles())
+	if err == nil {
+		folders, links = snap.folders, append(links, snap.links...)
 	}
 	all := slices.Clone(folders)
 	for _, path := range slices.Concat(folders, links) {
 		all = append(all, linkFolders(path)...)
 	}
-	return all
+	return all, err
 }
 
 // linkFolders are the folders in which a swap changes what path means: the
-// parent of path, and of each link on the way to it.
+// parents of path, of each link on the way, and of where they lead.
 func linkFolders(path string) []string {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -147,7 +161,7 @@ func linkFolders(path string) []string {
 	for range 40 { // as many links as Linux follows
 		dir, target, rest := firstLink(path)
 		if target == "" {
-			return folders
+			return append(folders, filepath.Dir(path))
 		}
 		folders = append(folders, dir)
 		if !filepath.IsAbs(target) {
