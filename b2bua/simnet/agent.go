@@ -26,6 +26,7 @@ type Agent struct {
 	mu    sync.Mutex // guards all below
 	heard *sync.Cond
 	inbox []*Incoming
+	hear  func(*Incoming)
 	seq   int
 }
 
@@ -61,9 +62,22 @@ func (a *Agent) Close() {
 	a.transport.Close()
 }
 
+// Hear gives f every message from now on instead of keeping it for Next. f runs
+// in the socket's reader and may send.
+func (a *Agent) Hear(f func(*Incoming)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hear = f
+}
+
 func (a *Agent) keep(in *Incoming) {
 	in.agent = a
 	a.mu.Lock()
+	if hear := a.hear; hear != nil {
+		a.mu.Unlock()
+		hear(in)
+		return
+	}
 	defer a.mu.Unlock()
 	a.inbox = append(a.inbox, in)
 	a.heard.Broadcast()

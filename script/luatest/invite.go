@@ -1,0 +1,171 @@
+package luatest
+
+import (
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path"
+	"strings"
+
+	"legwork/b2bua"
+	"legwork/b2bua/message"
+	"legwork/b2bua/simnet"
+)
+
+// invitation is what t.invite is given.
+type invitation struct {
+	to, from, id string
+	trunk        string
+	stranger     bool   // from no trunk
+	file         string // SIP text
+	content
+}
+
+// maxCalls bounds the calls of one test, maxLadders those that are drawn when
+// it fails.
+const (
+	maxCalls   = 2000
+	maxLadders = 3
+)
+
+// invite begins a call.
+func (s *stage) invite(i invitation) (*call, error) {
+	if len(s.calls) >= maxCalls {
+		return nil, fmt.Errorf("a test makes at most %d calls", maxCalls)
+	}
+	at, err := s.source(i)
+	if err != nil {
+		return nil, err
+	}
+	agent, err := s.caller(at)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.compose(agent, i)
+	if err != nil {
+		return nil, err
+	}
+	l := &leg{
+		stage: s, agent: agent, peer: engineFor(at), name: "a", invite: m, key: keyOf(m.CallID(), m.FromTag()),
+		asked: isSDP(m), media: 1,
+	}
+	engine := netip.MustParseAddrPort(l.peer)
+	l.source = b2bua.Source{IP: engine.Addr().String(), Port: int(engine.Port())}
+	c := &call{stage: s, a: l}
+	s.mu.Lock()
+	if s.legs[l.key] != nil {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("there is a call with the Call-ID %s and this From tag already", m.CallID())
+	}
+	s.legs[l.key] = l
+	s.calls = append(s.calls, c)
+	s.mu.Unlock()
+	client, err := agent.Send(m, l.peer)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	l.client = client
+	s.mu.Unlock()
+	s.settle()
+	return c, nil
+}
+
+// source is the address that a call comes from.
+func (s *stage) source(i invitation) (netip.Addr, error) {
+	names := s.near.table.Names()
+	list := strings.Join(names, ", ")
+	switch {
+	case i.trunk != "":
+		if s.near.table.Get(i.trunk) == nil {
+			if list == "" {
+				list = "none"
+			}
+			return netip.Addr{}, fmt.Errorf("from_trunk: there is no trunk %q; there are: %s", i.trunk, list)
+		}
+		addr, ok := s.near.sources[i.trunk]
+		if !ok {
+			return netip.Addr{}, fmt.Errorf("from_trunk: narrower trunks cover every address of %s", i.trunk)
+		}
+		return addr, nil
+	case i.stranger || len(names) == 0 || s.cfg.Server.Settings.UnknownSources == b2bua.AllowUnknown:
+		return s.near.stranger()
+	case len(names) == 1 && s.near.sources[names[0]].IsValid():
+		return s.near.sources[names[0]], nil
+	}
+	return netip.Addr{}, fmt.Errorf("from_trunk is missing; one of: %s (or false for a source that nobody knows)", list)
+}
+
+// compose makes the INVITE.
+func (s *stage) compose(agent *simnet.Agent, i invitation) (*message.Message, error) {
+	m := agent.Invite(i.to, "")
+	if i.file != "" {
+		read, err := s.fixture(i.file, m)
+		if err != nil {
+			return nil, err
+		}
+		if m = read; i.to != "" {
+			m.URI = i.to
+			m.Set("To", "<"+i.to+">")
+		}
+	}
+	if i.id != "" {
+		m.Set("Call-ID", i.id)
+	}
+	if i.from != "" {
+		from := i.from
+		if !strings.Contains(from, "<") {
+			from = "<" + from + ">"
+		}
+		m.Set("From", message.WithTag(from, m.FromTag()))
+	}
+	if i.file == "" && !i.given {
+		body, err := offer(agent.Addr.Addr(), 1)
+		if err != nil {
+			return nil, err
+		}
+		i.body, i.given = body, true
+	}
+	i.put(m)
+	return m, nil
+}
+
+// fixture reads an INVITE from a file beside the tests. What belongs to the
+// hop, Via and Content-Length, is the agent's; a missing header is like's.
+func (s *stage) fixture(file string, like *message.Message) (*message.Message, error) {
+	name := path.Clean(file)
+	if !fs.ValidPath(name) {
+		return nil, fmt.Errorf("file = %q leads out of the scripts' folder", file)
+	}
+	b, err := fs.ReadFile(s.folder, name)
+	if err != nil {
+		return nil, fmt.Errorf("file = %q: %w", file, err)
+	}
+	head, body, _ := strings.Cut(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n\n")
+	lines := []string{}
+	for line := range strings.SplitSeq(strings.TrimSpace(head), "\n") {
+		field, _, _ := strings.Cut(line, ":")
+		if !message.Same(strings.TrimSpace(field), "Content-Length") {
+			lines = append(lines, line)
+		}
+	}
+	text := strings.Join(lines, "\r\n") + "\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n")
+	m, err := message.Parse([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("file = %q is no SIP message: %w", file, err)
+	}
+	if m.Method != "INVITE" || !m.IsRequest() {
+		return nil, fmt.Errorf("file = %q holds no INVITE", file)
+	}
+	m.Raw = nil
+	m.Del("Via")
+	for _, h := range like.Headers {
+		if m.Get(h.Name) == "" {
+			m.Set(h.Name, h.Value)
+		}
+	}
+	if m.FromTag() == "" {
+		m.Set("From", message.WithTag(m.Get("From"), like.FromTag()))
+	}
+	return m, nil
+}

@@ -1,0 +1,180 @@
+package luatest
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// A Namer says how people here call a file of the scripts' folder.
+type Namer func(file string) string
+
+// Print tells people: the failures, with the ladders of their calls, what the
+// scripts did wrong in tests that passed, and the sum.
+func (r *Report) Print(w io.Writer, name Namer) error {
+	var b bytes.Buffer
+	for _, one := range r.Results {
+		one.print(&b, name)
+	}
+	b.WriteString(r.sum() + "\n")
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// sum is "12 passed, 0 failed in 34 ms".
+func (r *Report) sum() string {
+	passed, failed := r.Count()
+	return fmt.Sprintf("%d passed, %d failed in %d ms", passed, failed, r.Took.Milliseconds())
+}
+
+func (r *Result) print(b *bytes.Buffer, name Namer) {
+	if r.Failure == nil && len(r.Errors) == 0 {
+		return
+	}
+	word := "FAIL"
+	if r.Failure == nil {
+		word = "note"
+	}
+	fmt.Fprintf(b, "%s  %s: %s\n", word, place(name, r.File, r.Line), printable(r.Name))
+	if r.Failure != nil {
+		b.WriteString(indent(r.Failure.text(name), "    "))
+	}
+	for _, one := range r.Errors {
+		b.WriteString(indent("the script erred: "+one, "    "))
+	}
+	if r.Failure != nil {
+		for _, ladder := range r.Failure.Ladders {
+			b.WriteString("\n" + indent(ladder, "  "))
+		}
+	}
+	b.WriteString("\n")
+}
+
+func (f *Failure) text(name Namer) string {
+	text := place(name, f.File, f.Line) + ": " + f.Message
+	if f.Traceback != "" {
+		text += "\n" + f.Traceback
+	}
+	return text
+}
+
+func place(name Namer, file string, line int) string {
+	if line <= 0 {
+		return name(file)
+	}
+	return fmt.Sprintf("%s:%d", name(file), line)
+}
+
+func indent(text, by string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
+		if line = strings.TrimRight(line, " \r\n"); line != "" {
+			b.WriteString(by + printable(line))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// printable keeps what scripts and messages say from steering a terminal.
+func printable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\t' || c >= 0x7f && c < 0xa0 {
+			return '?'
+		}
+		return c
+	}, s)
+}
+
+// WriteJSON tells machines.
+func (r *Report) WriteJSON(w io.Writer, name Namer) error {
+	passed, failed := r.Count()
+	type row struct {
+		Result
+		Passed  bool    `json:"passed"`
+		Seconds float64 `json:"seconds"`
+	}
+	rows := make([]row, 0, len(r.Results))
+	for _, one := range r.Results {
+		one.File = name(one.File)
+		if one.Failure != nil {
+			f := *one.Failure
+			f.File = name(f.File)
+			one.Failure = &f
+		}
+		rows = append(rows, row{one, one.Failure == nil, one.Took.Seconds()})
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(map[string]any{"passed": passed, "failed": failed, "seconds": r.Took.Seconds(), "tests": rows})
+}
+
+// The elements of JUnit's XML that its readers agree on.
+type (
+	junitSuites struct {
+		XMLName xml.Name     `xml:"testsuites"`
+		Suites  []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Time     string      `xml:"time,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string        `xml:"classname,attr"`
+		Name    string        `xml:"name,attr"`
+		File    string        `xml:"file,attr"`
+		Line    int           `xml:"line,attr"`
+		Time    string        `xml:"time,attr"`
+		Failure *junitFailure `xml:"failure"`
+		Errors  string        `xml:"system-err,omitempty"`
+	}
+	junitFailure struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+// WriteJUnit tells a build server: one suite a file.
+func (r *Report) WriteJUnit(w io.Writer, name Namer) error {
+	var all junitSuites
+	var took time.Duration
+	for i, one := range r.Results {
+		if i == 0 || one.File != r.Results[i-1].File {
+			all.Suites = append(all.Suites, junitSuite{Name: name(one.File)})
+			took = 0
+		}
+		s := &all.Suites[len(all.Suites)-1]
+		c := junitCase{
+			Class: name(one.File), Name: one.Name, File: name(one.File), Line: one.Line, Time: seconds(one.Took),
+			Errors: strings.Join(one.Errors, "\n"),
+		}
+		if f := one.Failure; f != nil {
+			c.Failure = &junitFailure{f.Message, f.text(name) + "\n" + strings.Join(f.Ladders, "\n")}
+			s.Failures++
+		}
+		took += one.Took
+		s.Tests++
+		s.Time = seconds(took)
+		s.Cases = append(s.Cases, c)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(all); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

@@ -1,0 +1,251 @@
+package luatest
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"legwork/b2bua"
+	"legwork/b2bua/capture"
+	"legwork/b2bua/message"
+	"legwork/b2bua/simnet"
+	"legwork/b2bua/transport"
+	"legwork/b2bua/trunk"
+	"legwork/script"
+	"legwork/script/lib"
+)
+
+// stage is one test's world: an engine with the scripts, an agent that is
+// every callee, and the callers. It lives in the bubble of one test.
+type stage struct {
+	cfg     *Config
+	near    *neighbours
+	network *simnet.Network
+	log     *log
+	ring    *capture.Ring
+	server  *b2bua.Server
+	policy  *script.Policy
+	shared  *lib.Env
+	callees *simnet.Agent
+	folder  fs.FS // of the test's file
+
+	mu      sync.Mutex // guards all below and what they point to
+	calls   []*call
+	byCall  map[string]*call  // by the engine's id
+	claims  map[string]string // engine's id by a B leg's key
+	legs    map[string]*leg   // by Call-ID and the tag that tells legs apart
+	callers []*simnet.Agent
+}
+
+// Sockets of the engine; agents take the one that they can reach.
+const (
+	engine4    = "192.0.2.10:5060"
+	engine6    = "[2001:db8::10]:5060"
+	engineLoop = "127.255.255.10:5060"
+	calleeAddr = "192.0.2.250:5060"
+)
+
+func engineFor(a netip.Addr) string {
+	switch {
+	case a.Is6():
+		return engine6
+	case a.IsLoopback():
+		return engineLoop
+	}
+	return engine4
+}
+
+// build starts the engine; an error leaves nothing behind.
+func build(cfg *Config, file string, seed uint64) (*stage, error) {
+	s := &stage{
+		cfg: cfg, network: simnet.New(simnet.Faults{}), log: &log{}, ring: capture.New(maxCalls),
+		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{},
+	}
+	s.folder = cfg.Source.FS
+	if s.folder == nil {
+		s.folder = os.DirFS(filepath.Dir(cfg.Source.Path))
+	}
+	for _, step := range []func(uint64) error{s.meet, s.openServer, s.loadScripts, s.openAgents} {
+		if err := step(seed); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *stage) meet(uint64) (err error) {
+	s.near, err = meet(s.cfg.Trunks)
+	return err
+}
+
+func (s *stage) openServer(seed uint64) (err error) {
+	cfg := s.cfg.Server
+	cfg.Policy, cfg.Observers, cfg.Network, cfg.Log = asked{s}, []b2bua.Observer{s.ring, s}, s.network, slog.New(s.log)
+	cfg.Rand = random(seed)
+	cfg.Settings.Trunks = s.near.table
+	if s.server, err = b2bua.New(cfg); err != nil {
+		return err
+	}
+	for _, addr := range []string{engine4, engine6, engineLoop} {
+		if _, err := s.server.Listen(transport.ListenerConfig{Name: "test", Network: "udp", Address: addr}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asked passes the engine's questions on: the server is made before the policy.
+type asked struct{ *stage }
+
+func (a asked) Router(h b2bua.Handle) b2bua.Router { return a.policy.Router(h) }
+
+func (s *stage) loadScripts(seed uint64) (err error) {
+	cfg := s.cfg.Lib
+	cfg.Rand, cfg.Log, cfg.Store, cfg.ReasonPhrase = rand.NewPCG(seed, 2), slog.New(s.log), nil, message.ReasonPhrase
+	if cfg.Transport == nil {
+		cfg.Transport = offline{}
+	}
+	if s.shared, err = lib.NewEnv(cfg); err != nil {
+		return err
+	}
+	s.policy, err = script.New(context.Background(), script.Config{
+		Source: s.cfg.Source, Trunks: func() *trunk.Table { return s.near.table }, States: s.server.Trunks(),
+		Lib: s.shared, Log: slog.New(s.log), Machines: 1,
+	})
+	return err
+}
+
+func (s *stage) openAgents(uint64) (err error) {
+	if s.callees, err = simnet.NewAgent(s.network, "udp", calleeAddr); err != nil {
+		return err
+	}
+	s.callees.Hear(func(in *simnet.Incoming) { s.hear(s.callees, in) })
+	s.network.Everyone(s.callees.Addr)
+	return nil
+}
+
+// caller makes an agent for one call. Its port is none that a trunk listens at.
+func (s *stage) caller(at netip.Addr) (*simnet.Agent, error) {
+	a, err := simnet.NewAgent(s.network, "udp", netip.AddrPortFrom(at, uint16(61000+len(s.callers)%4000)).String())
+	if err != nil {
+		return nil, err
+	}
+	s.callers = append(s.callers, a)
+	a.Hear(func(in *simnet.Incoming) { s.hear(a, in) })
+	return a, nil
+}
+
+// settle lets all that can happen now happen; no time passes.
+func (s *stage) settle() { synctest.Wait() }
+
+// pass lets time pass.
+func (s *stage) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// close hangs up what is left and ends everything.
+func (s *stage) close() {
+	if s.server != nil {
+		hurry, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.server.Drain(hurry)
+		s.server.Close()
+	}
+	if s.policy != nil {
+		s.policy.Close()
+	}
+	if s.shared != nil {
+		s.shared.Close()
+	}
+	for _, a := range append(s.callers, s.callees) {
+		if a != nil {
+			a.Close()
+		}
+	}
+}
+
+// ladders draws the last calls of the test.
+func (s *stage) ladders() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var drawn []string
+	for _, c := range s.calls[max(0, len(s.calls)-maxLadders):] {
+		if text, ok := s.ring.Ladder(c.engine, capture.Style{}); ok {
+			drawn = append(drawn, text)
+		}
+	}
+	return drawn
+}
+
+// random is the same in every run. It serves several goroutines.
+func random(seed uint64) func() float64 {
+	var mu sync.Mutex
+	r := rand.New(rand.NewPCG(seed, 1))
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Float64()
+	}
+}
+
+// log keeps what engine and scripts complain of.
+type log struct {
+	mu    sync.Mutex // guards lines
+	lines []string
+}
+
+// maxComplaints bounds the log of one test.
+const maxComplaints = 20
+
+// Enabled is slog.Handler's.
+func (l *log) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+// Handle keeps an error: its text, and a traceback below it.
+func (l *log) Handle(_ context.Context, r slog.Record) error {
+	at := map[string]string{}
+	r.Attrs(func(a slog.Attr) bool {
+		at[a.Key] = a.Value.String()
+		return true
+	})
+	line := r.Message
+	if hook := at["hook"]; hook != "" {
+		line = hook + " failed"
+	}
+	if at["script"] != "" {
+		line += fmt.Sprintf(" at %s:%s", at["script"], at["line"])
+	}
+	if at["err"] != "" {
+		line += ": " + at["err"]
+	}
+	if at["traceback"] != "" {
+		line += "\n" + at["traceback"]
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lines) < maxComplaints {
+		l.lines = append(l.lines, line)
+	}
+	return nil
+}
+
+// WithAttrs and WithGroup are slog.Handler's; what a logger adds is not shown.
+func (l *log) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+// WithGroup is slog.Handler's.
+func (l *log) WithGroup(string) slog.Handler { return l }
+
+func (l *log) complaints() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.lines...)
+}
