@@ -71,7 +71,8 @@ type running struct {
 	t     *testing.T
 	dir   string // of legwork.yaml
 	cmd   *exec.Cmd
-	udp   string // address of its UDP listener
+	udp   string // address of its first UDP listener
+	tcp   string
 	admin string
 	ended chan struct{}
 
@@ -143,8 +144,8 @@ func serve(t *testing.T, dir string) *running {
 		r.signal(syscall.SIGKILL)
 		<-r.ended
 	})
-	ready := r.waitFor(`msg=ready listen="udp ([\d.:]+), tcp [\d.:]+"(?: .*admin=http://([\d.:]+))?`)
-	r.udp, r.admin = ready[1], ready[2]
+	ready := r.waitFor(`msg=ready listen="udp ([\d.:]+), tcp ([\d.:]+)[^"]*"(?: .*admin=http://([\d.:]+))?`)
+	r.udp, r.tcp, r.admin = ready[1], ready[2], ready[3]
 	return r
 }
 
