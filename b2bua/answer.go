@@ -55,7 +55,7 @@ func (c *Call) fold() {
 	if c.wants(HookInbound) || c.folded == nil {
 		c.folded = c.invite.Bytes()
 	}
-	c.invite = nil
+	c.invite, c.abandon, c.b.client = nil, nil, nil
 }
 
 // request is the caller's INVITE for a hook.
@@ -174,6 +174,7 @@ func (c *Call) confirmed(e acked) {
 		c.confirmModify(r.cross, e.ack)
 		return
 	}
+	c.a.tx = nil // and with it the bytes of the 2xx
 	if l := c.b; l != nil && l.held {
 		c.acknowledge(l, e.ack)
 	}

@@ -22,8 +22,9 @@ type router struct {
 	closed  atomic.Bool
 	hasData atomic.Bool // call.data was used
 
-	mu   sync.Mutex // guards seat
-	seat *callView
+	mu    sync.Mutex // guards all below
+	seat  *callView
+	asked int // hooks that are running
 }
 
 func (r *router) Name() string { return r.gen.name }
@@ -124,6 +125,7 @@ func (r *router) ask(ctx context.Context, q question) (d b2bua.Decided, err erro
 		if fn == nil {
 			return d, nil
 		}
+		r.begin()
 		err = m.vm.Call(&run, fn,
 			func(L *glua.LState) int { return r.push(L, m, a, &q) },
 			func(_ *glua.LState, v glua.LValue) (err error) {
@@ -209,14 +211,31 @@ func (a *asking) over() {
 	if a.msg != nil {
 		a.msg.release()
 	}
+	a.r.rest()
+}
+
+func (r *router) begin() {
+	r.mu.Lock()
+	r.asked++
+	r.mu.Unlock()
+}
+
+// rest lets go of the caller's INVITE, which a held call keeps as text: behind
+// the last of the hooks that run, under the lock of their VM.
+func (r *router) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked--; r.asked == 0 && r.seat != nil {
+		r.seat.req, r.seat.now.Request = nil, nil
+	}
 }
 
 // undo is over, with the message as it was.
 func (a *asking) undo() {
 	if a.msg != nil {
 		a.msg.restore()
-		a.msg.release()
 	}
+	a.over()
 }
 
 // report tells whom it concerns; a call that is no longer there concerns nobody.
