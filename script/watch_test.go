@@ -179,6 +179,15 @@ func TestALinkedFileIsFollowed(t *testing.T) {
 	r.becomes(t, 483)
 }
 
+func TestTheFolderOfALinkThatLeadsNowhereIsWatched(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	do(t, os.Symlink(filepath.Join(elsewhere, "not", "yet.lua"), filepath.Join(dir, "main.lua")))
+	got := linkFolders(filepath.Join(dir, "main.lua"))
+	if want := []string{dir, dir, filepath.Join(elsewhere, "not")}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestThePollSeesWhatNoEventTold(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"main.lua": coded(481)})
