@@ -22,6 +22,7 @@ type commands struct {
 	Demo    demoCommand    `cmd:"" help:"Start the engine with two built-in agents on this machine, place calls and draw them."`
 	Init    initCommand    `cmd:"" help:"Write a commented legwork.yaml, a script, its test and editor settings."`
 	Check   checkCommand   `cmd:"" help:"Check configuration and scripts."`
+	Test    testCommand    `cmd:"" help:"Run the scripts' tests, *_test.lua, on the engine and on virtual time."`
 	Calls   callsCommand   `cmd:"" help:"List the calls of a running Legwork."`
 	Call    callCommand    `cmd:"" help:"Show one call."`
 	Ladder  ladderCommand  `cmd:"" help:"Draw the messages and decisions of one call."`

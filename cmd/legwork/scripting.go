@@ -49,11 +49,11 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 // may see: others hold what is none of their business.
 const scriptVariables = "LEGWORK_LUA_"
 
-// newLibraries is what scripts share for the life of the process.
-func newLibraries(metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
-	return lib.NewEnv(lib.Config{
-		Metrics: metrics, Log: log, ReasonPhrase: message.ReasonPhrase,
-		AllowEnv: "call it " + scriptVariables + "...: scripts see such variables only",
+// scriptSurroundings is what scripts may know of the process.
+func scriptSurroundings() lib.Config {
+	return lib.Config{
+		ReasonPhrase: message.ReasonPhrase,
+		AllowEnv:     "call it " + scriptVariables + "...: scripts see such variables only",
 		Getenv: func(name string) (value string, set, allowed bool) {
 			if !strings.HasPrefix(name, scriptVariables) {
 				return "", false, false
@@ -61,7 +61,14 @@ func newLibraries(metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, er
 			value, set = os.LookupEnv(name)
 			return value, set, true
 		},
-	})
+	}
+}
+
+// newLibraries is what scripts share for the life of the process.
+func newLibraries(metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
+	cfg := scriptSurroundings()
+	cfg.Metrics, cfg.Log = metrics, log
+	return lib.NewEnv(cfg)
 }
 
 // scriptError names files so that an editor finds them: from here instead of

@@ -10,15 +10,23 @@ import (
 	"time"
 )
 
-// A Namer says how people here call a file of the scripts' folder.
-type Namer func(file string) string
+// Rename gives every file the name that people here know it by.
+func (r *Report) Rename(name func(file string) string) {
+	for i := range r.Results {
+		one := &r.Results[i]
+		one.File = name(one.File)
+		if one.Failure != nil {
+			one.Failure.File = name(one.Failure.File)
+		}
+	}
+}
 
 // Print tells people: the failures, with the ladders of their calls, what the
 // scripts did wrong in tests that passed, and the sum.
-func (r *Report) Print(w io.Writer, name Namer) error {
+func (r *Report) Print(w io.Writer) error {
 	var b bytes.Buffer
 	for _, one := range r.Results {
-		one.print(&b, name)
+		one.print(&b)
 	}
 	b.WriteString(r.sum() + "\n")
 	_, err := w.Write(b.Bytes())
@@ -31,7 +39,7 @@ func (r *Report) sum() string {
 	return fmt.Sprintf("%d passed, %d failed in %d ms", passed, failed, r.Took.Milliseconds())
 }
 
-func (r *Result) print(b *bytes.Buffer, name Namer) {
+func (r *Result) print(b *bytes.Buffer) {
 	if r.Failure == nil && len(r.Errors) == 0 {
 		return
 	}
@@ -39,9 +47,9 @@ func (r *Result) print(b *bytes.Buffer, name Namer) {
 	if r.Failure == nil {
 		word = "note"
 	}
-	fmt.Fprintf(b, "%s  %s: %s\n", word, place(name, r.File, r.Line), printable(r.Name))
+	fmt.Fprintf(b, "%s  %s: %s\n", word, place(r.File, r.Line), printable(r.Name))
 	if r.Failure != nil {
-		b.WriteString(indent(r.Failure.text(name), "    "))
+		b.WriteString(indent(r.Failure.text(), "    "))
 	}
 	for _, one := range r.Errors {
 		b.WriteString(indent("the script erred: "+one, "    "))
@@ -54,19 +62,19 @@ func (r *Result) print(b *bytes.Buffer, name Namer) {
 	b.WriteString("\n")
 }
 
-func (f *Failure) text(name Namer) string {
-	text := place(name, f.File, f.Line) + ": " + f.Message
+func (f *Failure) text() string {
+	text := place(f.File, f.Line) + ": " + f.Message
 	if f.Traceback != "" {
 		text += "\n" + f.Traceback
 	}
 	return text
 }
 
-func place(name Namer, file string, line int) string {
+func place(file string, line int) string {
 	if line <= 0 {
-		return name(file)
+		return file
 	}
-	return fmt.Sprintf("%s:%d", name(file), line)
+	return fmt.Sprintf("%s:%d", file, line)
 }
 
 func indent(text, by string) string {
@@ -91,7 +99,7 @@ func printable(s string) string {
 }
 
 // WriteJSON tells machines.
-func (r *Report) WriteJSON(w io.Writer, name Namer) error {
+func (r *Report) WriteJSON(w io.Writer) error {
 	passed, failed := r.Count()
 	type row struct {
 		Result
@@ -100,12 +108,6 @@ func (r *Report) WriteJSON(w io.Writer, name Namer) error {
 	}
 	rows := make([]row, 0, len(r.Results))
 	for _, one := range r.Results {
-		one.File = name(one.File)
-		if one.Failure != nil {
-			f := *one.Failure
-			f.File = name(f.File)
-			one.Failure = &f
-		}
 		rows = append(rows, row{one, one.Failure == nil, one.Took.Seconds()})
 	}
 	e := json.NewEncoder(w)
@@ -143,21 +145,21 @@ type (
 )
 
 // WriteJUnit tells a build server: one suite a file.
-func (r *Report) WriteJUnit(w io.Writer, name Namer) error {
+func (r *Report) WriteJUnit(w io.Writer) error {
 	var all junitSuites
 	var took time.Duration
 	for i, one := range r.Results {
 		if i == 0 || one.File != r.Results[i-1].File {
-			all.Suites = append(all.Suites, junitSuite{Name: name(one.File)})
+			all.Suites = append(all.Suites, junitSuite{Name: one.File})
 			took = 0
 		}
 		s := &all.Suites[len(all.Suites)-1]
 		c := junitCase{
-			Class: name(one.File), Name: one.Name, File: name(one.File), Line: one.Line, Time: seconds(one.Took),
+			Class: one.File, Name: one.Name, File: one.File, Line: one.Line, Time: seconds(one.Took),
 			Errors: strings.Join(one.Errors, "\n"),
 		}
 		if f := one.Failure; f != nil {
-			c.Failure = &junitFailure{f.Message, f.text(name) + "\n" + strings.Join(f.Ladders, "\n")}
+			c.Failure = &junitFailure{f.Message, f.text() + "\n" + strings.Join(f.Ladders, "\n")}
 			s.Failures++
 		}
 		took += one.Took

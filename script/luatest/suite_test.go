@@ -83,13 +83,13 @@ func breaks(t *testing.T, body, test string) string {
 		t.Fatalf("want one failure:\n%s", printed(t, r))
 	}
 	f := r.Results[0].Failure
-	return place(func(s string) string { return s }, f.File, f.Line) + ": " + f.Message
+	return place(f.File, f.Line) + ": " + f.Message
 }
 
 func printed(t *testing.T, r *Report) string {
 	t.Helper()
 	var b strings.Builder
-	if err := r.Print(&b, func(s string) string { return s }); err != nil {
+	if err := r.Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

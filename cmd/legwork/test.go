@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	"legwork/script/luatest"
+)
+
+type testCommand struct {
+	Config string   `short:"c" type:"path" placeholder:"FILE" help:"Configuration; default: the legwork.yaml above the tests, else trunks are made up from what scripts and tests name."`
+	Paths  []string `arg:"" optional:"" name:"path" help:"Test files (*_test.lua) or folders; default: all of the configuration's scripts."`
+	Only   string   `name:"run" placeholder:"PATTERN" help:"Run only tests whose name matches the regular expression."`
+	JUnit  string   `name:"junit" type:"path" placeholder:"FILE" help:"Write JUnit XML for build servers."`
+	JSON   bool     `help:"Print JSON."`
+}
+
+// Run runs the tests: exit status 1 when one fails, 2 for what the user has to
+// mend first.
+func (c *testCommand) Run(t *terminal) error {
+	match, err := regexp.Compile(c.Only)
+	if err != nil {
+		return mend(fmt.Errorf("--run: %w", err))
+	}
+	suites, err := c.suites()
+	if err != nil {
+		return mend(err)
+	}
+	onVirtualTime(func(test *testing.T) int { return t.fail(c.play(t, test, suites, match)) })
+	return nil // not reached: onVirtualTime ends the process
+}
+
+// play runs the suites, one after the other.
+func (c *testCommand) play(t *terminal, test *testing.T, suites []*suite, match *regexp.Regexp) error {
+	began, p := time.Now(), progress{terminal: t, shown: time.Now()}
+	var all luatest.Report
+	for _, s := range suites {
+		cfg := s.config()
+		cfg.Match, cfg.Ran, cfg.Bubble = match, p.ran, func(f func()) { bubble(test, f) }
+		one, err := luatest.Run(cfg)
+		if err != nil {
+			return mend(err)
+		}
+		one.Rename(s.fromHere)
+		all.Results = append(all.Results, one.Results...)
+	}
+	all.Took = time.Since(began)
+	return c.report(t, &all)
+}
+
+func (c *testCommand) report(t *terminal, all *luatest.Report) (err error) {
+	if c.JUnit != "" {
+		file, err := os.Create(c.JUnit)
+		if err != nil {
+			return mend(err)
+		}
+		if err := errors.Join(all.WriteJUnit(file), file.Close()); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		err = all.WriteJSON(t.out)
+	} else {
+		err = all.Print(t.out)
+	}
+	passed, failed := all.Count()
+	switch {
+	case err != nil:
+		return err
+	case failed > 0:
+		return exit{code: 1}
+	case passed == 0 && (c.Only != "" || len(c.Paths) > 0):
+		return mend(errors.New("no test was run: no *_test.lua there holds one that matches"))
+	}
+	return nil
+}
+
+// progress tells on standard error how far a long run is.
+type progress struct {
+	*terminal
+	shown        time.Time
+	count, wrong int
+}
+
+func (p *progress) ran(r luatest.Result) {
+	p.count++
+	if r.Failure != nil {
+		p.wrong++
+	}
+	if time.Since(p.shown) > time.Second {
+		p.shown = time.Now()
+		fmt.Fprintf(p.err, "%s run, %d failed\n", counted(p.count, "test"), p.wrong)
+	}
+}
