@@ -1,10 +1,11 @@
 package examples
 
 import (
-	"legwork/script"
 	"os"
 	"strings"
 	"testing"
+
+	"legwork/script"
 )
 
 func TestTheReferenceIsWhatScriptsAreCheckedAgainst(t *testing.T) {
