@@ -32,6 +32,7 @@ func (r *router) profile(leg b2bua.Leg, msg *message.Message, side string, from 
 	}
 	a := &asking{Context: context.Background(), r: r, hook: side + " " + e.key}
 	run := lua.Run{Ctx: a, Hook: a.hook, Limits: r.gen.cfg.Limits.run(false)}
+	r.begin()
 	err = m.vm.Call(&run, e.fn,
 		func(L *glua.LState) int {
 			view, object := m.message(L, msg)

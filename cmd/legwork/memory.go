@@ -24,10 +24,12 @@ func tuneMemory() {
 }
 
 // quiet is how long nothing may have been collected before memory is given
-// back, and surplus how much must have gathered to be worth a collection.
+// back, surplus how much must have gathered to be worth it, and rounds how often
+// it is repeated: transactions let go of a call for 32 s after its end.
 const (
 	quiet   = 10 * time.Second
 	surplus = 16 << 20
+	rounds  = 5
 )
 
 // giveBack returns to the machine what a burst of calls has left behind. With a
@@ -42,7 +44,7 @@ func giveBack(ctx context.Context) {
 		{Name: "/memory/classes/heap/free:bytes"},
 	}
 	var cycles, kept uint64
-	for {
+	for left := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -50,7 +52,12 @@ func giveBack(ctx context.Context) {
 		}
 		metrics.Read(samples)
 		held := samples[1].Value.Uint64() + samples[2].Value.Uint64()
-		if samples[0].Value.Uint64() == cycles && held > kept+surplus {
+		busy := samples[0].Value.Uint64() != cycles
+		if busy || held > kept+surplus {
+			left = rounds
+		}
+		if left > 0 && !busy {
+			left--
 			debug.FreeOSMemory()
 			metrics.Read(samples)
 			kept = samples[1].Value.Uint64() + samples[2].Value.Uint64()
