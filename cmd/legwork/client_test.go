@@ -160,15 +160,15 @@ func TestABrokenScriptThatIsSavedChangesNothing(t *testing.T) {
 	write(t, main, good+"nonsense\n")
 	r.waitFor(`script not loaded; the old one stays.*script=main.lua line=3\d`)
 	r.talk(alice, bob).hangUp()
-	write(t, main, strings.Replace(good, `"hello"`, `"changed"`, 1))
+	write(t, main, strings.Replace(good, `"hello"`, `"hello"; req.h["X-New"] = "changed"`, 1))
 	r.waitFor(`(?s)msg="script loaded".*msg="script loaded"`)
 	invite := alice.Invite("sip:4711@"+r.udp, demoSDP)
 	if _, err := alice.Send(invite, r.udp); err != nil {
 		t.Fatal(err)
 	}
 	in := next(t, bob, "INVITE")
-	if got := in.Get("X-Legwork"); got != "changed" {
-		t.Errorf("X-Legwork is %q", got)
+	if got := in.Get("X-New"); got != "changed" {
+		t.Errorf("X-New is %q", got)
 	}
 	in.Reply(486, nil)
 	next(t, alice, "480")

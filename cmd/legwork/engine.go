@@ -25,6 +25,9 @@ type setup struct {
 	Level     *slog.LevelVar    // of Log; nil: fixed
 	Observers []b2bua.Observer  // besides those of the configuration
 	Watch     bool              // reload when files change
+	// Tests runs the scripts' tests before a reload, not before the start: what
+	// served yesterday must come up again. Nil: none are run.
+	Tests func(ctx context.Context, s *script.Snapshot) error
 }
 
 // engine is a configuration at work: trunks, policy, server, observers and the

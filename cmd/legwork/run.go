@@ -32,7 +32,13 @@ func (c *runCommand) Run(t *terminal) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	e, err := start(context.Background(), setup{Path: path, Config: cfg, Log: log, Level: level, Watch: true})
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	e, err := start(context.Background(), setup{
+		Path: path, Config: cfg, Log: log, Level: level, Watch: true, Tests: childTests(exe, path),
+	})
 	if err != nil {
 		return err
 	}

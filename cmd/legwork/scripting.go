@@ -40,9 +40,18 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 	}
 	e.policy, err = script.New(ctx, script.Config{
 		Source: sourceOf(e.Config), Trunks: e.trunks.Load, States: e.server.Trunks(), Lib: e.libraries, Log: e.Log,
+		Test:   e.testScripts,
 		Errors: e.observers.metrics.ScriptError, Reloaded: func(r script.Report) { e.observers.metrics.Reloaded(r.Err) },
 	})
 	return mend(scriptError(e.Config, err))
+}
+
+// testScripts stands between a reload and its going live.
+func (e *engine) testScripts(ctx context.Context, s *script.Snapshot) error {
+	if e.policy == nil || e.Tests == nil {
+		return nil
+	}
+	return e.Tests(ctx, s)
 }
 
 // scriptVariables is how the names of environment variables begin that scripts

@@ -49,7 +49,7 @@ type stage struct {
 const (
 	engine4    = "192.0.2.10:5060"
 	engine6    = "[2001:db8::10]:5060"
-	engineLoop = "127.255.255.10:5060"
+	engineLoop = "127.9.9.9:5060"
 	calleeAddr = "192.0.2.250:5060"
 )
 
