@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"errors"
+	"net/netip"
 
 	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
@@ -267,8 +268,10 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 }
 
 // along finds the flow of a request in a dialog. A connection that the peer
-// opened is used while the request goes to the same address (RFC 3261 section
-// 18.2.2 does so for responses; peers behind NAT need it for requests too).
+// opened is used while it lasts and the request goes to the same host (RFC 3261
+// section 18.2.2 does so for responses; peers behind NAT need it for requests
+// too). One that we opened serves its own address only: another port is another
+// neighbour.
 func (c *Call) along(l *leg, d *dialog.Dialog, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
 	listener := ""
@@ -276,11 +279,19 @@ func (c *Call) along(l *leg, d *dialog.Dialog, then func(transport.Flow, error))
 		listener = l.flow.Listener.Name
 	}
 	c.reach(next, listener, func(f transport.Flow, err error) {
-		if err == nil && l.flow.Listener != nil && l.flow.Stream() && f.Remote.Addr() == l.flow.Remote.Addr() {
+		if err == nil && l.serves(f.Remote) {
 			f = l.flow
 		}
 		then(f, err)
 	})
+}
+
+// serves reports whether the leg's connection leads to an address.
+func (l *leg) serves(remote netip.AddrPort) bool {
+	if l.flow.Listener == nil || !l.flow.Stream() {
+		return false
+	}
+	return remote == l.flow.Remote || l.flow.Accepted() && remote.Addr() == l.flow.Remote.Addr()
 }
 
 // reply answers a request here.

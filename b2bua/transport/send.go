@@ -23,6 +23,17 @@ func (f Flow) Network() string { return f.Listener.Network }
 // Stream reports whether the flow is reliable (RFC 3261 section 17).
 func (f Flow) Stream() bool { return f.Listener.Stream() }
 
+// Accepted reports whether f has a connection that the peer opened and nobody has
+// closed since. Its remote port is no address to dial.
+func (f Flow) Accepted() bool {
+	if f.conn == nil || !f.conn.accepted {
+		return false
+	}
+	f.conn.mu.Lock()
+	defer f.conn.mu.Unlock()
+	return !f.conn.closed
+}
+
 // Hop is one address to try.
 type Hop struct {
 	Network string
