@@ -53,7 +53,8 @@ type Network struct {
 	seq       int
 	timer     *time.Timer
 	nextPort  uint16
-	everyone  *socket
+	everyone  *socket   // takes datagrams for nobody
+	accepts   *listener // takes streams to nobody
 }
 
 // New makes a network with the faults.
@@ -79,12 +80,13 @@ func (n *Network) OnPath(f func(p Packet) bool) {
 	n.onPath = f
 }
 
-// Everyone makes a socket of an agent take the datagrams for addresses that
-// nobody has, and of names that nobody has: they get one from 198.18.0.0/24.
+// Everyone makes an agent's socket or listener, or both of one address, take
+// what is for addresses that nobody has, and of names that nobody has: they get
+// one from 198.18.0.0/24.
 func (n *Network) Everyone(addr netip.AddrPort) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.everyone = n.sockets[addr]
+	n.everyone, n.accepts = n.sockets[addr], n.listeners[addr]
 }
 
 // ListenPacket opens a UDP socket; see transport.Network.

@@ -35,6 +35,9 @@ func (n *Network) Dial(_ context.Context, local netip.Addr, remote netip.AddrPor
 	defer n.mu.Unlock()
 	l := n.listeners[remote]
 	if l == nil {
+		l = n.accepts
+	}
+	if l == nil {
 		return nil, syscall.ECONNREFUSED
 	}
 	if !local.IsValid() {

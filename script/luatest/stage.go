@@ -34,7 +34,7 @@ type stage struct {
 	server  *b2bua.Server
 	policy  *script.Policy
 	shared  *lib.Env
-	callees *simnet.Agent
+	callees []*simnet.Agent // over UDP and TCP, at one address
 	folder  fs.FS // of the test's file
 
 	mu      sync.Mutex // guards all below and what they point to
@@ -96,8 +96,10 @@ func (s *stage) openServer(seed uint64) (err error) {
 		return err
 	}
 	for _, addr := range []string{engine4, engine6, engineLoop} {
-		if _, err := s.server.Listen(transport.ListenerConfig{Name: "test", Network: "udp", Address: addr}); err != nil {
-			return err
+		for _, network := range networks() {
+			if _, err := s.server.Listen(transport.ListenerConfig{Name: network, Network: network, Address: addr}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -124,14 +126,20 @@ func (s *stage) loadScripts(seed uint64) (err error) {
 	return err
 }
 
-func (s *stage) openAgents(uint64) (err error) {
-	if s.callees, err = simnet.NewAgent(s.network, "udp", calleeAddr); err != nil {
-		return err
+func (s *stage) openAgents(uint64) error {
+	for _, network := range networks() {
+		a, err := simnet.NewAgent(s.network, network, calleeAddr)
+		if err != nil {
+			return err
+		}
+		a.Hear(func(in *simnet.Incoming) { s.hear(a, in) })
+		s.callees = append(s.callees, a)
+		s.network.Everyone(a.Addr)
 	}
-	s.callees.Hear(func(in *simnet.Incoming) { s.hear(s.callees, in) })
-	s.network.Everyone(s.callees.Addr)
 	return nil
 }
+
+func networks() []string { return []string{"udp", "tcp"} }
 
 // caller makes an agent for one call. Its port is none that a trunk listens at.
 func (s *stage) caller(at netip.Addr) (*simnet.Agent, error) {
@@ -167,10 +175,8 @@ func (s *stage) close() {
 	if s.shared != nil {
 		s.shared.Close()
 	}
-	for _, a := range append(s.callers, s.callees) {
-		if a != nil {
-			a.Close()
-		}
+	for _, a := range append(s.callers, s.callees...) {
+		a.Close()
 	}
 }
 

@@ -137,3 +137,14 @@ func TestACallIsPlayedFromInviteToBye(t *testing.T) {
   t.eq(c:b(1):received().method, "BYE")
 `))
 }
+
+func TestTargetsOverTCPAreCallees(t *testing.T) {
+	passes(t, `function M.on_invite(call) return b2b.route { to = "sip:x@far.example;transport=tcp" } end`, it(`
+  local c = t.invite { to = "sip:1@sbc.example", from_trunk = "pbx" }
+  t.match(c:b(1):received("INVITE").h["Via"], "SIP/2.0/TCP")
+  c:b(1):send(200)
+  t.ok(c:b(1):received("ACK"))
+  c:b(1):send("BYE")
+  t.ok(c:a():received("BYE"))
+`))
+}
