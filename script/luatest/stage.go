@@ -35,7 +35,7 @@ type stage struct {
 	policy  *script.Policy
 	shared  *lib.Env
 	callees []*simnet.Agent // over UDP and TCP, at one address
-	folder  fs.FS // of the test's file
+	folder  fs.FS           // of the test's file
 
 	mu      sync.Mutex // guards all below and what they point to
 	calls   []*call
