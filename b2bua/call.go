@@ -116,7 +116,7 @@ func (s *Server) newCall(in *admitted) *Call {
 	c.router = s.cfg.Policy.Router(c)
 	c.record = &Record{
 		ID: c.id, Started: now, From: message.URIOf(in.req.Get("From")), To: in.req.URI, CallID: in.req.CallID(),
-		Source: in.flow.Remote.String(), Transport: in.source.Transport, Trunk: in.source.Trunk, Script: c.router.Name(),
+		Source: in.flow.Remote.String(), Transport: in.source.Transport, Trunk: in.source.Trunk, Script: c.router.Name(), Attempts: []Attempt{},
 	}
 	return c
 }

@@ -114,11 +114,11 @@ type Retry struct {
 
 // Has tells whether a failure moves on to the next target.
 func (r *Retry) Has(code int, origin Origin) bool {
+	byCode := origin == OriginPeer || origin == OriginLocal // local: a trunk at its limit
 	if r == nil {
-		byCode := origin == OriginPeer || origin == OriginLocal
 		return !byCode || code == 408 || code == 500 || code >= 502 && code <= 504
 	}
-	if origin != OriginPeer {
+	if !byCode {
 		return r.Origins[origin]
 	}
 	return r.Codes[code] || r.Codes[code/100]

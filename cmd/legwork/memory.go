@@ -10,14 +10,10 @@ import (
 	"time"
 )
 
-// tuneMemory trades memory for CPU unless the environment says otherwise. A
-// call makes little garbage that lives, so the heap may grow to five times
-// what is alive (GOGC=400); three quarters of the memory there is bound it
-// softly (GOMEMLIMIT).
+// tuneMemory bounds the heap softly by three quarters of the memory there is,
+// unless GOMEMLIMIT says otherwise. Go's own pace of collecting stays: five
+// times the heap saved 5 % of CPU and cost 14 against 11 KB for each held call.
 func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 	if most := memoryThere(); os.Getenv("GOMEMLIMIT") == "" && most > 0 {
 		debug.SetMemoryLimit(most / 4 * 3)
 	}
@@ -32,9 +28,9 @@ const (
 	rounds  = 5
 )
 
-// giveBack returns to the machine what a burst of calls has left behind. With a
-// heap that may grow fivefold, the garbage of its last seconds would otherwise
-// stay for minutes: nobody allocates, so nobody collects.
+// giveBack returns to the machine what a burst of calls has left behind. Its
+// garbage would otherwise stay for minutes: nobody allocates, so nobody
+// collects.
 func giveBack(ctx context.Context) {
 	tick := time.NewTicker(quiet)
 	defer tick.Stop()
