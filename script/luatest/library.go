@@ -56,7 +56,7 @@ func openLibrary(s *stage) (*library, error) {
 
 // budget is what a test's file and each test may use; time is virtual, so
 // instructions alone end a loop.
-var budget = lua.Limits{Instructions: 100_000_000, Memory: 1 << 30, Deadline: 10 * 366 * 24 * time.Hour}
+var budget = lua.Limits{Instructions: 20_000_000, Memory: 1 << 30, Deadline: 10 * 366 * 24 * time.Hour}
 
 func (l *library) run(fn *glua.LFunction, result func(glua.LValue)) error {
 	run := lua.Run{Hook: "a test", Limits: budget}

@@ -30,7 +30,7 @@ func TestAFailureNamesLineAndValues(t *testing.T) {
 		{`error("mine")`, `main_test.lua:3: mine`},
 		{`t.equal(1, 1)`, `main_test.lua:3: b2b.test has no 'equal'`},
 		{`x = 1`, `main_test.lua:3: assignment to undeclared global 'x'; did you forget 'local'?`},
-		{`while true do end`, `main_test.lua:3: stopped after 100000000 instructions`},
+		{`while true do end`, `main_test.lua:3: stopped after 20000000 instructions`},
 		{`t.it("two", function() end)`, `main_test.lua:3: t.it within a test: tests stand side by side`},
 		{`t.advance(-1)`, `main_test.lua:3: t.advance(seconds): want seconds, at most a year, got -1`},
 	} {
@@ -84,6 +84,22 @@ func TestAssertionsPassWhereTheyShould(t *testing.T) {
   t.raises(function() error("no") end)
   t.eq((pcall(t.eq, 1, 2)), false)
 `))
+}
+
+func TestWhatIsPrintedIsShown(t *testing.T) {
+	r := passes(t, `
+print("loaded")
+function M.on_invite(call)
+  b2b.log.warn("asked %d", 1)
+  return b2b.reject(404)
+end`, it(`
+  print("test", 2)
+  t.invite { to = "sip:1@sbc.example", from_trunk = "pbx" }
+`))
+	want := "note  main_test.lua:2: one\n    printed at main.lua:3: loaded\n    printed at main_test.lua:4: test\t2\n    printed at main.lua:5: asked 1\n"
+	if got := printed(t, r); !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
 }
 
 func TestWhatStandsOutsideOfTestsCannotCall(t *testing.T) {

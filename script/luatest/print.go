@@ -40,7 +40,7 @@ func (r *Report) sum() string {
 }
 
 func (r *Result) print(b *bytes.Buffer) {
-	if r.Failure == nil && len(r.Errors) == 0 {
+	if r.Failure == nil && len(r.Errors)+len(r.Output) == 0 {
 		return
 	}
 	word := "FAIL"
@@ -50,6 +50,9 @@ func (r *Result) print(b *bytes.Buffer) {
 	fmt.Fprintf(b, "%s  %s: %s\n", word, place(r.File, r.Line), printable(r.Name))
 	if r.Failure != nil {
 		b.WriteString(indent(r.Failure.text(), "    "))
+	}
+	for _, one := range r.Output {
+		b.WriteString(indent("printed at "+one, "    "))
 	}
 	for _, one := range r.Errors {
 		b.WriteString(indent("the script erred: "+one, "    "))
@@ -136,6 +139,7 @@ type (
 		Line    int           `xml:"line,attr"`
 		Time    string        `xml:"time,attr"`
 		Failure *junitFailure `xml:"failure"`
+		Output  string        `xml:"system-out,omitempty"`
 		Errors  string        `xml:"system-err,omitempty"`
 	}
 	junitFailure struct {
@@ -156,7 +160,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 		s := &all.Suites[len(all.Suites)-1]
 		c := junitCase{
 			Class: one.File, Name: one.Name, File: one.File, Line: one.Line, Time: seconds(one.Took),
-			Errors: strings.Join(one.Errors, "\n"),
+			Errors: strings.Join(one.Errors, "\n"), Output: strings.Join(one.Output, "\n"),
 		}
 		if f := one.Failure; f != nil {
 			c.Failure = &junitFailure{f.Message, f.text() + "\n" + strings.Join(f.Ladders, "\n")}

@@ -2,7 +2,6 @@ package luatest
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
@@ -202,56 +201,4 @@ func random(seed uint64) func() float64 {
 		defer mu.Unlock()
 		return r.Float64()
 	}
-}
-
-// log keeps what engine and scripts complain of.
-type log struct {
-	mu    sync.Mutex // guards lines
-	lines []string
-}
-
-// maxComplaints bounds the log of one test.
-const maxComplaints = 20
-
-// Enabled is slog.Handler's.
-func (l *log) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
-
-// Handle keeps an error: its text, and a traceback below it.
-func (l *log) Handle(_ context.Context, r slog.Record) error {
-	at := map[string]string{}
-	r.Attrs(func(a slog.Attr) bool {
-		at[a.Key] = a.Value.String()
-		return true
-	})
-	line := r.Message
-	if hook := at["hook"]; hook != "" {
-		line = hook + " failed"
-	}
-	if at["script"] != "" {
-		line += fmt.Sprintf(" at %s:%s", at["script"], at["line"])
-	}
-	if at["err"] != "" {
-		line += ": " + at["err"]
-	}
-	if at["traceback"] != "" {
-		line += "\n" + at["traceback"]
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.lines) < maxComplaints {
-		l.lines = append(l.lines, line)
-	}
-	return nil
-}
-
-// WithAttrs and WithGroup are slog.Handler's; what a logger adds is not shown.
-func (l *log) WithAttrs([]slog.Attr) slog.Handler { return l }
-
-// WithGroup is slog.Handler's.
-func (l *log) WithGroup(string) slog.Handler { return l }
-
-func (l *log) complaints() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]string(nil), l.lines...)
 }

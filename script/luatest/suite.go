@@ -57,6 +57,7 @@ type Result struct {
 	Failure *Failure `json:"failure,omitempty"`
 	// Errors are those of the scripts, with tracebacks; a test may pass with some.
 	Errors []string `json:"errors,omitempty"`
+	Output []string `json:"output,omitempty"` // printed by the test and by the scripts meanwhile
 }
 
 // Failure is why a test did not pass.
@@ -140,13 +141,13 @@ type runner struct {
 func (r *runner) file(file string) {
 	began := time.Now()
 	var tests []declared
-	result := Result{File: file, Line: 1, Name: "loads"}
+	result := Result{File: file, Line: 1, Name: "is loaded"}
 	r.cfg.Bubble(func() {
 		l, err := r.load(file, 0)
 		if l != nil {
 			defer l.stage.close()
 			tests = l.tests
-			result.Errors = l.stage.log.complaints()
+			l.stage.log.tell(&result)
 		}
 		if err != nil {
 			result.Failure = failure(file, err)
@@ -196,6 +197,9 @@ func (r *runner) test(file string, n int, one declared) {
 		}
 		if err == nil {
 			l.runs = true
+			if n > 0 { // what is printed while files are loaded is shown once
+				l.stage.log.hush()
+			}
 			err = l.run(l.tests[n].fn, nil)
 		}
 		if err != nil {
@@ -207,7 +211,7 @@ func (r *runner) test(file string, n int, one declared) {
 		if result.Failure != nil {
 			result.Failure.Ladders = l.stage.ladders()
 		}
-		result.Errors = l.stage.log.complaints()
+		l.stage.log.tell(&result)
 	})
 	r.tell(result, began)
 }
