@@ -18,6 +18,9 @@ import (
 // childLimit bounds the tests before a reload.
 const childLimit = 2 * time.Minute
 
+// maxTold bounds the failed tests that a reload names.
+const maxTold = 20
+
 // childTests runs the scripts' tests before a reload: in a process of its own
 // (exe is this program), because virtual time takes a whole process. What is
 // tested is what the configuration's folder holds now. Without a configuration
@@ -61,6 +64,9 @@ func failedTests(report []byte) error {
 		f := one.Failure
 		if f == nil {
 			continue
+		}
+		if len(problems) == maxTold {
+			return append(problems, script.Problem{Msg: "more tests fail; legwork test lists them"})
 		}
 		file, err := filepath.Abs(f.File)
 		if err != nil {

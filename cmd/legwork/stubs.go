@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"legwork/script"
+	"legwork/script/luatest"
 )
 
 type stubsCommand struct {
@@ -40,6 +41,7 @@ func (c *stubsCommand) Run(t *terminal) error {
 // stubs are the files for editors, below a folder.
 func stubs(below string) []file {
 	content := script.Stubs()
+	content[".legwork/b2b/test.lua"] = luatest.Stub()
 	var files []file
 	for _, name := range slices.Sorted(maps.Keys(content)) {
 		files = append(files, file{below + name, content[name]})
