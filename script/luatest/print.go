@@ -40,7 +40,8 @@ func (r *Report) sum() string {
 }
 
 func (r *Result) print(b *bytes.Buffer) {
-	if r.Failure == nil && len(r.Errors)+len(r.Output) == 0 {
+	output := r.shown()
+	if r.Failure == nil && len(r.Errors)+len(output) == 0 {
 		return
 	}
 	word := "FAIL"
@@ -51,7 +52,7 @@ func (r *Result) print(b *bytes.Buffer) {
 	if r.Failure != nil {
 		b.WriteString(indent(r.Failure.text(), "    "))
 	}
-	for _, one := range r.Output {
+	for _, one := range output {
 		b.WriteString(indent("printed at "+one, "    "))
 	}
 	for _, one := range r.Errors {
@@ -63,6 +64,21 @@ func (r *Result) print(b *bytes.Buffer) {
 		}
 	}
 	b.WriteString("\n")
+}
+
+// shown is the output that people want to see: all of a failed test, of others
+// what the test itself printed.
+func (r *Result) shown() []string {
+	if r.Failure != nil {
+		return r.Output
+	}
+	var own []string
+	for _, line := range r.Output {
+		if file, _, _ := strings.Cut(line, ":"); strings.HasSuffix(file, "_test.lua") {
+			own = append(own, line)
+		}
+	}
+	return own
 }
 
 func (f *Failure) text() string {
