@@ -20,7 +20,8 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	out.Set("Contact", c.a.contact())
 	c.introduce(out)
 	if c.wants(HookAnswer) {
-		if d := c.router.Answer(c.view(), l.view(), out); d.Decision != nil {
+		d := shown(out, res, c.rules(c.a), func() Decided { return c.router.Answer(c.view(), l.view(), out) })
+		if d.Decision != nil {
 			c.decidedBy("on_answer", c.describe(d.Decision), d.Where)
 			if h, ok := d.Decision.(HangUp); ok {
 				return c.refuseAnswer(l, h)

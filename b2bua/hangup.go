@@ -200,7 +200,10 @@ func (c *Call) bye(l *leg, d *dialog.Dialog, g goodbye) {
 		req.Set("Reason", g.cause)
 	}
 	if g.bye != nil && c.wants(HookBye) {
-		c.router.Bye(c.view(), g.from.view(), req)
+		shown(req, g.bye, c.rules(l), func() Decided {
+			c.router.Bye(c.view(), g.from.view(), req)
+			return Decided{}
+		})
 	}
 	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), req)

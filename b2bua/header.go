@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"legwork/b2bua/dialog"
@@ -49,6 +50,30 @@ func (c *Call) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
 	for _, h := range rules.Set {
 		out.Set(h.Name, h.Value)
 	}
+}
+
+// shown asks a hook about a message that was built to cross, with those of the
+// peer's headers in sight that will not: a script may decide by them. What it
+// leaves as it is stays behind; what it writes crosses.
+func shown(out, from *message.Message, rules *trunk.Headers, ask func() Decided) Decided {
+	var hidden []message.Header
+	for _, h := range from.Headers {
+		if _, there := out.Lookup(h.Name); !there && !rules.Crosses(h.Name) && !trunk.Owned(h.Name) {
+			hidden = append(hidden, h)
+		}
+	}
+	out.Headers = append(out.Headers, hidden...)
+	d := ask()
+	kept := out.Headers[:0]
+	for _, h := range out.Headers {
+		if i := slices.Index(hidden, h); i >= 0 {
+			hidden = slices.Delete(hidden, i, i+1)
+			continue
+		}
+		kept = append(kept, h)
+	}
+	out.Headers = kept
+	return d
 }
 
 // buildInvite is the INVITE of a B leg before the script sees it: our own

@@ -45,7 +45,7 @@ func (c *Call) ringing(l *leg, res *message.Message) {
 		c.introduce(out)
 	}
 	if c.wants(HookProgress) {
-		d := c.router.Progress(c.view(), l.view(), out)
+		d := shown(out, res, c.rules(c.a), func() Decided { return c.router.Progress(c.view(), l.view(), out) })
 		if _, suppressed := d.Decision.(Suppress); suppressed {
 			c.decidedBy("on_progress", "suppress", d.Where)
 			return

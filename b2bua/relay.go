@@ -109,7 +109,7 @@ func (c *Call) cross(x *exchange, e request) {
 		c.introduce(out)
 	}
 	if c.wants(HookRequest) {
-		d := c.router.Request(c.view(), x.from.view(), out)
+		d := shown(out, x.req, c.rules(x.to), func() Decided { return c.router.Request(c.view(), x.from.view(), out) })
 		if r, ok := d.Decision.(Reply); ok {
 			x.far.LocalSeq--
 			c.decidedBy("on_request", c.describe(r), d.Where)
@@ -189,7 +189,10 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		out.Set("Contact", x.from.contact())
 	}
 	if c.wants(HookResponse) {
-		c.router.Response(c.view(), x.from.view(), out)
+		shown(out, res, c.rules(x.from), func() Decided {
+			c.router.Response(c.view(), x.from.view(), out)
+			return Decided{}
+		})
 	}
 	if res.Status >= 200 {
 		c.finishExchange(x, res)
