@@ -43,6 +43,18 @@ end)
 `)
 }
 
+func TestABYEIsAnsweredAtOnce(t *testing.T) {
+	r := play(t, `function M.on_invite(call) return b2b.route { to = { trunk = "first" }, max_duration = 3600 } end`, it(asked1+`
+  c:b(1):send(200)
+  t.advance(3601)
+  t.ok(false)
+`))
+	ladder := strings.Join(r.Results[0].Failure.Ladders, "")
+	if strings.Count(ladder, " 200 OK (BYE) ") != 2 {
+		t.Error(ladder)
+	}
+}
+
 func TestOffersAndAnswersAreWhatAgentsWouldSay(t *testing.T) {
 	passes(t, failover, `
 local function call(more)

@@ -1,0 +1,74 @@
+---@meta b2b.test
+
+---@class b2b.test
+local t = {}
+
+---One test, with an engine, scripts and a store of its own, on virtual time.
+---@param name string
+---@param fn fun()
+function t.it(name, fn) end
+
+---Places a call. from_trunk = false is a source that nobody knows, sdp = false or body = false no body; file is an
+---INVITE as text beside the tests.
+---@param call { to?: string, from?: string, from_trunk?: string|false, headers?: table<string, string|string[]>, body?: string|false, sdp?: string|false, file?: string, id?: string }
+---@return b2b.test.call
+function t.invite(call) end
+
+---Lets time pass.
+---@param seconds number
+function t.advance(seconds) end
+
+---@param got any
+---@param want any
+---@param text? string
+function t.eq(got, want, text) end
+
+---@param value any
+---@param text? string
+function t.ok(value, text) end
+
+---@param value any
+---@param pattern string
+---@param text? string
+function t.match(value, pattern, text) end
+
+---@param fn fun()
+---@param pattern? string of the error
+---@param text? string
+function t.raises(fn, pattern, text) end
+
+---@class b2b.test.call
+local call = {}
+
+---The caller.
+---@return b2b.test.leg
+function call:a() end
+
+---The n-th callee that was invited.
+---@param n integer
+---@return b2b.test.leg
+function call:b(n) end
+
+---How many callees were invited.
+---@return integer
+function call:attempts() end
+
+---@class b2b.test.leg
+local leg = {}
+
+---Answers the last request that is open, or sends one. body = false is none.
+---@param what integer|string a code or a method
+---@param headers? table<string, string|string[]>
+---@param body? string|false
+function leg:send(what, headers, body) end
+
+---The last such message, or nil.
+---@param what? integer|string a code or a method
+---@return message?
+function leg:received(what) end
+
+---The final response to the caller's INVITE, or nil.
+---@return message?
+function leg:final() end
+
+return t
