@@ -43,15 +43,15 @@ end)
 `)
 }
 
-func TestABYEIsAnsweredAtOnce(t *testing.T) {
-	r := play(t, `function M.on_invite(call) return b2b.route { to = { trunk = "first" }, max_duration = 3600 } end`, it(asked1+`
-  c:b(1):send(200)
-  t.advance(3601)
-  t.ok(false)
-`))
-	ladder := strings.Join(r.Results[0].Failure.Ladders, "")
-	if strings.Count(ladder, " 200 OK (BYE) ") != 2 {
-		t.Error(ladder)
+func TestGoodbyesAreAnsweredAtOnce(t *testing.T) {
+	for body, sign := range map[string]string{
+		"c:b(1):send(200) t.advance(3601)":                       " 200 OK (BYE) ",
+		`c:b(1):send(180) c:a():send("CANCEL") t.advance(0.001)`: " 487 Request ",
+	} {
+		r := play(t, `function M.on_invite(call) return b2b.route { to = { trunk = "first" }, max_duration = 3600 } end`, it(asked1+body+" t.ok(false)"))
+		if ladder := strings.Join(r.Results[0].Failure.Ladders, ""); strings.Count(ladder, sign) != 2 {
+			t.Errorf("want%stwice in\n%s", sign, ladder)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type invitation struct {
 const (
 	maxCalls   = 2000
 	maxLadders = 3
+	maxText    = 60_000 // bytes of a body or a file: more does not fit a datagram
 )
 
 // invite begins a call.
@@ -138,8 +139,11 @@ func (s *stage) fixture(file string, like *message.Message) (*message.Message, e
 		return nil, fmt.Errorf("file = %q leads out of the scripts' folder", file)
 	}
 	b, err := fs.ReadFile(s.folder, name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("file = %q: %w", file, err)
+	case len(b) > maxText:
+		return nil, fmt.Errorf("file = %q has %d bytes; a message has at most %d", file, len(b), maxText)
 	}
 	head, body, _ := strings.Cut(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n\n")
 	lines := []string{}

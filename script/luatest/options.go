@@ -114,7 +114,11 @@ func bodyOf(L *glua.LState, v glua.LValue) (body []byte, given bool) {
 	case glua.LFalse:
 		return nil, true
 	}
-	return []byte(textOf(L, v)), true
+	text := textOf(L, v)
+	if len(text) > maxText {
+		lua.RaiseAt(L, "a body of %d bytes; at most %d are sent", len(text), maxText)
+	}
+	return []byte(text), true
 }
 
 func textOf(L *glua.LState, v glua.LValue) string {
