@@ -29,7 +29,8 @@ type Call struct {
 	route    Route
 	hops     []hop // places not yet tried
 	failure  failure
-	asked    int // number of the question that the router is answering
+	asked    int          // number of the question that the router is answering
+	question func() event // to the router, not yet put
 	abandon  context.CancelFunc
 	answered bool
 

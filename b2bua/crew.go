@@ -5,47 +5,44 @@ import (
 	"sync"
 )
 
-// crew runs things on goroutines that are used again: a fresh one would grow
+// crew runs mailboxes on goroutines that are used again: a fresh one would grow
 // its stack anew for each event, a tenth of the time of a call. There are as
 // many as there is work; a few wait for more.
 type crew struct {
 	mu     sync.Mutex // guards all below
-	idle   []chan runnable
+	idle   []chan *Call
 	closed bool
 }
 
-// runnable is work for a crew: a mailbox to empty, a question to ask.
-type runnable interface{ run() }
-
-// start runs r on a waiting goroutine, or on a new one.
-func (w *crew) start(r runnable) {
+// start runs c's mailbox on a waiting goroutine, or on a new one.
+func (w *crew) start(c *Call) {
 	w.mu.Lock()
 	last := len(w.idle) - 1
 	if last < 0 {
 		w.mu.Unlock()
-		go w.work(r)
+		go w.work(c)
 		return
 	}
 	hand := w.idle[last]
 	w.idle = w.idle[:last]
 	w.mu.Unlock()
-	hand <- r
+	hand <- c
 }
 
-// work runs r and what comes after it.
-func (w *crew) work(r runnable) {
-	hand := make(chan runnable, 1)
-	for r != nil {
-		r.run()
+// work runs c and what comes after it.
+func (w *crew) work(c *Call) {
+	hand := make(chan *Call, 1)
+	for c != nil {
+		c.run()
 		if !w.wait(hand) {
 			return
 		}
-		r = <-hand
+		c = <-hand
 	}
 }
 
 // wait offers a goroutine for more work; false when there are enough.
-func (w *crew) wait(hand chan runnable) bool {
+func (w *crew) wait(hand chan *Call) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || len(w.idle) >= 8*runtime.GOMAXPROCS(0) {

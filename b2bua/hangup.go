@@ -119,6 +119,7 @@ func (c *Call) clear(g goodbye) phase {
 		c.abandon()
 	}
 	c.asked++
+	c.question = nil
 	for t := range timers {
 		if t != timerRepeat {
 			c.stop(t)
@@ -380,12 +381,12 @@ func (c *Call) conclude(g goodbye) {
 		return
 	}
 	v, r := c.view(), c.record
-	go func() {
+	c.question = func() event {
 		ctx, cancel := context.WithTimeout(c.server.ctx, endLimit)
 		defer cancel()
 		c.router.End(ctx, v, r)
-		c.post(concluded{})
-	}()
+		return concluded{}
+	}
 }
 
 // endLimit bounds on_end beyond its own deadline.

@@ -13,28 +13,47 @@ type mailbox struct {
 
 // post adds an event and starts the runner when there is none.
 func (c *Call) post(ev event) {
-	b := &c.box
-	b.mu.Lock()
-	b.queue = append(b.queue, ev)
-	start := !b.running
-	b.running = true
-	b.mu.Unlock()
-	if start {
+	if c.enter(ev) {
 		c.server.crew.start(c)
 	}
 }
 
-// run handles events in the order they were posted until the box is empty.
+// enter adds an event and reports whether whoever added it is now the runner.
+func (c *Call) enter(ev event) bool {
+	b := &c.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue = append(b.queue, ev)
+	first := !b.running
+	b.running = true
+	return first
+}
+
+// run empties the box. A question to the router that came up is then put by
+// this goroutine: it may wait, the box is open to others meanwhile, and nobody
+// had to be woken for it.
 func (c *Call) run() {
-	var batch []event
 	for {
-		b := &c.box
+		question := c.empty()
+		if question == nil || !c.enter(question()) {
+			return
+		}
+	}
+}
+
+// empty handles events in the order they were posted until there are none,
+// leaves the box to others, and returns the question that came up, if any.
+func (c *Call) empty() (question func() event) {
+	var batch []event
+	b := &c.box
+	for {
 		b.mu.Lock()
 		batch, b.queue = b.queue, batch[:0]
 		if len(batch) == 0 {
+			question, c.question = c.question, nil
 			b.queue, b.running = nil, false
 			b.mu.Unlock()
-			return
+			return question
 		}
 		b.mu.Unlock()
 		for i, ev := range batch {

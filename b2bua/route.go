@@ -49,26 +49,17 @@ func (c *Call) begin() phase {
 	return (*Call).routing
 }
 
-// ask puts a question that may wait; the answer comes back as an event.
+// ask puts a question that may wait, once the mailbox is empty; the answer comes
+// back as an event.
 func (c *Call) ask(question func(context.Context) Decided) {
 	ctx, cancel := context.WithCancel(c.server.ctx)
 	c.asked++
 	c.abandon = cancel
-	c.server.crew.start(&asking{c, c.asked, ctx, cancel, question})
-}
-
-// asking is a question to the router on its way.
-type asking struct {
-	call     *Call
-	number   int
-	ctx      context.Context // ends when the answer is no longer wanted
-	cancel   context.CancelFunc
-	question func(context.Context) Decided
-}
-
-func (a *asking) run() {
-	defer a.cancel()
-	a.call.post(decided{a.number, a.question(a.ctx)})
+	asked := c.asked
+	c.question = func() event {
+		defer cancel()
+		return decided{asked, question(ctx)}
+	}
 }
 
 // obey does what on_invite decided.
