@@ -63,7 +63,7 @@ func engineFor(a netip.Addr) string {
 }
 
 // build starts the engine; an error leaves nothing behind.
-func build(cfg *Config, file string, seed uint64) (*stage, error) {
+func build(cfg *Config, seed uint64) (*stage, error) {
 	s := &stage{
 		cfg: cfg, network: simnet.New(simnet.Faults{}), log: &log{}, ring: capture.New(maxCalls),
 		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{},

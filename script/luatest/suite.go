@@ -8,7 +8,8 @@
 // because only package testing can make one.
 //
 // Start with Run, then stage.go (a test's world), call.go (what agents do by
-// themselves) and library.go (what Lua sees). print.go and junit.go tell people and machines.
+// themselves), say.go (what tests make them do) and library.go (what Lua sees).
+// print.go tells people and machines.
 package luatest
 
 import (
@@ -167,7 +168,7 @@ func (r *runner) file(file string) {
 // load builds a stage and runs the main part of a test's file on it. The
 // library is nil when there is no stage.
 func (r *runner) load(file string, seed uint64) (*library, error) {
-	s, err := build(r.cfg, file, seed)
+	s, err := build(r.cfg, seed)
 	if err != nil {
 		return nil, err
 	}
