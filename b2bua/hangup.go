@@ -303,7 +303,7 @@ func (c *Call) clearing(ev event) phase {
 	case response:
 		c.crossBack(e, (*Call).clearing)
 	case failed:
-		c.failedWhileClearing(e)
+		c.crossFailed(e, (*Call).clearing)
 	case request:
 		c.heard(e.leg, e.req)
 		if e.req.Method == "BYE" {
@@ -323,17 +323,6 @@ func (c *Call) clearing(ev event) phase {
 		}
 	}
 	return c.lingering()
-}
-
-func (c *Call) failedWhileClearing(e failed) {
-	switch to := e.to.(type) {
-	case *leg:
-		c.settled(to)
-	case *farewell:
-		c.saidTo(to)
-	case *exchange:
-		c.settle(to)
-	}
 }
 
 // partNow sends the BYE that waited for an ACK.
