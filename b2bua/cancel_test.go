@@ -175,3 +175,47 @@ func TestCancelThatMatchesNothingGets481(t *testing.T) {
 		r.wait(r.alice, "481 CANCEL")
 	})
 }
+
+// lateCancel sends a CANCEL for an INVITE that has its final response: a
+// client that obeys section 9.1 would not.
+func (r *rig) lateCancel(sent []byte) {
+	r.Helper()
+	m, err := message.Parse(sent)
+	r.check(err)
+	m.Method, m.Body = "CANCEL", nil
+	m.Set("CSeq", "1 CANCEL")
+	m.Del("Content-Type")
+	r.check(r.alice.SendRaw(m.Bytes(), sbc))
+	r.wait(r.alice, "200 CANCEL")
+}
+
+func TestCancelAfterTheAnswerChangesNothing(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+		client, err := r.alice.Send(req, sbc)
+		r.check(err)
+		invite := client.Sent()
+		in := r.wait(r.bob, "INVITE")
+		sent := in.Reply(200, withSDP)
+		ok := r.wait(r.alice, "200")
+		r.lateCancel(invite)
+		call := &talk{rig: r, alice: r.alice.Dialog(req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		r.ack(call.alice, 1, "")
+		r.wait(r.bob, "ACK")
+		call.hangUpByAlice()
+	})
+}
+
+func TestCancelAfterAFailureChangesNothing(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		client, err := r.alice.Send(r.alice.Invite("sip:bob@"+sbc, sdpOffer), sbc)
+		r.check(err)
+		invite := client.Sent()
+		r.wait(r.bob, "INVITE").Reply(486, nil)
+		r.wait(r.alice, "486")
+		r.lateCancel(invite)
+		if rec := r.record(); rec.Code != 486 {
+			r.Errorf("record %+v", rec)
+		}
+	})
+}

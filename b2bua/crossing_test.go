@@ -1,0 +1,120 @@
+package b2bua
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"legwork/b2bua/message"
+)
+
+// What crosses on the wire, and where its test is:
+//
+//	CANCEL x 200, failure, silence, re-INVITE   cancel_test.go
+//	BYE x BYE, BYE x ACK, BYE x early dialog    call_test.go
+//	BYE x re-INVITE, 200 x try, 200 x ring,
+//	re-INVITE x re-INVITE, INFO x BYE,
+//	hang-up x answer, hang-up x question        here
+//	reload x calls                              script, cmd/legwork
+
+func TestByeEndsAnOpenReInvite(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.say(r.alice, call.alice, "INVITE", nil)
+		in := r.wait(r.bob, "INVITE")
+		r.say(r.bob, call.bob, "BYE", nil)
+		r.wait(r.bob, "200 BYE")
+		r.wait(r.alice, "487")
+		r.wait(r.alice, "BYE").Reply(200, nil)
+		in.Reply(487, nil)
+	})
+}
+
+func TestReInviteBehindByeGets481(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.say(r.bob, call.bob, "BYE", nil)
+		r.say(r.alice, call.alice, "INVITE", nil)
+		r.wait(r.alice, "481")
+		r.wait(r.alice, "BYE").Reply(200, nil)
+	})
+}
+
+func TestReInvitesThatCrossGet491(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.say(r.alice, call.alice, "INVITE", nil)
+		in := r.wait(r.bob, "INVITE")
+		r.say(r.bob, call.bob, "INVITE", nil)
+		r.wait(r.bob, "491")
+		in.Reply(200, withSDP)
+		r.wait(r.alice, "200")
+		r.ack(call.alice, call.alice.LocalSeq, sdpOffer)
+		r.wait(r.bob, "ACK")
+		call.hangUpByAlice()
+	})
+}
+
+func TestAnswerBehindTryIsHungUp(t *testing.T) {
+	play(t, &fixed{invite: toBobThenCarol}, func(r *rig) {
+		r.dial(sdpOffer)
+		late := r.wait(r.bob, "INVITE")
+		in := r.wait(r.carol, "INVITE")
+		late.Reply(200, withSDP)
+		r.wait(r.bob, "ACK")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		in.Reply(486, nil)
+		r.wait(r.alice, "486")
+	})
+}
+
+func TestAnswerBehindRingIsHungUp(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(180, nil)
+		time.Sleep(61 * time.Second)
+		in.Reply(200, withSDP)
+		r.wait(r.alice, "480")
+		r.wait(r.bob, "ACK")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
+}
+
+func TestByeBreaksOffAnInfo(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.say(r.alice, call.alice, "INFO", nil)
+		in := r.wait(r.bob, "INFO")
+		r.say(r.bob, call.bob, "BYE", nil)
+		r.wait(r.alice, "487 INFO")
+		r.wait(r.alice, "BYE").Reply(200, nil)
+		in.Reply(200, nil)
+	})
+}
+
+func TestOperatorHangsUpWhileItRings(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(180, nil)
+		r.wait(r.alice, "180")
+		r.server.HangUp(r.server.Calls()[0].ID, "admin")
+		in.Reply(200, withSDP)
+		r.wait(r.alice, "480")
+		r.wait(r.bob, "ACK")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
+}
+
+func TestAFailedReInviteLeavesTheCallUp(t *testing.T) {
+	for _, code := range []int{488, 491, 500} {
+		play(t, &fixed{invite: toBob}, func(r *rig) {
+			call := r.answered()
+			r.say(r.bob, call.bob, "INVITE", func(m *message.Message) { withSDP(m) })
+			r.wait(r.alice, "INVITE").Reply(code, nil)
+			r.wait(r.bob, strconv.Itoa(code))
+			call.hangUpByAlice()
+		})
+	}
+}
