@@ -76,7 +76,7 @@ func (s *Server) inspect(req *message.Message) (code int, headers []message.Head
 		return 501, []message.Header{{Name: "Allow", Value: allow}}
 	case !dialable(req.URI):
 		return 416, nil
-	case req.Get("Max-Forwards") == "0" && req.Method != "OPTIONS":
+	case spent(req.Get("Max-Forwards")) && req.Method != "OPTIONS":
 		return 483, nil
 	}
 	if tags := s.unsupported(req); tags != "" {
@@ -87,6 +87,9 @@ func (s *Server) inspect(req *message.Message) (code int, headers []message.Head
 	}
 	return 0, nil
 }
+
+// spent is true for a Max-Forwards of 0, also one written as 00.
+func spent(hops string) bool { return hops != "" && strings.Trim(hops, "0") == "" }
 
 // methods are those that mean something to us, in a dialog or outside.
 var methods = map[string]bool{

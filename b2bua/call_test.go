@@ -284,13 +284,15 @@ func TestMergedInviteIsRefused(t *testing.T) {
 }
 
 func TestHopsAreCountedDown(t *testing.T) {
-	play(t, &fixed{invite: toBob}, func(r *rig) {
-		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-		req.Set("Max-Forwards", "0")
-		_, err := r.alice.Send(req, sbc)
-		r.check(err)
-		r.wait(r.alice, "483")
-	})
+	for _, hops := range []string{"0", "00"} {
+		play(t, &fixed{invite: toBob}, func(r *rig) {
+			req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+			req.Set("Max-Forwards", hops)
+			_, err := r.alice.Send(req, sbc)
+			r.check(err)
+			r.wait(r.alice, "483")
+		})
+	}
 }
 
 func TestOurOwnCallComingBackIsALoop(t *testing.T) {
