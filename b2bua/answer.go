@@ -118,6 +118,7 @@ func (c *Call) acknowledge(l *leg, from *message.Message) {
 func (c *Call) ackOf(l *leg, d *dialog.Dialog, cseq uint32, from *message.Message) *message.Message {
 	ack := c.inDialog(d, "ACK", cseq)
 	if from != nil {
+		ack.Set("Max-Forwards", hops(from))
 		c.crossHeaders(ack, from, c.rules(l))
 		ack.Body = from.Body
 	}

@@ -295,6 +295,31 @@ func TestHopsAreCountedDown(t *testing.T) {
 	}
 }
 
+func TestHopsAreCountedDownInTheDialogToo(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		left := func(n string) func(*message.Message) {
+			return func(m *message.Message) { m.Set("Max-Forwards", n) }
+		}
+		r.say(r.alice, call.alice, "INFO", left("5"))
+		in := r.wait(r.bob, "INFO")
+		if got := in.Get("Max-Forwards"); got != "4" {
+			r.Errorf("INFO crossed with Max-Forwards %s, want 4", got)
+		}
+		in.Reply(200, nil)
+		r.wait(r.alice, "200 INFO")
+		r.say(r.alice, call.alice, "INFO", left("0"))
+		r.wait(r.alice, "483 INFO")
+		r.say(r.bob, call.bob, "BYE", left("0"))
+		r.wait(r.bob, "200 BYE")
+		bye := r.wait(r.alice, "BYE")
+		if got := bye.Get("Max-Forwards"); got != "70" {
+			r.Errorf("a BYE of ours has Max-Forwards %s, want 70", got)
+		}
+		bye.Reply(200, nil)
+	})
+}
+
 func TestOurOwnCallComingBackIsALoop(t *testing.T) {
 	loop := func(context.Context, View) Decided { return routeTo(sbc) }
 	play(t, &fixed{invite: loop}, func(r *rig) {

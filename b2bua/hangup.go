@@ -194,6 +194,7 @@ func (c *Call) part(l *leg, g goodbye) {
 func (c *Call) bye(l *leg, d *dialog.Dialog, g goodbye) {
 	req := c.inDialog(d, "BYE", d.Next())
 	if g.bye != nil {
+		req.Set("Max-Forwards", hops(g.bye))
 		c.crossHeaders(req, g.bye, c.rules(l))
 		req.Body = g.bye.Body
 	}

@@ -84,7 +84,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 		callID = c.invite.CallID()
 	}
 	m := &message.Message{Method: "INVITE", URI: l.hop.uri, Body: c.invite.Body, Headers: make([]message.Header, 0, 24)}
-	m.Add("Max-Forwards", strconv.Itoa(c.forwards()))
+	m.Add("Max-Forwards", hops(c.invite))
 	m.Add("From", message.WithTag(c.invite.Get("From"), c.server.newTag()))
 	m.Add("To", message.WithTag(c.invite.Get("To"), ""))
 	m.Add("Call-ID", callID)
@@ -98,13 +98,15 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	return m
 }
 
-// forwards is the caller's Max-Forwards minus one.
-func (c *Call) forwards() int {
-	n, err := strconv.Atoi(c.invite.Get("Max-Forwards"))
-	if err != nil || n > 255 {
-		return maxForwards
+// hops is the Max-Forwards of what a request becomes on the other leg: one less.
+// A request that may go no further is refused where it comes in, but for a BYE
+// or an ACK, which end here and are said anew.
+func hops(from *message.Message) string {
+	n, err := strconv.Atoi(from.Get("Max-Forwards"))
+	if err != nil || n < 1 || n > 255 {
+		n = maxForwards + 1
 	}
-	return max(n-1, 0)
+	return strconv.Itoa(n - 1)
 }
 
 // introduce adds what we are and can (RFC 3261 section 20.5).

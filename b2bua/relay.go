@@ -102,6 +102,7 @@ func (c *Call) withoutFarSide(e request, stay phase) phase {
 func (c *Call) cross(x *exchange, e request) {
 	x.cseq = x.far.Next()
 	out := c.inDialog(x.far, x.req.Method, x.cseq)
+	out.Set("Max-Forwards", hops(x.req))
 	c.crossHeaders(out, x.req, c.rules(x.to))
 	out.Body = x.req.Body
 	if refreshesTarget(x.req.Method) {

@@ -177,6 +177,10 @@ func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, t
 		s.answer(tx, req, 420, message.Header{Name: "Unsupported", Value: tags})
 		return
 	}
+	if req.Get("Max-Forwards") == "0" && req.Method != "BYE" {
+		s.answer(tx, req, 483)
+		return
+	}
 	l.call.post(request{leg: l, tx: tx, req: req, tag: tag})
 }
 
