@@ -355,6 +355,22 @@ func TestByeBeforeACKWaitsForIt(t *testing.T) {
 	})
 }
 
+func TestACallerWithoutContactHearsTheBye(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+		req.Del("Contact")
+		_, err := r.alice.Send(req, sbc)
+		r.check(err)
+		in := r.wait(r.bob, "INVITE")
+		sent := in.Reply(200, withSDP)
+		r.ack(r.alice.Dialog(req, r.wait(r.alice, "200").Message, false), 1, "")
+		r.wait(r.bob, "ACK")
+		r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "BYE", nil)
+		r.wait(r.bob, "200 BYE")
+		r.wait(r.alice, "BYE").Reply(200, nil)
+	})
+}
+
 func TestByeOnAnEarlyDialogEndsTheInvite(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		d := r.dial(sdpOffer)

@@ -60,7 +60,7 @@ type fork struct {
 func (s *Server) legA(c *Call, in *admitted) *leg {
 	req := in.req
 	cseq, _, _ := req.CSeq()
-	contact := ""
+	contact := addressOf(in.flow)
 	if a, ok := req.Contact(); ok {
 		contact = a.URI
 	}
@@ -70,6 +70,16 @@ func (s *Server) legA(c *Call, in *admitted) *leg {
 		contact, req.List("Record-Route"), cseq)
 	in.tx.SetToTag(id.Local)
 	return l
+}
+
+// addressOf stands in for a caller's Contact that is missing (RFC 2543 did not
+// require one): a BYE must find the caller all the same.
+func addressOf(f transport.Flow) string {
+	uri := "sip:" + f.Remote.String()
+	if f.Stream() {
+		uri += ";transport=" + f.Network()
+	}
+	return uri
 }
 
 // other is the leg on the far side; nil while no callee is being tried.
