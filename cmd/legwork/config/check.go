@@ -175,7 +175,7 @@ func (r *reader) checkFile(of any, path, key string) {
 	}
 	switch s, err := os.Stat(path); {
 	case err != nil:
-		r.refuse(of, fmt.Sprintf("%s: no file %s", key, path), "")
+		r.refuse(of, fmt.Sprintf("%s: no file %s", key, path), "make it, or remove the key")
 	case s.IsDir():
 		r.refuse(of, fmt.Sprintf("%s: %s is a folder", key, path), "name the file")
 	}

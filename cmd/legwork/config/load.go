@@ -178,8 +178,11 @@ func deepest(tokens token.Tokens) int {
 
 func (r *reader) syntax(err error) {
 	if at, ok := errors.AsType[yaml.Error](err); ok && at.GetToken() != nil && at.GetToken().Position != nil {
-		p := at.GetToken().Position
-		r.add(p.Line, p.Column, at.GetMessage(), "")
+		p, cure := at.GetToken().Position, ""
+		if bare := at.GetToken().Value == "{" && at.GetToken().Prev != nil && at.GetToken().Prev.Value == "$"; bare {
+			cure = `put "${NAME}" in quotes between brackets`
+		}
+		r.add(p.Line, p.Column, at.GetMessage(), cure)
 		return
 	}
 	r.add(1, 1, err.Error(), "")

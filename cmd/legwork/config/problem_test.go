@@ -65,9 +65,9 @@ func badText() []mistake {
 		{"script: ${NO SUCH}", `legwork.yaml:1:9: script: what stands in ${} is not the name of an environment variable; $$ stands for one $`},
 		{"script: a${B", `legwork.yaml:1:9: script: ${ without }; $$ stands for one $`},
 		{"limits: {calls: \"${HOST}\"}", `legwork.yaml:1:17: limits.calls: want a whole number, not "192.0.2.9"`},
-		{"admin: {token: !file nothing}", `legwork.yaml:1:16: admin.token: open DIR/nothing: no such file or directory`},
-		{"admin: {token: !file blank}", `legwork.yaml:1:16: admin.token: DIR/blank: the file is empty`},
-		{"admin: {token: !file large}", `legwork.yaml:1:16: admin.token: DIR/large: larger than 65536 bytes`},
+		{"admin: {token: !file nothing}", `legwork.yaml:1:16: admin.token: open DIR/nothing: no such file or directory; name a file that holds the secret`},
+		{"admin: {token: !file blank}", `legwork.yaml:1:16: admin.token: DIR/blank: the file is empty; name a file that holds the secret`},
+		{"admin: {token: !file large}", `legwork.yaml:1:16: admin.token: DIR/large: larger than 65536 bytes; name a file that holds the secret`},
 		{"admin: {token: !env X}", `legwork.yaml:1:16: admin.token: tag "!env" is not taken here; !file is for admin.token and params`},
 	}
 }
@@ -112,7 +112,7 @@ func badTrunks() []mistake {
 		{"trunks: {a: {targets: [{weight: 2}]}}", `legwork.yaml:1:24: uri is missing; such as "sip:192.0.2.1:5060"`},
 		{"trunks: {a: {targets: [{uri: sip:a.example, weight: 0}]}}", `legwork.yaml:1:53: trunks.a.targets[0].weight: 0 is too small; at least 1`},
 		{"trunks: {a: {match: [a.example], listen: edeg}}", `legwork.yaml:1:42: listen: no listener "edeg"; known: udp, tcp`},
-		{"trunks: {a: {match: [a.example], profile: none.lua}}", `legwork.yaml:1:43: profile: no file DIR/none.lua`},
+		{"trunks: {a: {match: [a.example], profile: none.lua}}", `legwork.yaml:1:43: profile: no file DIR/none.lua; make it, or remove the key`},
 		{"trunks: {a: {match: [a.example], headers: {preset: edges}}}", `legwork.yaml:1:52: trunks.a.headers.preset: unknown value "edges"; did you mean "edge"?`},
 		{"trunks: {a: {match: [a.example], headers: {pass: [Via]}}}", `legwork.yaml:1:51: header Via belongs to the engine; remove it`},
 		{"trunks: {a: {match: [a.example], headers: {drop: [\"X Y\"]}}}", `legwork.yaml:1:51: "X Y" is not the name of a header`},
@@ -128,7 +128,7 @@ func badTrunks() []mistake {
 
 func badValues() []mistake {
 	return []mistake{
-		{"script: none.lua", `legwork.yaml:1:9: script: no file DIR/none.lua`},
+		{"script: none.lua", `legwork.yaml:1:9: script: no file DIR/none.lua; make it, or remove the key`},
 		{"script: logs", `legwork.yaml:1:9: script: DIR/logs is a folder; name the file`},
 		{"admin: {address: \"0.0.0.0:8060\"}", `legwork.yaml:1:18: admin.address: 0.0.0.0:8060 is not loopback, and there is no token; set admin.token, or listen on 127.0.0.1`},
 		{"admin: {address: \"8060\"}", `legwork.yaml:1:18: admin.address: "8060" is not an IP address and port; such as "127.0.0.1:8060"`},
@@ -142,6 +142,7 @@ func badValues() []mistake {
 
 func badYAML() []mistake {
 	return []mistake{
+		{"limits: {calls: ${N}}", `legwork.yaml:1:18: ',' or '}' must be specified; put "${NAME}" in quotes between brackets`},
 		{"a: [1", `legwork.yaml:1:4: sequence end token ']' not found`},
 		{"log: {}\n---\nlog: {}", `legwork.yaml:2:1: a second document in one file; remove the line --- or ...`},
 		{"log: {}\n...\nlog: {}", `legwork.yaml:3:1: a second document in one file; remove the line --- or ...`},

@@ -55,7 +55,7 @@ func (r *reader) secret(n ast.Node, name string) (string, bool) {
 	}
 	s, err := readSecret(within(r.dir, path))
 	if err != nil {
-		r.problem(n, fmt.Sprintf("%s: %v", name, err), "")
+		r.problem(n, fmt.Sprintf("%s: %v", name, err), "name a file that holds the secret")
 		return "", false
 	}
 	return s, true
