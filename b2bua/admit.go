@@ -36,13 +36,17 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 		tx.Drop()
 		return nil
 	}
-	if code, headers := s.inspect(req); code != 0 {
-		s.answer(tx, req, code, headers...)
+	code, headers := s.inspect(req)
+	if t == nil && set.UnknownSources == RejectUnknown {
+		if code == 0 {
+			code = 403
+		}
+		s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", code)
+		tx.Refuse(code, headers...)
 		return nil
 	}
-	if t == nil && set.UnknownSources == RejectUnknown {
-		s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", 403)
-		s.answer(tx, req, 403)
+	if code != 0 {
+		s.answer(tx, req, code, headers...)
 		return nil
 	}
 	if why := s.overload(req, f); why != "" {

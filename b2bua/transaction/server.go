@@ -152,6 +152,19 @@ func (s *Server) Again() {
 	}
 }
 
+// Refuse answers a stranger once and forgets the transaction (RFC 3261 section
+// 8.2.7): requests with a forged source take no memory, and nobody gets our
+// repeats who did not ask. It is for a transaction without any response yet.
+func (s *Server) Refuse(code int, headers ...message.Header) {
+	req := s.Request()
+	res := req.Respond(code, "", lastingTag(req))
+	for _, h := range headers {
+		res.Set(h.Name, h.Value)
+	}
+	s.Drop()
+	s.layer.send(s.flow, res.Bytes())
+}
+
 // Drop forgets the transaction without an answer.
 func (s *Server) Drop() {
 	s.mu.Lock()

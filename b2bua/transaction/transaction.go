@@ -206,15 +206,19 @@ func (l *Layer) overloaded(req *message.Message) bool {
 	return n >= most && (n >= most+most/4 || req.ToTag() == "")
 }
 
-// refuse answers without a transaction (RFC 3261 section 8.2.7): the same tag
-// for the same request.
+// refuse answers without a transaction (RFC 3261 section 8.2.7).
 func (l *Layer) refuse(req *message.Message, f transport.Flow) {
 	l.count.overloaded.Add(1)
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(req.CallID() + req.FromTag() + req.Get("CSeq")))
-	res := req.Respond(503, "", strconv.FormatUint(hash.Sum64(), 36))
+	res := req.Respond(503, "", lastingTag(req))
 	res.Add("Retry-After", "5")
 	l.send(transport.ResponseFlow(req, f), res.Bytes())
+}
+
+// lastingTag is the same To tag for the same request, without remembering it.
+func lastingTag(req *message.Message) string {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(req.CallID() + req.FromTag() + req.Get("CSeq")))
+	return strconv.FormatUint(hash.Sum64(), 36)
 }
 
 // send is for what nobody waits for.
