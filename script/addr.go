@@ -170,6 +170,15 @@ func (v *addrView) String() string {
 	return v.text
 }
 
+// untagged is what is written elsewhere: the tag of From and To stays where it
+// belongs.
+func (v *addrView) untagged() string {
+	if v.field == nil || !tagged(v.name) {
+		return v.String()
+	}
+	return message.WithTag(v.String(), "")
+}
+
 // anonymize is RFC 3323 section 4.1: nothing that names the caller, but for
 // the tag, which the dialog needs.
 func anonymize(L *glua.LState) int {

@@ -28,6 +28,21 @@ func toString[T any](of func(T) string) map[string]glua.LGFunction {
 	}}
 }
 
+// withEqual adds ==: objects are made anew each time a script asks for them.
+func withEqual[T any](meta map[string]glua.LGFunction, same func(a, b T) bool) map[string]glua.LGFunction {
+	meta["__eq"] = func(L *glua.LState) int {
+		other, ok := L.Get(2).(*glua.LUserData)
+		if !ok {
+			L.Push(glua.LFalse)
+			return 1
+		}
+		b, ok := other.Value.(T)
+		L.Push(glua.LBool(ok && same(self[T](L, "this object"), b)))
+		return 1
+	}
+	return meta
+}
+
 // self is the object a method was called on.
 func self[T any](L *glua.LState, class string) T {
 	if ud, ok := L.Get(1).(*glua.LUserData); ok {
@@ -58,7 +73,7 @@ func textOf(v glua.LValue) (string, bool) {
 		case *uriView:
 			return object.String(), true
 		case *addrView:
-			return object.String(), true
+			return object.untagged(), true
 		}
 	}
 	return "", false
@@ -120,8 +135,8 @@ func listOf(L *glua.LState, t *glua.LTable) []string {
 }
 
 func wantInt(L *glua.LState, v glua.LValue) int {
-	n, ok := v.(glua.LNumber)
-	if !ok || float64(n) != math.Trunc(float64(n)) || math.Abs(float64(n)) > 1<<31 {
+	n, ok := lua.ToNumber(v)
+	if !ok || n != math.Trunc(n) || math.Abs(n) > 1<<31 {
 		lua.RaiseAt(L, "want a whole number, got %s", kindOf(v))
 	}
 	return int(n)
@@ -220,11 +235,11 @@ func (f form) seconds(key string) time.Duration {
 	if v == glua.LNil {
 		return 0
 	}
-	n, ok := v.(glua.LNumber)
+	n, ok := lua.ToNumber(v)
 	if !ok || !(n > 0) || n > maxSeconds {
 		f.fail("%s is %s; want seconds, more than 0", key, kindOf(v))
 	}
-	return max(time.Duration(float64(n)*float64(time.Second)), time.Millisecond)
+	return max(time.Duration(n*float64(time.Second)), time.Millisecond)
 }
 
 func (f form) integer(key string, low, high int) int {
@@ -232,8 +247,8 @@ func (f form) integer(key string, low, high int) int {
 	if v == glua.LNil {
 		return 0
 	}
-	n, ok := v.(glua.LNumber)
-	if !ok || float64(n) != math.Trunc(float64(n)) || n < glua.LNumber(low) || n > glua.LNumber(high) {
+	n, ok := lua.ToNumber(v)
+	if !ok || n != math.Trunc(n) || n < float64(low) || n > float64(high) {
 		f.fail("%s is %s; want a whole number from %d to %d", key, kindOf(v), low, high)
 	}
 	return int(n)

@@ -50,14 +50,21 @@ func (m *machine) decisions() map[string]glua.LGFunction {
 		"suppress": make("suppress", func(*glua.LState) b2bua.Decision { return b2bua.Suppress{} }),
 		"hangup":   make("hangup", hangUp),
 	}
-	for _, name := range laterDecisions {
+	for _, name := range laterFunctions {
 		all[name] = later(name)
 	}
 	return all
 }
 
-// laterDecisions belong to hooks that this version does not have.
-var laterDecisions = [...]string{"challenge", "transfer", "pass", "accept"}
+// laterFunctions are those of contract/lua-api.md that this version does not
+// have.
+var laterFunctions = [...]string{"challenge", "transfer", "pass", "accept", "redis", "sql"}
+
+// laterDNS is b2b.dns.
+func laterDNS(L *glua.LState) int {
+	lua.RaiseAt(L, "b2b.dns is not supported yet by this version")
+	return 0
+}
 
 func whereOf(L *glua.LState) string {
 	file, line := lua.Where(L)

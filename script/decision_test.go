@@ -69,7 +69,7 @@ func TestWrongDecisionsNameTheLineAndTheCure(t *testing.T) {
 		`b2b.route{to={}}`:                                                  "no target",
 		`b2b.route{}`:                                                       "b2b.route: to is missing",
 		`b2b.route{to="sip:a@b.example", ring=0}`:                           "ring is 0; want seconds, more than 0",
-		`b2b.route{to="sip:a@b.example", ring="9"}`:                         "ring is a string; want seconds",
+		`b2b.route{to="sip:a@b.example", ring="soon"}`:                      "ring is a string; want seconds",
 		`b2b.route{to="sip:a@b.example", refer="pass"}`:                     `"refer" is not supported yet by this version`,
 		`b2b.route{to="sip:a@b.example", media="relay"}`:                    `"media" is not supported yet by this version`,
 		`b2b.route{to="sip:a@b.example", strategy="parallel"}`:              `strategy = "parallel" is not supported yet by this version`,

@@ -93,7 +93,7 @@ func loaderDef() lua.ClassDef[*home] {
 // every is ctx:every(seconds, fn): fn() may wait, and never runs twice at once.
 func every(L *glua.LState) int {
 	h := self[*home](L, "ctx")
-	n, ok := L.Get(2).(glua.LNumber)
+	n, ok := lua.ToNumber(L.Get(2))
 	if !ok || !(n > 0) || n > maxSeconds {
 		lua.RaiseAt(L, "ctx:every(seconds, fn): want seconds, more than 0, got %s", kindOf(L.Get(2)))
 	}
@@ -106,7 +106,7 @@ func every(L *glua.LState) int {
 	if h.closed || len(h.ticks) >= maxTicks {
 		lua.RaiseAt(L, "ctx:every: at most %d timers, made while the script is loaded", maxTicks)
 	}
-	t := &tick{of: h, m: h.m, fn: fn, pause: max(time.Duration(float64(n)*float64(time.Second)), minTick)}
+	t := &tick{of: h, m: h.m, fn: fn, pause: max(time.Duration(n*float64(time.Second)), minTick)}
 	t.timer = time.AfterFunc(t.pause, t.run)
 	h.ticks = append(h.ticks, t)
 	return 0

@@ -30,7 +30,9 @@ func legDef() lua.ClassDef[legView] {
 			"local_host": func(_ *glua.LState, v legView) glua.LValue { return text(v.leg.Local) },
 			"remote":     func(_ *glua.LState, v legView) glua.LValue { return text(v.leg.Remote) },
 		},
-		Meta: toString(func(v legView) string { return "leg " + v.leg.Role.String() }),
+		Meta: withEqual(toString(func(v legView) string { return "leg " + v.leg.Role.String() }), func(a, b legView) bool {
+			return a.leg.Index == b.leg.Index
+		}),
 	}
 }
 
@@ -48,18 +50,18 @@ func trunkDef() lua.ClassDef[trunkView] {
 			"stats": func(L *glua.LState, v trunkView) glua.LValue { return v.m.stats(L, v.name) },
 		},
 		Methods: map[string]glua.LGFunction{"penalize": penalize},
-		Meta:    toString(func(v trunkView) string { return v.name }),
+		Meta:    withEqual(toString(func(v trunkView) string { return v.name }), func(a, b trunkView) bool { return a == b }),
 	}
 }
 
 // penalize is trunk:penalize(seconds): it counts as down so long.
 func penalize(L *glua.LState) int {
 	v := self[trunkView](L, "trunk")
-	n, ok := L.Get(2).(glua.LNumber)
+	n, ok := lua.ToNumber(L.Get(2))
 	if !ok || !(n > 0) || n > maxSeconds {
 		lua.RaiseAt(L, "want seconds, more than 0, got %s", kindOf(L.Get(2)))
 	}
-	v.m.gen.cfg.States.Of(v.name).Penalize(time.Now().Add(time.Duration(float64(n) * float64(time.Second))))
+	v.m.gen.cfg.States.Of(v.name).Penalize(time.Now().Add(time.Duration(n * float64(time.Second))))
 	return 0
 }
 

@@ -57,6 +57,12 @@ func (v *paramsView) set(L *glua.LState, name string, value glua.LValue) {
 	if !message.IsToken(name) {
 		lua.RaiseAt(L, "%q is not a parameter's name", name)
 	}
+	switch value {
+	case glua.LTrue: // ";lr"
+		value = glua.LString("")
+	case glua.LFalse:
+		value = glua.LNil
+	}
 	if value == glua.LNil {
 		v.change(L, name, func(p *message.Params) { p.Del(name) })
 		return

@@ -208,7 +208,7 @@ func chooseCodecs(choose func(*offer.Stream, ...string) error) glua.LGFunction {
 }
 
 // streamAttr is stream:attr(name[, value]): reads without a value, writes with
-// one ("" writes the name alone), removes with nil.
+// one ("" or true writes the name alone), removes with nil or false.
 func streamAttr(L *glua.LState) int {
 	v, name := self[streamView](L, "stream"), wantText(L, L.Get(2))
 	v.of.read(L)
@@ -221,13 +221,16 @@ func streamAttr(L *glua.LState) int {
 			L.Push(glua.LNil)
 		}
 		return 1
-	case L.Get(3) == glua.LNil:
+	case L.Get(3) == glua.LNil, L.Get(3) == glua.LFalse:
 		must(L, v.edit(L, func(s *offer.Stream) error {
 			s.DelAttr(name)
 			return nil
 		}))
 	default:
-		value := wantText(L, L.Get(3))
+		value := ""
+		if L.Get(3) != glua.LTrue {
+			value = wantText(L, L.Get(3))
+		}
 		must(L, v.edit(L, func(s *offer.Stream) error { return s.SetAttr(name, value) }))
 	}
 	return 0

@@ -95,14 +95,14 @@ func (a args) optText(n int, what, otherwise string) string {
 func (a args) number(n int, what string) float64 { return a.asNumber(a.at(n), what) }
 
 func (a args) asNumber(v glua.LValue, what string) float64 {
-	f, ok := v.(glua.LNumber)
+	f, ok := lua.ToNumber(v)
 	if !ok {
 		a.wrong(what, "a number", v)
 	}
-	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
 		a.fail("%s must be a finite number", what)
 	}
-	return float64(f)
+	return f
 }
 
 func (a args) optNumber(n int, what string, otherwise float64) float64 {

@@ -55,6 +55,18 @@ func trimZeros(s string) string {
 	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 }
 
+// ToNumber takes what PUC Lua takes for a number: one, or a string that looks
+// like one.
+func ToNumber(v glua.LValue) (float64, bool) {
+	switch v := v.(type) {
+	case glua.LNumber:
+		return float64(v), true
+	case glua.LString:
+		return parseNumber(string(v))
+	}
+	return 0, false
+}
+
 // parseNumber reads a number as Lua writes it: decimal, with exponent, or
 // hexadecimal; "010" is ten.
 func parseNumber(s string) (float64, bool) {

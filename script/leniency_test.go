@@ -1,0 +1,58 @@
+package script
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNumbersMayBeStringsThatLookLikeOne(t *testing.T) {
+	edited(t, `
+  b2b.route{to = {trunk = "pbx", weight = "3", ring = "5", try = "2.5"}, budget = "90", max_duration = "60"}
+  assert(b2b.response_map{[503] = {"480", "x"}, [404] = "410"})
+  req.uri.port = "5070"
+  assert(req.uri.port == 5070)
+  leg.trunk:penalize("1")
+  assert(b2b.random.int("1", "1") == 1)`)
+	wantIn(t, fault(t, `b2b.reject("busy")`), "main.lua:3", "want a whole number, got a string")
+}
+
+func TestAnAddressThatIsCopiedLeavesItsTagBehind(t *testing.T) {
+	req := edited(t, `
+  req.to = call.req.from
+  req.h["P-Asserted-Identity"] = call.req.from
+  assert(call.req.from.tag and tostring(call.req.from):find("tag="))`)
+	if strings.Contains(req.Get("To")+req.Get("P-Asserted-Identity"), "tag=") || !strings.Contains(req.Get("To"), "Alice") {
+		t.Errorf("%q, %q", req.Get("To"), req.Get("P-Asserted-Identity"))
+	}
+}
+
+func TestAParameterIsSetAndRemovedByTrueAndFalse(t *testing.T) {
+	req := edited(t, `
+  req.uri.params.lr, req.uri.params.user = true, "phone"
+  assert(req.uri.params.lr == "")
+  req.uri.params.user = false`)
+	if req.URI != "sip:+4930123@sbc.example;lr" {
+		t.Error(req.URI)
+	}
+}
+
+func TestTheSameLegAndTrunkAreEqual(t *testing.T) {
+	edited(t, `
+  assert(call.a == call.a and leg == leg and leg ~= call.a and leg.trunk == leg.trunk and leg.trunk ~= call.a.trunk)
+  assert(leg ~= nil and leg ~= "leg b")`)
+}
+
+func TestLibrariesThatComeLaterSaySo(t *testing.T) {
+	for _, code := range []string{`b2b.redis("x")`, `b2b.sql("x")`, `b2b.dns.srv("x")`, `b2b.challenge{}`} {
+		wantIn(t, fault(t, code), "main.lua:3", "not supported yet by this version")
+	}
+}
+
+func TestAnAttributeIsSetAndRemovedByTrueAndFalse(t *testing.T) {
+	edited(t, `
+  local a = req.sdp.audio
+  a:attr("rtcp-mux", true)
+  assert(a:attr("rtcp-mux") == "")
+  a:attr("rtcp-mux", false)
+  assert(a:attr("rtcp-mux") == nil)`)
+}
