@@ -215,3 +215,9 @@ end`, it(`
   t.match(t.invite { to = "sip:1@sbc.example", from_trunk = "pbx" }:a():final().reason, "tests have no network")
 `))
 }
+
+func TestACodeMayBeAString(t *testing.T) {
+	passes(t, failover, it(asked1+`c:b("1"):send("180")
+t.eq(c:a():received("180").status, 180)
+t.advance("1")`))
+}

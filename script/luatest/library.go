@@ -121,11 +121,11 @@ func (l *library) invite(L *glua.LState) int {
 // advance is t.advance(seconds).
 func (l *library) advance(L *glua.LState) int {
 	l.within(L, "t.advance")
-	n, ok := L.Get(1).(glua.LNumber)
+	n, ok := lua.ToNumber(L.Get(1))
 	if !ok || !(n >= 0) || n > maxAdvance {
 		lua.RaiseAt(L, "t.advance(seconds): want seconds, at most a year, got %s", kindOf(L.Get(1)))
 	}
-	l.stage.pass(time.Duration(float64(n) * float64(time.Second)))
+	l.stage.pass(time.Duration(n * float64(time.Second)))
 	return 0
 }
 
@@ -175,7 +175,7 @@ func (l *library) send(L *glua.LState) int {
 	one := l.legs.Check(L, 1)
 	c := contentOf(L, L.Get(3), L.Get(4))
 	var err error
-	switch what := L.Get(2).(type) {
+	switch what := code(L.Get(2)).(type) {
 	case glua.LNumber:
 		err = one.reply(wholeOf(L, what, one.name+":send(code)", 100, 699), c)
 	case glua.LString:
@@ -192,19 +192,27 @@ func (l *library) send(L *glua.LState) int {
 	return 0
 }
 
+// code makes a number of "180"; other strings are methods.
+func code(v glua.LValue) glua.LValue {
+	if n, ok := lua.ToNumber(v); ok {
+		return glua.LNumber(n)
+	}
+	return v
+}
+
 // received is leg:received([method or code]).
 func (l *library) received(L *glua.LState) int {
 	one := l.legs.Check(L, 1)
-	method, code := "", 0
-	switch what := L.Get(2).(type) {
+	method, status := "", 0
+	switch what := code(L.Get(2)).(type) {
 	case *glua.LNilType:
 	case glua.LString:
 		method = string(what)
 	default:
-		code = wholeOf(L, what, "received", 100, 699)
+		status = wholeOf(L, what, "received", 100, 699)
 	}
 	one.stage.mu.Lock()
-	m := one.received(method, code)
+	m := one.received(method, status)
 	one.stage.mu.Unlock()
 	l.show(L, one, m)
 	return 1

@@ -15,6 +15,7 @@ const mediaPort = 40000
 func offer(at netip.Addr, version uint64) ([]byte, error) {
 	s := description(at, version)
 	audio := sdp.NewJSEPMediaDescription("audio", nil)
+	audio.ConnectionInformation = nil // its 0.0.0.0 would be a hold
 	audio.MediaName.Port = sdp.RangedPort{Value: mediaPort}
 	audio.MediaName.Protos = []string{"RTP", "AVP"}
 	audio.WithCodec(8, "PCMA", 8000, 0, "").WithCodec(0, "PCMU", 8000, 0, "").WithCodec(101, "telephone-event", 8000, 0, "0-16")

@@ -135,8 +135,8 @@ func textOf(L *glua.LState, v glua.LValue) string {
 }
 
 func wholeOf(L *glua.LState, v glua.LValue, what string, low, high int) int {
-	n, ok := v.(glua.LNumber)
-	if !ok || float64(n) != math.Trunc(float64(n)) || n < glua.LNumber(low) || n > glua.LNumber(high) {
+	n, ok := lua.ToNumber(v)
+	if !ok || n != math.Trunc(n) || n < float64(low) || n > float64(high) {
 		lua.RaiseAt(L, "%s: want a whole number from %d to %d, got %s", what, low, high, kindOf(v))
 	}
 	return int(n)
