@@ -320,6 +320,16 @@ func TestHopsAreCountedDownInTheDialogToo(t *testing.T) {
 	})
 }
 
+func TestFailuresSayWhoMadeThem(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		r.dial(sdpOffer)
+		r.wait(r.bob, "INVITE").Reply(486, nil)
+		if got := r.wait(r.alice, "486").Get("Server"); got != "legwork" {
+			r.Errorf("Server is %q", got)
+		}
+	})
+}
+
 func TestOurOwnCallComingBackIsALoop(t *testing.T) {
 	loop := func(context.Context, View) Decided { return routeTo(sbc) }
 	play(t, &fixed{invite: loop}, func(r *rig) {

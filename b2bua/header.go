@@ -47,9 +47,7 @@ func (c *Call) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
 	if len(from.Body) == 0 {
 		out.Del("Content-Type")
 	}
-	for _, h := range rules.Set {
-		out.Set(h.Name, h.Value)
-	}
+	out.Replace(rules.Set)
 }
 
 // shown asks a hook about a message that was built to cross, with those of the
@@ -92,9 +90,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	m.Add("Contact", l.contact())
 	c.crossHeaders(m, c.invite, c.rules(l))
 	c.introduce(m)
-	for _, h := range l.hop.target.Headers {
-		m.Set(h.Name, h.Value)
-	}
+	m.Replace(l.hop.target.Headers)
 	return m
 }
 
@@ -112,6 +108,11 @@ func hops(from *message.Message) string {
 // introduce adds what we are and can (RFC 3261 section 20.5).
 func (c *Call) introduce(m *message.Message) {
 	m.Set("Allow", allow)
+	c.sign(m)
+}
+
+// sign says whose message it is, unless it says so itself.
+func (c *Call) sign(m *message.Message) {
 	name := "Server"
 	if m.IsRequest() {
 		name = "User-Agent"
@@ -174,6 +175,7 @@ func (c *Call) failureOf(code int, reason string) *message.Message {
 // finalize lets the script and the response maps of the script and the
 // caller's trunk see a failure before it goes to the caller.
 func (c *Call) finalize(res *message.Message, origin Origin) {
+	c.sign(res)
 	if c.wants(HookFinal) {
 		c.router.Final(c.view(), res, origin)
 	}
@@ -188,9 +190,7 @@ func (c *Call) finalize(res *message.Message, origin Origin) {
 	if m.Q850 != 0 {
 		res.Set("Reason", fmt.Sprintf("Q.850;cause=%d;text=%q", m.Q850, q850.Text(m.Q850)))
 	}
-	for _, h := range m.Headers {
-		res.Set(h.Name, h.Value)
-	}
+	res.Replace(m.Headers)
 }
 
 // respond sends a response on a leg: the outbound profile is the last to see it.
