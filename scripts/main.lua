@@ -11,7 +11,8 @@
 --
 -- Each route is a prefix of the number and the trunks to try, in this order;
 -- the longest prefix wins and "*" is any number. With a country, numbers are
--- compared and sent in E.164 (+49301234567). Without routes, every call gets 404.
+-- compared and sent in E.164 (+49301234567). What no route fits goes to the
+-- configuration's default_route, or gets 404.
 local numbers = require "numbers"
 local routes = require "routes"
 
@@ -44,7 +45,7 @@ function M.on_invite(call)
   local number = numbers.e164(dialled, call.params.country)
   local prefix, trunks = routes.find(routes_of(call), number)
   if not prefix then
-    return b2b.reject(404, "No route to this number")
+    return nil -- default_route, or 404
   end
   call.data.prefix = prefix -- ends up in the record of the call
   local targets = {}

@@ -46,6 +46,14 @@ func TestATakenAdminPortIsNamedToo(t *testing.T) {
 	}
 }
 
+func TestTheBuiltInScriptLeavesCallsToTheDefaultRoute(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	dir := deployment(t, bob.Addr.String(), "default_route: pbx\n")
+	path := filepath.Join(dir, "legwork.yaml")
+	write(t, path, strings.Replace(read(t, path), "script: main.lua\n", "", 1))
+	serve(t, dir).talk(alice, bob).hangUp()
+}
+
 func TestWhatIsWrongAtStartHasPlaceAndCure(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, lua, want string }{
 		"unknown key":   {"trunk: {}\n", "", "legwork: legwork.yaml:1:1: unknown key \"trunk\"; did you mean \"trunks\"?\n"},
