@@ -1,9 +1,11 @@
 package b2bua
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
+	"legwork/b2bua/trunk"
 )
 
 // Why a target was given up before it could answer.
@@ -26,7 +29,27 @@ type failure struct {
 	leg    *leg
 	res    *message.Message // the callee's, or one made here
 	origin Origin
+	was    *message.Message // res before on_failure; nil: not asked
 	told   *message.Message // the last failure that a callee itself sent
+}
+
+// edited tells whether on_failure wrote into the failure.
+func (f *failure) edited() bool {
+	return f.was != nil && (f.res.Status != f.was.Status || f.res.Reason != f.was.Reason ||
+		!bytes.Equal(f.res.Body, f.was.Body) || !slices.Equal(f.res.Headers, f.was.Headers))
+}
+
+// addWritten adds what on_failure wrote and no preset lets through: the script
+// is last.
+func (f *failure) addWritten(out *message.Message, rules *trunk.Headers) {
+	if f.was == nil {
+		return
+	}
+	for _, h := range f.res.Headers {
+		if !rules.Crosses(h.Name) && !trunk.Owned(h.Name) && !slices.Contains(f.was.Headers, h) {
+			out.Headers = append(out.Headers, h)
+		}
+	}
 }
 
 // inviting is the second phase: one callee is being tried.
@@ -195,7 +218,7 @@ func (c *Call) unreachable(l *leg, err error) phase {
 // lost ends an attempt without 2xx and asks on_failure what now.
 func (c *Call) lost(l *leg, res *message.Message, origin Origin) phase {
 	c.over(l, res.Status, res.Reason, origin)
-	c.failure.leg, c.failure.res, c.failure.origin = l, res, origin
+	c.failure.leg, c.failure.res, c.failure.origin, c.failure.was = l, res, origin, nil
 	if origin == OriginPeer {
 		c.failure.told = res
 		c.respectRetryAfter(l, res)
@@ -203,6 +226,7 @@ func (c *Call) lost(l *leg, res *message.Message, origin Origin) phase {
 	if !c.wants(HookFailure) {
 		return c.onward(Decided{})
 	}
+	c.failure.was = res.Clone()
 	v, view := c.view(), l.view()
 	c.ask(func(ctx context.Context) Decided { return c.router.Failure(ctx, v, view, res, origin) })
 	return (*Call).failing
@@ -272,14 +296,15 @@ func (c *Call) onward(d Decided) phase {
 	return c.failCaller()
 }
 
-// failCaller tells the caller how it ended: by the callee's own words when one
-// spoke, 480 when one rang, else 503 (design/house.md, "A call" 8).
+// failCaller tells the caller how it ended: by what on_failure made of it, the
+// callee's own words when one spoke, 480 when one rang, else 503
+// (design/house.md, "A call" 8).
 func (c *Call) failCaller() phase {
 	f := c.failure
 	switch {
 	case f.res == nil:
 		return c.refuse(c.failureOf(503, ""), OriginLocal, "callee")
-	case f.origin == OriginPeer || f.origin == OriginLocal:
+	case f.origin == OriginPeer || f.origin == OriginLocal || f.edited():
 		return c.fail(f.res, f.origin)
 	case f.leg.rang:
 		return c.fail(c.failureOf(480, ""), f.origin)
@@ -292,6 +317,9 @@ func (c *Call) failCaller() phase {
 // fail sends a callee's failure to the caller.
 func (c *Call) fail(res *message.Message, origin Origin) phase {
 	out := c.toCaller(res, c.a.dialog.Local)
+	if res == c.failure.res {
+		c.failure.addWritten(out, c.rules(c.a))
+	}
 	if res.Status < 400 {
 		for _, contact := range res.All("Contact") {
 			out.Add("Contact", contact)

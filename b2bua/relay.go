@@ -305,9 +305,7 @@ func (c *Call) reply(e request, code int, headers []message.Header) {
 
 func (c *Call) replyWith(e request, r Reply) {
 	res := c.responseTo(e.req, r.Code, r.Reason, "")
-	for _, h := range r.Headers {
-		res.Set(h.Name, h.Value)
-	}
+	res.Replace(r.Headers)
 	res.Body = r.Body
 	c.respond(e.tx, e.leg, res)
 }

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -92,5 +93,53 @@ func TestHooksSeeHeadersThatDoNotCross(t *testing.T) {
 		}
 		r.wait(r.alice, "BYE").Reply(200, nil)
 		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
+}
+
+func TestWhatOnFailureWritesCrosses(t *testing.T) {
+	hook := func(_ context.Context, _ View, _ Leg, res *message.Message, _ Origin) Decided {
+		res.Set("X-Ours", "yes")
+		res.Status, res.Reason = 404, "Not here"
+		return Decided{}
+	}
+	play(t, &fixed{invite: toBob, failure: hook}, func(r *rig) {
+		r.dial(sdpOffer)
+		r.wait(r.bob, "INVITE").Reply(486, func(m *message.Message) { m.Set("X-Carrier", "42") })
+		res := r.wait(r.alice, "404")
+		if res.Reason != "Not here" || res.Get("X-Carrier") != "" || res.Get("X-Ours") != "yes" {
+			r.Errorf("crossed: %s", res)
+		}
+	})
+}
+
+func TestWhatOnFailureMakesOfASilentTargetIsTheAnswer(t *testing.T) {
+	hook := func(_ context.Context, _ View, _ Leg, res *message.Message, _ Origin) Decided {
+		res.Status, res.Reason = 404, "Nobody there"
+		return Decided{}
+	}
+	play(t, &fixed{invite: toBob, failure: hook}, func(r *rig) {
+		r.dial(sdpOffer)
+		r.wait(r.bob, "INVITE")
+		if res := r.wait(r.alice, "404"); res.Reason != "Nobody there" {
+			r.Errorf("crossed: %s", res)
+		}
+	})
+}
+
+func TestDecisionsSetSeveralHeadersOfOneName(t *testing.T) {
+	two := []message.Header{{Name: "X-Two", Value: "1"}, {Name: "X-Two", Value: "2"}}
+	invite := func(context.Context, View) Decided {
+		return Decided{Decision: Route{Targets: []Target{{URI: "sip:bob@192.0.2.2:5060", Headers: two}}}}
+	}
+	failure := func(context.Context, View, Leg, *message.Message, Origin) Decided {
+		return Decided{Decision: Reject{Code: 480, Headers: two}}
+	}
+	play(t, &fixed{invite: invite, failure: failure}, func(r *rig) {
+		r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(486, nil)
+		if res := r.wait(r.alice, "480"); len(in.All("X-Two")) != 2 || len(res.All("X-Two")) != 2 {
+			r.Errorf("INVITE %q, 480 %q", in.All("X-Two"), res.All("X-Two"))
+		}
 	})
 }

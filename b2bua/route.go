@@ -95,9 +95,7 @@ func (c *Call) defaultRoute() phase {
 // reject answers the caller with a failure made here.
 func (c *Call) reject(r Reject) phase {
 	res := c.failureOf(r.Code, r.Reason)
-	for _, h := range r.Headers {
-		res.Set(h.Name, h.Value)
-	}
+	res.Replace(r.Headers)
 	return c.refuse(res, OriginLocal, "script")
 }
 

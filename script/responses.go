@@ -78,7 +78,7 @@ func mappedRow(f form, v glua.LValue) trunk.Row {
 			f.fail("true maps to nothing; false passes a failure unchanged")
 		}
 		return trunk.Row{Pass: true}
-	case glua.LNumber:
+	case glua.LNumber, glua.LString:
 		return trunk.Row{To: trunk.Mapped{Code: wantInt(f.L, v)}}
 	case *glua.LTable:
 		to := form{f.L, v, f.what}
@@ -128,8 +128,6 @@ func applyRules(rules *trunk.ResponseMap, res *message.Message, origin b2bua.Ori
 	if to.Q850 != 0 {
 		res.Set("Reason", "Q.850;cause="+strconv.Itoa(to.Q850))
 	}
-	for _, h := range to.Headers {
-		res.Set(h.Name, h.Value)
-	}
+	res.Replace(to.Headers)
 	return true
 }

@@ -9,6 +9,7 @@
 package message
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -140,6 +141,19 @@ func (m *Message) Set(name, value string) {
 // Add appends a field.
 func (m *Message) Add(name, value string) {
 	m.Headers = append(m.Headers, Header{LongName(name), value})
+}
+
+// Replace puts these fields in the place of those of the same names; of several
+// with one name all stay.
+func (m *Message) Replace(fields []Header) {
+	for i, f := range fields {
+		again := slices.ContainsFunc(fields[:i], func(h Header) bool { return Same(h.Name, f.Name) })
+		if again {
+			m.Add(f.Name, f.Value)
+		} else {
+			m.Set(f.Name, f.Value)
+		}
+	}
 }
 
 // Del removes all fields of that name and tells whether there was one.

@@ -1,6 +1,9 @@
 package message
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestTagsAreFoundWhereverSpaceStands(t *testing.T) {
 	for value, tag := range map[string]string{
@@ -127,4 +130,12 @@ func FuzzValues(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestReplaceKeepsSeveralOfOneName(t *testing.T) {
+	m := &Message{Headers: []Header{{"X-A", "old"}, {"Subject", "tea"}, {"X-A", "older"}}}
+	m.Replace([]Header{{"X-A", "1"}, {"x-a", "2"}, {"s", "coffee"}})
+	if got := strings.Join(m.All("X-A"), "|") + " " + strings.Join(m.All("Subject"), "|"); got != "1|2 coffee" {
+		t.Error(got)
+	}
 }
