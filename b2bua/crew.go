@@ -45,7 +45,7 @@ func (w *crew) work(c *Call) {
 func (w *crew) wait(hand chan *Call) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || len(w.idle) >= 8*runtime.GOMAXPROCS(0) {
+	if w.closed || len(w.idle) >= 4*runtime.GOMAXPROCS(0) {
 		return false
 	}
 	w.idle = append(w.idle, hand)

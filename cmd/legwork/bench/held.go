@@ -47,7 +47,13 @@ func (p plan) measureHeld(ctx context.Context, r *report) error {
 	}
 	defer b.stop()
 	found := Held{Calls: p.held}
-	if found.Start, err = b.firstLevel(ctx); err != nil {
+	if _, err = b.firstLevel(ctx); err != nil {
+		return err
+	}
+	if err := p.fillRing(ctx, b); err != nil {
+		return err
+	}
+	if found.Start, err = b.levelAfter(ctx); err != nil {
 		return err
 	}
 	setUp := time.Duration(p.held) * time.Second / heldRate
@@ -72,6 +78,17 @@ func (p plan) measureHeld(ctx context.Context, r *report) error {
 	found.KBPerCall = float64(found.Standing.RSS-found.Start.RSS) / float64(standing)
 	r.addHeld(found)
 	return nil
+}
+
+// fillRing places more short calls than are kept for ladders, so that what
+// those take is there before the held ones and after them.
+func (p plan) fillRing(ctx context.Context, b *product) error {
+	l, err := p.begin(ctx, b, wave{rate: 500, calls: 2500, ring: p.ring, hold: 100 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	_, err = l.end()
+	return err
 }
 
 func wait(ctx context.Context, d time.Duration) error {
