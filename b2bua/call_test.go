@@ -308,7 +308,7 @@ func TestHopsAreCountedDownInTheDialogToo(t *testing.T) {
 		}
 		in.Reply(200, nil)
 		r.wait(r.alice, "200 INFO")
-		r.say(r.alice, call.alice, "INFO", left("0"))
+		r.say(r.alice, call.alice, "INFO", left("00"))
 		r.wait(r.alice, "483 INFO")
 		r.say(r.bob, call.bob, "BYE", left("0"))
 		r.wait(r.bob, "200 BYE")

@@ -177,7 +177,7 @@ func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, t
 		s.answer(tx, req, 420, message.Header{Name: "Unsupported", Value: tags})
 		return
 	}
-	if req.Get("Max-Forwards") == "0" && req.Method != "BYE" {
+	if spent(req.Get("Max-Forwards")) && req.Method != "BYE" {
 		s.answer(tx, req, 483)
 		return
 	}
