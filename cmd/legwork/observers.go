@@ -34,10 +34,10 @@ func (e *engine) openObservers(context.Context) error {
 		Dropped:   o.dropped,
 	})
 	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
-	for _, c := range e.Config.CDR {
+	for i, c := range e.Config.CDR {
 		w, err := cdr.New(cdr.Config{Path: c.Path, Log: e.Log})
 		if err != nil {
-			return mend(err)
+			return e.cannotWrite(i, err)
 		}
 		o.records = append(o.records, w)
 		o.list = append(o.list, w)

@@ -18,10 +18,16 @@ func (e *engine) cannotListen(i int, l config.Listener, err error) error {
 	return e.blame(fmt.Sprintf("$.listen[%d].address", i), fmt.Sprintf("listener %q: %s", l.Name, l.Transport), l.Address, err)
 }
 
-// blame names the line of an address that cannot be had; path is goccy's
-// YAMLPath to it.
+// cannotWrite says which line asks for records in a file that cannot be had.
+func (e *engine) cannotWrite(i int, err error) error {
+	return e.placed(fmt.Sprintf("$.cdr[%d].path", i), config.Problem{
+		Msg: fmt.Sprintf("cdr: %v", err), Cure: "name a file that this user may write",
+	})
+}
+
+// blame names the line of an address that cannot be had.
 func (e *engine) blame(path, who, address string, err error) error {
-	p := config.Problem{File: e.Path, Line: 1, Col: 1, Msg: fmt.Sprintf("%s %s: %v", who, address, err)}
+	p := config.Problem{Msg: fmt.Sprintf("%s %s: %v", who, address, err)}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		p.Msg = fmt.Sprintf("%s %s is in use by another process", who, address)
@@ -36,6 +42,12 @@ func (e *engine) blame(path, who, address string, err error) error {
 	if e.Path == "" {
 		return mend(fmt.Errorf("%s; %s (without a configuration file the defaults apply: legwork init writes one)", p.Msg, p.Cure))
 	}
+	return e.placed(path, p)
+}
+
+// placed says where in the file a problem is; path is goccy's YAMLPath to it.
+func (e *engine) placed(path string, p config.Problem) error {
+	p.File, p.Line, p.Col = e.Path, 1, 1
 	if line, col, ok := locate(e.Path, path); ok {
 		p.Line, p.Col = line, col
 	}

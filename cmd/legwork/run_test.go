@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -52,6 +53,19 @@ func TestTheBuiltInScriptLeavesCallsToTheDefaultRoute(t *testing.T) {
 	path := filepath.Join(dir, "legwork.yaml")
 	write(t, path, strings.Replace(read(t, path), "script: main.lua\n", "", 1))
 	serve(t, dir).talk(alice, bob).hangUp()
+}
+
+func TestRecordsThatCannotBeWrittenAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "records"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "legwork.yaml"), "admin: {address: \"\"}\ncdr:\n  - {kind: jsonl, path: records}\n")
+	got := run(t, dir, "run")
+	want := "legwork: legwork.yaml:3:25: cdr: open records: is a directory; name a file that this user may write\n"
+	if got.code != 2 || !strings.HasSuffix(got.err, want) {
+		t.Errorf("exit %d\n got %s\nwant %s", got.code, got.err, want)
+	}
 }
 
 func TestWhatIsWrongAtStartHasPlaceAndCure(t *testing.T) {
