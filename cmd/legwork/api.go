@@ -7,6 +7,8 @@ import (
 	"legwork/b2bua"
 	"legwork/b2bua/admin"
 	"legwork/b2bua/capture"
+	"legwork/cmd/legwork/config"
+	"legwork/script"
 )
 
 // serveAdmin opens the admin API; last, so that it answers for a whole engine.
@@ -40,7 +42,16 @@ func (e *engine) closeAdmin() error {
 // scriptsOf is the policy as the API sees it; its reload is everything's.
 type scriptsOf struct{ engine *engine }
 
-func (s scriptsOf) Status() any { return s.engine.policy.Status() }
+func (s scriptsOf) Status() any {
+	e := s.engine
+	return live{e.policy.Status(), config.RestartNeeded(e.Config, e.live.Load())}
+}
+
+// live is what runs, and what of the configuration waits for a restart.
+type live struct {
+	script.Status
+	RestartNeeded []string `json:"restart_needed,omitempty"` // keys
+}
 
 func (s scriptsOf) Reload(ctx context.Context) error { return s.engine.reload(ctx) }
 

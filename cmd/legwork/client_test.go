@@ -112,6 +112,9 @@ func TestReloadSaysWhatIsLive(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.ask("reload", "--json").out), &s); err != nil || !strings.HasPrefix(s.Name, "main.lua@") {
 		t.Errorf("%+v, %v", s, err)
 	}
+	write(t, yaml, read(t, yaml)+"sip: {t1: 400ms}\n")
+	r.ask("reload").expect(t, 0, `^reloaded: main\.lua@\w{8}\nchanged, but only a restart helps: sip\n$`)
+	r.ask("reload", "--json").expect(t, 0, `"restart_needed": \[\s+"sip"\s+\]`)
 }
 
 // newTrunk is added to a running configuration.

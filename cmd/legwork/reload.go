@@ -3,8 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-
-	"legwork/script"
+	"strings"
 )
 
 type reloadCommand struct{ remote }
@@ -19,10 +18,13 @@ func (c *reloadCommand) Run(t *terminal) error {
 	if c.JSON {
 		return t.json(raw)
 	}
-	var s script.Status
+	var s live
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return err
 	}
 	t.printf("reloaded: %s\n", s.Name)
+	if len(s.RestartNeeded) > 0 {
+		t.printf("changed, but only a restart helps: %s\n", strings.Join(s.RestartNeeded, " "))
+	}
 	return nil
 }
