@@ -34,6 +34,7 @@ type setup struct {
 // admin API. start makes it and shutdown ends it; reload is in renew.go.
 type engine struct {
 	setup
+	seen       glance // of the configuration file, before anybody hears that we are ready
 	hosts      *hosts
 	libraries  *lib.Env
 	policy     *script.Policy
@@ -57,7 +58,7 @@ func start(ctx context.Context, s setup) (*engine, error) {
 	if s.Network == nil {
 		s.Network = transport.System{}
 	}
-	e := &engine{setup: s, leaving: make(chan struct{})}
+	e := &engine{setup: s, seen: look(s.Path), leaving: make(chan struct{})}
 	e.leave = sync.OnceFunc(func() { close(e.leaving) })
 	e.live.Store(s.Config)
 	e.hosts = newHosts(s.Network, s.Log)

@@ -62,7 +62,7 @@ func (e *engine) adopt(next *config.Config) error {
 // ends.
 func (e *engine) watch(ctx context.Context) {
 	if e.Path != "" {
-		e.tasks.Go(func() { watch(ctx, e.Path, e.fileChanged) })
+		e.tasks.Go(func() { watch(ctx, e.Path, e.seen, e.fileChanged) })
 	}
 	if err := e.policy.Watch(ctx); err != nil {
 		e.Log.Warn("scripts are not watched; legwork reload loads them", "err", err)

@@ -61,7 +61,7 @@ func TestAFileIsReadWhenItHasSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var changes atomic.Int32
-		go watch(ctx, path, func() { changes.Add(1) })
+		go watch(ctx, path, look(path), func() { changes.Add(1) })
 		time.Sleep(watchEvery / 2)
 		for i := range 4 {
 			write(t, path, strings.Repeat("x", i+1))

@@ -10,12 +10,11 @@ import (
 // state follows links and renames, so every way of saving is seen alike.
 const watchEvery = 500 * time.Millisecond
 
-// watch calls changed when the file is another than before and has stayed so
-// for one look; until ctx ends.
-func watch(ctx context.Context, path string, changed func()) {
+// watch calls changed when the file is another than it was seen last and has
+// stayed so for one look; until ctx ends.
+func watch(ctx context.Context, path string, seen glance, changed func()) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	seen := look(path)
 	last := seen
 	for {
 		select {
