@@ -226,7 +226,7 @@ func targetItems() []Item {
 		field("target", "trunk", "string", "a trunk's name"),
 		field("target", "user", "string|integer", "user of the Request-URI; default the caller's"),
 		field("target", "host", "string", "host of the Request-URI; default the trunk's"),
-		field("target", "weight", "integer", "of strategy weighted. Default 1"),
+		field("target", "weight", "integer", "of strategy weighted; 0 is tried last, like backup. Default 1"),
 		field("target", "backup", "boolean", "only when the others failed"),
 		field("target", "headers", "table<string, string|string[]>", "set on its INVITE"),
 		field("target", "ring", "number", "seconds; default the route's"),

@@ -52,7 +52,7 @@ end`)
 
 func TestDataLivesWithTheCallAndGoesToTheRecord(t *testing.T) {
 	r := run(t, `
-function M.on_invite(call) call.data.customer = "c1"; call.data.n = {1, 2}; call.data.f = print end
+function M.on_invite(call) call.data.customer = "c1"; call.data.n = {1, 2}; call.data.f = print; call.data.uri = call.req.uri end
 function M.on_branch(call, leg, req) req.h["X-C"] = call.data.customer end`)
 	c, other := r.call(t), r.call(t)
 	defer c.Close()
@@ -69,10 +69,10 @@ function M.on_branch(call, leg, req) req.h["X-C"] = call.data.customer end`)
 	}
 	rec := &b2bua.Record{ID: "call-1"}
 	c.End(t.Context(), c.view, rec)
-	if want := map[string]any{"customer": "c1", "n": []any{1.0, 2.0}}; !reflect.DeepEqual(rec.Fields, want) {
+	if want := map[string]any{"customer": "c1", "n": []any{1.0, 2.0}, "uri": "sip:+4930123@sbc.example"}; !reflect.DeepEqual(rec.Fields, want) {
 		t.Errorf("fields %v", rec.Fields)
 	}
-	wantIn(t, r.log.String(), "call.data holds what is not plain")
+	wantIn(t, r.log.String(), "call.data holds what is not plain", "key=f")
 }
 
 func TestOnEndEditsTheRecord(t *testing.T) {

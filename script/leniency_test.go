@@ -3,6 +3,8 @@ package script
 import (
 	"strings"
 	"testing"
+
+	"legwork/b2bua"
 )
 
 func TestNumbersMayBeStringsThatLookLikeOne(t *testing.T) {
@@ -55,4 +57,18 @@ func TestAnAttributeIsSetAndRemovedByTrueAndFalse(t *testing.T) {
   assert(a:attr("rtcp-mux") == "")
   a:attr("rtcp-mux", false)
   assert(a:attr("rtcp-mux") == nil)`)
+}
+
+func TestAStackOverflowNamesItsLine(t *testing.T) {
+	wantIn(t, fault(t, "local function f() return 1 + f() end\nf()"), "script=main.lua line=3", "stack overflow")
+}
+
+func TestATargetThatWeighsNothingIsTriedLast(t *testing.T) {
+	r := run(t, `function M.on_invite() return b2b.route{strategy = "weighted", to = {{trunk = "pbx", weight = 0}, {trunk = "carrier"}}} end`)
+	c := r.call(t)
+	defer c.Close()
+	route := c.invite().Decision.(b2bua.Route)
+	if !route.Targets[0].Backup || route.Targets[1].Backup {
+		t.Errorf("%+v", route.Targets)
+	}
 }

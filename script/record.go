@@ -37,9 +37,12 @@ func (r *router) keepData(rec *b2bua.Record) {
 			return
 		}
 		seat.data.ForEach(func(k, v glua.LValue) {
+			if s, ok := textOf(v); ok && v.Type() == glua.LTUserData {
+				v = glua.LString(s)
+			}
 			plain, err := lua.ToGo(v)
 			if err != nil {
-				r.gen.cfg.Log.Warn("call.data holds what is not plain", "call", rec.ID, "script", r.gen.name, "reason", err.Error())
+				r.gen.cfg.Log.Warn("call.data holds what is not plain", "call", rec.ID, "script", r.gen.name, "key", k.String(), "reason", err.Error())
 				return
 			}
 			setField(rec, k.String(), plain)

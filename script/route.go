@@ -96,6 +96,9 @@ func (m *machine) target(L *glua.LState, v glua.LValue, what string) b2bua.Targe
 		Weight: f.integer("weight", 0, 65535), Backup: f.boolean("backup"), Ring: f.seconds("ring"), Try: f.seconds("try"),
 		Headers: wantHeaders(L, f.get("headers"), what+": headers"), CDR: fieldsOf(f, "cdr"),
 	}
+	if target.Weight == 0 && f.get("weight") != glua.LNil {
+		target.Backup = true // never drawn before one that weighs something
+	}
 	switch {
 	case target.URI == "" && target.Trunk == "":
 		f.fail("a target needs uri or trunk")

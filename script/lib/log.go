@@ -22,9 +22,12 @@ func (x *library) logs() map[string]glua.LGFunction {
 }
 
 // log writes what string.format makes of the arguments; a single argument is
-// written as it is. A level that is off costs nothing.
+// written as it is, or as tostring shows it. A level that is off costs nothing.
 func (x *library) log(a args, level slog.Level) int {
-	text := a.text(1, "the text")
+	if a.L.GetTop() == 0 {
+		a.text(1, "the text")
+	}
+	text := a.L.ToStringMeta(a.L.Get(1)).String()
 	if !x.env.cfg.Log.Enabled(context.Background(), level) {
 		return 0
 	}

@@ -105,9 +105,9 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func (x *library) number() map[string]glua.LGFunction {
 	return map[string]glua.LGFunction{
 		"parse": function("b2b.number.parse", func(a args) int {
-			country := a.optText(2, "country", "")
+			country := strings.ToUpper(a.optText(2, "country", ""))
 			if country != "" && (len(country) != 2 || phonenumbers.GetCountryCodeForRegion(country) == 0) {
-				a.fail("country must be two capital letters like \"DE\"")
+				a.fail("country must be two letters like \"DE\"")
 			}
 			n, err := parseNumber(a.text(1, "the number"), country)
 			if err != nil {

@@ -80,7 +80,21 @@ func scriptError(err error) *Error {
 			e.Cause = ErrPanic
 		}
 	}
+	if e.File == "" {
+		e.File, e.Line = innermost(e.Traceback)
+	}
 	return e
+}
+
+// innermost is the first line of a script in a traceback: for errors that name
+// none, such as a stack overflow or error(text, 0).
+func innermost(traceback string) (file string, line int) {
+	for at := range strings.Lines(traceback) {
+		if file, line, _ := splitPlace(strings.TrimSpace(at)); file != "" {
+			return file, line
+		}
+	}
+	return "", 0
 }
 
 // stackOverflow is what gopher-lua panics with when the call stack is full.
