@@ -107,6 +107,20 @@ func TestOperatorHangsUpWhileItRings(t *testing.T) {
 	})
 }
 
+func TestScriptsSeeTheFailureOfAHangUpWhileItRings(t *testing.T) {
+	final := func(_ View, res *message.Message, _ Origin) { res.Status, res.Reason = 404, "Gone" }
+	play(t, &fixed{invite: toBob, final: final}, func(r *rig) {
+		r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(180, nil)
+		r.wait(r.alice, "180")
+		r.server.HangUp(r.server.Calls()[0].ID, "admin")
+		r.wait(r.alice, "404")
+		r.wait(r.bob, "CANCEL")
+		in.Reply(487, nil)
+	})
+}
+
 func TestAFailedReInviteLeavesTheCallUp(t *testing.T) {
 	for _, code := range []int{488, 491, 500} {
 		play(t, &fixed{invite: toBob}, func(r *rig) {

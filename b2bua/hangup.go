@@ -90,8 +90,9 @@ func (c *Call) saidGoodbye(e request) phase {
 	return c.clear(goodbye{by: e.leg.who(), from: e.leg, bye: e.req})
 }
 
-// rejectCaller ends the caller's INVITE with a failure of ours that no script
-// sees: the call is over for another reason.
+// rejectCaller ends the caller's INVITE because the call is over for another
+// reason. Scripts and response maps see it, but for the 487 that a CANCEL or a
+// BYE must get (RFC 3261 sections 9.2 and 15.1.2).
 func (c *Call) rejectCaller(code int, reason, by string) {
 	if c.answered || c.record.Code != 0 {
 		return
@@ -100,6 +101,9 @@ func (c *Call) rejectCaller(code int, reason, by string) {
 		code = 480
 	}
 	res := c.failureOf(code, reason)
+	if code != 487 {
+		c.finalize(res, OriginLocal)
+	}
 	c.record.Code, c.record.Reason, c.record.HungUpBy = res.Status, res.Reason, by
 	c.respond(c.a.tx, c.a, res)
 }
