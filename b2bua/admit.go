@@ -102,9 +102,11 @@ var methods = map[string]bool{
 	"SUBSCRIBE": true, "PUBLISH": true, "SERVICE": true, "BENOTIFY": true,
 }
 
+// dialable are the schemes we can honour: sips would want TLS to the end (RFC
+// 5630 section 3.1.3).
 func dialable(uri string) bool {
 	u, err := message.ParseURI(uri)
-	return err == nil && (u.IsSIP() || u.Scheme == "tel")
+	return err == nil && (u.Scheme == "sip" || u.Scheme == "tel")
 }
 
 // unsupported lists the required options that we can't do (RFC 3261 section
