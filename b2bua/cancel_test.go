@@ -11,15 +11,17 @@ import (
 // Each test is a row of the table in hangup.go.
 
 func TestCancelWhileTheRouterIsAskedAbandonsTheQuestion(t *testing.T) {
-	abandoned := make(chan struct{})
+	var asked, abandoned chan struct{} // made in the bubble
 	wait := func(ctx context.Context, _ View) Decided {
+		close(asked)
 		<-ctx.Done()
 		close(abandoned)
 		return routeTo("192.0.2.2:5060")
 	}
 	play(t, &fixed{invite: wait}, func(r *rig) {
-		abandoned = make(chan struct{})
+		asked, abandoned = make(chan struct{}), make(chan struct{})
 		d := r.dial(sdpOffer)
+		<-asked
 		d.cancel("")
 		r.wait(r.alice, "200 CANCEL", "487")
 		<-abandoned
