@@ -72,3 +72,9 @@ func TestATargetThatWeighsNothingIsTriedLast(t *testing.T) {
 		t.Errorf("%+v", route.Targets)
 	}
 }
+
+func TestAProfileKeyWithoutItsSpaceIsRefused(t *testing.T) {
+	for _, key := range []string{"180INVITE", "180"} {
+		wantIn(t, refused(t, `M.outbound = {["`+key+`"] = function() end}`), "main.lua:2", "have a space between them")
+	}
+}

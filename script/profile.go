@@ -43,6 +43,9 @@ func profileKey(key string) (entry, error) {
 	default:
 		return entry{}, fmt.Errorf("%q is not \"METHOD\" or \"STATUS METHOD\"", key)
 	}
+	if e.method != "" && digit(e.method[0]) {
+		return entry{}, fmt.Errorf("%q: a status and a method have a space between them; \"180 *\" is for any method", key)
+	}
 	if e.method != "*" && (!message.IsToken(e.method) || e.method != strings.ToUpper(e.method)) {
 		return entry{}, fmt.Errorf("%q: %q is not a method; they are written in capitals", key, e.method)
 	}
