@@ -41,7 +41,9 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 		if code == 0 {
 			code = 403
 		}
-		s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", code)
+		s.strangers.Do(func() { // a flood of them must not become one of lines
+			s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", code)
+		})
 		tx.Refuse(code, headers...)
 		return nil
 	}

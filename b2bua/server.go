@@ -20,6 +20,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
@@ -94,7 +96,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("b2bua: a policy is required")
 	}
 	cfg.defaults()
-	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), trunks: trunk.NewStates()}
+	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.layer = transaction.New(transaction.Config{
 		Send: func(f transport.Flow, b []byte, failed func(error)) { s.transport.Send(f, b, failed) },

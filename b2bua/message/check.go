@@ -84,7 +84,7 @@ func (m *Message) checkAddresses() string {
 		return ""
 	}
 	for _, c := range m.List("Contact") {
-		if _, err := ParseAddr(c); err != nil && c != "*" {
+		if _, err := ParseAddr(c); err != nil { // "*" is REGISTER's alone
 			return "Contact is not an address"
 		}
 	}
