@@ -88,6 +88,7 @@ type Server struct {
 	draining  atomic.Bool
 	faults    atomic.Int64
 	malformed atomic.Int64
+	strangers rate.Sometimes // how often they are logged
 }
 
 // New makes a server that listens nowhere yet.
