@@ -3,6 +3,7 @@ package b2bua
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"legwork/b2bua/message"
@@ -15,6 +16,7 @@ type Call struct {
 	id     string
 	server *Server
 	box    mailbox
+	plain  bool // no hook is asked inside the mailbox but on_branch
 
 	phase  phase
 	router Router
@@ -115,12 +117,15 @@ func (s *Server) newCall(in *admitted) *Call {
 	c := &Call{id: s.newID(), server: s, source: in.source, invite: in.req, mergeKey: in.mergeKey, started: now, phase: (*Call).routing}
 	c.a = s.legA(c, in)
 	c.router = s.cfg.Policy.Router(c)
+	c.plain = !wantsAny(c.router, HookProgress, HookAnswer, HookRequest, HookResponse, HookBye, HookInbound, HookOutbound)
 	c.record = &Record{
 		ID: c.id, Started: now, From: message.URIOf(in.req.Get("From")), To: in.req.URI, CallID: in.req.CallID(),
 		Source: in.flow.Remote.String(), Transport: in.source.Transport, Trunk: in.source.Trunk, Script: c.router.Name(), Attempts: []Attempt{},
 	}
 	return c
 }
+
+func wantsAny(r Router, hooks ...Hook) bool { return slices.ContainsFunc(hooks, r.Wants) }
 
 // log is the server's log with the call's id.
 func (c *Call) log() *slog.Logger { return c.server.log.With("call", c.id) }

@@ -183,8 +183,15 @@ func (c *Call) send(l *leg) error {
 	return nil
 }
 
-// Response posts a response to the INVITE; see transaction.User.
-func (l *leg) Response(_ *transaction.Client, res *message.Message) { l.call.post(response{l, res}) }
+// Response brings a response to the INVITE; see transaction.User. A failure may
+// lead to the next target, and so to on_branch.
+func (l *leg) Response(_ *transaction.Client, res *message.Message) {
+	if res.Status < 300 {
+		l.call.take(response{l, res})
+		return
+	}
+	l.call.post(response{l, res})
+}
 
 // Failed posts that the INVITE found no answer.
 func (l *leg) Failed(_ *transaction.Client, err error) { l.call.post(failed{l, err}) }

@@ -233,9 +233,9 @@ type farewell struct {
 	done bool
 }
 
-// Response posts the answer to a BYE.
+// Response brings the answer to a BYE.
 func (w *farewell) Response(_ *transaction.Client, res *message.Message) {
-	w.call.post(response{w, res})
+	w.call.take(response{w, res})
 }
 
 // Failed posts that nobody answered a BYE.

@@ -18,6 +18,29 @@ func (c *Call) post(ev event) {
 	}
 }
 
+// take handles an event in the goroutine that brings it, a socket's reader, when
+// nobody empties the box and no hook will be asked: to wake another for it would
+// cost more than the event. Whatever comes behind it is the crew's.
+func (c *Call) take(ev event) {
+	b := &c.box
+	b.mu.Lock()
+	if b.running || !c.plain {
+		b.mu.Unlock()
+		c.post(ev)
+		return
+	}
+	b.running = true
+	b.mu.Unlock()
+	c.handle(ev)
+	b.mu.Lock()
+	more := len(b.queue) > 0 || c.question != nil
+	b.running = more
+	b.mu.Unlock()
+	if more {
+		c.server.crew.start(c)
+	}
+}
+
 // enter adds an event and reports whether whoever added it is now the runner.
 func (c *Call) enter(ev event) bool {
 	b := &c.box

@@ -184,7 +184,7 @@ func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, t
 		s.answer(tx, req, 483)
 		return
 	}
-	l.call.post(request{leg: l, tx: tx, req: req, tag: tag})
+	l.call.take(request{leg: l, tx: tx, req: req, tag: tag})
 }
 
 // begin makes a call of an INVITE. 100 goes out before anything else is asked.
@@ -220,7 +220,7 @@ func (s *Server) Cancel(tx *transaction.Server, cancel *message.Message) {
 // ACK takes the ACK of a 2xx of ours.
 func (s *Server) ACK(ack *message.Message, _ transport.Flow) {
 	if l := s.index.leg(ack.CallID(), ack.ToTag()); l != nil {
-		l.call.post(acked{l, ack})
+		l.call.take(acked{l, ack})
 	}
 }
 
