@@ -39,7 +39,7 @@ type Call struct {
 	crossing []*exchange // requests on their way to the other leg
 	modify   *exchange   // the one among them that changes the session
 	repeat   *repeat     // our 2xx that waits for its ACK
-	parting  *goodbye    // the caller's BYE, which waits for that ACK
+	parting  *parting    // the BYE that waits for that ACK
 	open     int         // what keeps the call findable: transactions, repeats, on_end
 
 	record    *Record // on its own: observers keep it longer than the call

@@ -93,6 +93,23 @@ func TestByeBreaksOffAnInfo(t *testing.T) {
 	})
 }
 
+func TestHangUpBehindAReInviteOfTheCalleeReachesBoth(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.say(r.bob, call.bob, "INVITE", func(m *message.Message) { withSDP(m) })
+		r.wait(r.alice, "INVITE").Reply(200, withSDP)
+		r.wait(r.bob, "200")
+		r.server.HangUp(r.server.Calls()[0].ID, "admin")
+		r.wait(r.alice, "BYE").Reply(200, nil)
+		_, err := r.bob.SendACK(r.bob.In(call.bob, "ACK", call.bob.LocalSeq), sbc)
+		r.check(err)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		if _, err := r.alice.Next(time.Second, "BYE"); err == nil {
+			r.Error("a second BYE to the caller")
+		}
+	})
+}
+
 func TestOperatorHangsUpWhileItRings(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		r.dial(sdpOffer)

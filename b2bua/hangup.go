@@ -188,10 +188,16 @@ func (c *Call) part(l *leg, g goodbye) {
 		c.stopRepeat()
 	case l == g.from:
 	case waiting:
-		c.parting = &g
+		c.parting = &parting{l, g}
 	default:
 		c.bye(l, l.dialog, g)
 	}
+}
+
+// parting is a BYE that waits until its leg has acknowledged our 2xx.
+type parting struct {
+	leg *leg
+	goodbye
 }
 
 // bye sends a BYE in a dialog.
@@ -332,9 +338,9 @@ func (c *Call) clearing(ev event) phase {
 
 // partNow sends the BYE that waited for an ACK.
 func (c *Call) partNow() {
-	if g := c.parting; g != nil && c.repeat == nil {
+	if p := c.parting; p != nil && c.repeat == nil {
 		c.parting = nil
-		c.bye(c.a, c.a.dialog, *g)
+		c.bye(p.leg, p.leg.dialog, p.goodbye)
 	}
 }
 
