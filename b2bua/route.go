@@ -139,29 +139,10 @@ func (r *Route) order(random func() float64) []Target {
 			first = append(first, t)
 		}
 	}
-	return append(draw(first, random), draw(backup, random)...)
-}
-
-// draw orders targets by chance, heavier ones sooner (RFC 2782's way).
-func draw(targets []Target, random func() float64) []Target {
-	total := 0
-	for _, t := range targets {
-		total += max(t.Weight, 1)
-	}
-	order := make([]Target, 0, len(targets))
-	for len(targets) > 0 {
-		mark, i := random()*float64(total), 0
-		for ; i < len(targets)-1; i++ {
-			if mark -= float64(max(targets[i].Weight, 1)); mark < 0 {
-				break
-			}
-		}
-		total -= max(targets[i].Weight, 1)
-		order = append(order, targets[i])
-		rest := append(make([]Target, 0, len(targets)-1), targets[:i]...)
-		targets = append(rest, targets[i+1:]...)
-	}
-	return order
+	weight := func(t Target) int { return t.Weight }
+	trunk.Shuffle(first, weight, random)
+	trunk.Shuffle(backup, weight, random)
+	return append(first, backup...)
 }
 
 // hop is one place to send an INVITE to: a target's URI, or one of the

@@ -76,7 +76,7 @@ func messageDef() lua.ClassDef[*messageView] {
 			"status":       getNumber(func(msg *message.Message) int { return msg.Status }),
 			"reason":       getText(func(msg *message.Message) string { return msg.Reason }),
 			"origin":       getOrigin,
-			"q850":         getNumber(q850Of),
+			"q850":         getNumber((*message.Message).Q850),
 			"retry_after":  getNumber(retryAfter),
 			"contacts":     getList("Contact"),
 			"from":         getAddr("From"),
@@ -192,27 +192,6 @@ func getSource(L *glua.LState, v *messageView) glua.LValue {
 		return glua.LNil
 	}
 	return v.m.classes.source.New(L, &v.source)
-}
-
-// q850Of is the cause of "Reason: Q.850;cause=16" (RFC 3326), 0 when there is
-// none.
-func q850Of(msg *message.Message) int {
-	for _, one := range msg.List("Reason") {
-		protocol, params, _ := strings.Cut(one, ";")
-		if !strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
-			continue
-		}
-		for param := range strings.SplitSeq(params, ";") {
-			name, value, _ := strings.Cut(param, "=")
-			if strings.EqualFold(strings.TrimSpace(name), "cause") {
-				n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 7)
-				if err == nil {
-					return int(n)
-				}
-			}
-		}
-	}
-	return 0
 }
 
 // retryAfter is in seconds (RFC 3261 section 20.33).

@@ -120,7 +120,7 @@ func applyMapping(L *glua.LState) int {
 
 // applyRules tells the failure as the rules want it.
 func applyRules(rules *trunk.ResponseMap, res *message.Message, origin b2bua.Origin) bool {
-	to, ok := rules.Apply(res.Status, string(origin), q850Of(res))
+	to, ok := rules.Apply(res.Status, string(origin), res.Q850())
 	if !ok {
 		return false
 	}

@@ -282,8 +282,9 @@ func (m *Message) Q850() int {
 		protocol, params := cutQuoted(reason, ';')
 		if strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
 			cause, _ := parseParams(params, ';').Get("cause")
-			n, _ := strconv.Atoi(cause)
-			return n
+			if n, err := strconv.ParseUint(cause, 10, 7); err == nil {
+				return int(n)
+			}
 		}
 	}
 	return 0

@@ -303,18 +303,4 @@ func (a *Agent) In(d *dialog.Dialog, method string, cseq uint32) *message.Messag
 	return m
 }
 
-// Resolve finds the address of a URI that is one.
-func Resolve(uri string) (string, error) {
-	u, err := message.ParseURI(uri)
-	if err != nil {
-		return "", err
-	}
-	port := u.Port
-	if port == 0 {
-		port = 5060
-	}
-	addr, err := netip.ParseAddr(u.BareHost())
-	return netip.AddrPortFrom(addr, uint16(port)).String(), err
-}
-
 var _ transport.Network = (*Network)(nil)

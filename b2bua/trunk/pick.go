@@ -25,30 +25,31 @@ func draw(list []Endpoint, random func() float64) []Endpoint {
 		for end < len(list) && list[end].Priority == list[start].Priority {
 			end++
 		}
-		shuffle(list[start:end], random)
+		Shuffle(list[start:end], func(e Endpoint) int { return e.Weight }, random)
 		start = end
 	}
 	return list
 }
 
-// shuffle puts a drawn one first and goes on with the rest.
-func shuffle(equals []Endpoint, random func() float64) {
+// Shuffle draws a list by weight, heavier ones sooner, in its place (RFC 2782's
+// way). A weight below 1 counts as 1; random gives numbers in [0,1).
+func Shuffle[T any](list []T, weight func(T) int, random func() float64) {
 	total := 0
-	for _, e := range equals {
-		total += max(e.Weight, 1)
+	for _, one := range list {
+		total += max(weight(one), 1)
 	}
-	for len(equals) > 1 {
+	for len(list) > 1 {
 		left := int(random() * float64(total))
 		i := 0
-		for ; i < len(equals)-1; i++ {
-			if left -= max(equals[i].Weight, 1); left < 0 {
+		for ; i < len(list)-1; i++ {
+			if left -= max(weight(list[i]), 1); left < 0 {
 				break
 			}
 		}
-		total -= max(equals[i].Weight, 1)
-		drawn := equals[i]
-		copy(equals[1:i+1], equals[:i])
-		equals[0] = drawn
-		equals = equals[1:]
+		drawn := list[i]
+		total -= max(weight(drawn), 1)
+		copy(list[1:i+1], list[:i])
+		list[0] = drawn
+		list = list[1:]
 	}
 }
