@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
 	"legwork/b2bua/dialog"
@@ -244,8 +243,7 @@ func (c *Call) respectRetryAfter(l *leg, res *message.Message) {
 	if res.Status != 503 || l.trunk == nil {
 		return
 	}
-	seconds, err := strconv.Atoi(firstNumber(res.Get("Retry-After")))
-	if err == nil && seconds > 0 {
+	if seconds := res.RetryAfter(); seconds > 0 {
 		rest := min(time.Duration(seconds)*time.Second, maxRetryAfter)
 		c.server.trunks.Of(l.trunk.Name).PenalizeTarget(l.hop.next, time.Now().Add(rest))
 	}
@@ -253,15 +251,6 @@ func (c *Call) respectRetryAfter(l *leg, res *message.Message) {
 
 // maxRetryAfter caps what a neighbour may take itself out for.
 const maxRetryAfter = 60 * time.Second
-
-func firstNumber(s string) string {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return s[:i]
-		}
-	}
-	return s
-}
 
 // failing is the phase in which on_failure is asked.
 func (c *Call) failing(ev event) phase {

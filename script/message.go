@@ -77,7 +77,7 @@ func messageDef() lua.ClassDef[*messageView] {
 			"reason":       getText(func(msg *message.Message) string { return msg.Reason }),
 			"origin":       getOrigin,
 			"q850":         getNumber((*message.Message).Q850),
-			"retry_after":  getNumber(retryAfter),
+			"retry_after":  getNumber((*message.Message).RetryAfter),
 			"contacts":     getList("Contact"),
 			"from":         getAddr("From"),
 			"to":           getAddr("To"),
@@ -192,20 +192,6 @@ func getSource(L *glua.LState, v *messageView) glua.LValue {
 		return glua.LNil
 	}
 	return v.m.classes.source.New(L, &v.source)
-}
-
-// retryAfter is in seconds (RFC 3261 section 20.33).
-func retryAfter(msg *message.Message) int {
-	value := msg.Get("Retry-After")
-	end := strings.IndexFunc(value, func(r rune) bool { return r < '0' || r > '9' })
-	if end >= 0 {
-		value = value[:end]
-	}
-	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
-		return 0
-	}
-	return int(n)
 }
 
 // sourceOf is where a leg's messages come from.

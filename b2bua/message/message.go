@@ -289,3 +289,16 @@ func (m *Message) Q850() int {
 	}
 	return 0
 }
+
+// RetryAfter returns the seconds of a Retry-After (RFC 3261 section 20.33), or 0.
+func (m *Message) RetryAfter() int {
+	value := m.Get("Retry-After")
+	if end := strings.IndexFunc(value, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		value = value[:end]
+	}
+	n, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}
