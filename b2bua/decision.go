@@ -30,6 +30,11 @@ type (
 		Headers     trunk.Headers // what crosses, on top of the trunk's
 		KeepCallID  bool
 		MaxDuration time.Duration
+		PRACK       trunk.PRACK
+		Timer       *trunk.Timer // nil: the leg's trunk's, else the server's
+		Refer       Refer
+		Redirects   Redirects
+		Early       Early
 	}
 	// Reject answers the caller with a failure.
 	Reject struct {
@@ -37,6 +42,20 @@ type (
 		Reason  string
 		Headers []message.Header
 	}
+	// Challenge answers 401, or 407 with Proxy, unless the request holds
+	// credentials of one of Users: then the same hook is asked again with
+	// Source.Account set, and a Challenge is its default.
+	Challenge struct {
+		Realm string // "": the configured one
+		Proxy bool
+		Users Users // nil: the configured ones
+	}
+	// Pass lets a REFER cross.
+	Pass struct{}
+	// Transfer obeys a REFER here, with these in place of its Refer-To.
+	Transfer struct{ Targets []Target }
+	// Accept stores the binding of a REGISTER here.
+	Accept struct{ Expires time.Duration } // the most that is granted; 0: as configured
 	// Redirect answers the caller 3xx with contacts.
 	Redirect struct {
 		Code     int // 300..399
@@ -48,7 +67,7 @@ type (
 	Next struct{ Targets []Target }
 	// Fail ends the call with the callee's failure.
 	Fail struct{}
-	// Reply answers an in-dialog request here.
+	// Reply answers a request here, in a dialog or outside.
 	Reply struct {
 		Code    int // 200..699
 		Reason  string
@@ -68,26 +87,70 @@ type (
 	Failed struct{ Err error }
 )
 
-func (Route) decision()    {}
-func (Reject) decision()   {}
-func (Redirect) decision() {}
-func (Drop) decision()     {}
-func (Next) decision()     {}
-func (Fail) decision()     {}
-func (Reply) decision()    {}
-func (Skip) decision()     {}
-func (Suppress) decision() {}
-func (HangUp) decision()   {}
-func (Failed) decision()   {}
+func (Route) decision()     {}
+func (Reject) decision()    {}
+func (Challenge) decision() {}
+func (Pass) decision()      {}
+func (Transfer) decision()  {}
+func (Accept) decision()    {}
+func (Redirect) decision()  {}
+func (Drop) decision()      {}
+func (Next) decision()      {}
+func (Fail) decision()      {}
+func (Reply) decision()     {}
+func (Skip) decision()      {}
+func (Suppress) decision()  {}
+func (HangUp) decision()    {}
+func (Failed) decision()    {}
 
 // Strategy is the order in which targets are tried.
 type Strategy uint8
 
-// Serial takes them as listed; Weighted draws by weight, those marked backup
-// last.
+// Serial takes them as listed, those marked Beside together; Weighted draws by
+// weight, those marked backup last; Parallel tries all at once.
 const (
 	Serial Strategy = iota
 	Weighted
+	Parallel
+)
+
+// Users finds the secret of a user; false when there is no such user.
+type Users func(user string) (Secret, bool)
+
+// Secret is what a user of ours is known by: the password, or its HA1 (RFC 7616
+// section 3.4.2) in hex, of which the length tells the algorithm.
+type Secret struct{ Password, HA1 string }
+
+// String shows nothing of it.
+func (Secret) String() string { return "(secret)" }
+
+// Refer says what becomes of a REFER in a dialog.
+type Refer uint8
+
+// The values of route key refer.
+const (
+	PassRefer   Refer = iota // it crosses, a Replaces in it rewritten
+	LocalRefer               // obeyed here
+	RejectRefer              // 603
+)
+
+// Redirects says what becomes of a callee's 3xx.
+type Redirects uint8
+
+// The values of route key redirect.
+const (
+	FollowRedirects Redirects = iota // its contacts are tried, by q
+	PassRedirects                    // it goes to the caller
+)
+
+// Early says which provisional responses cross.
+type Early uint8
+
+// The values of route key early.
+const (
+	EarlyPass     Early = iota // all, each early dialog as its own
+	EarlyFirst                 // those of the first early dialog
+	EarlySuppress              // none
 )
 
 // Target is one place to try for one call: a URI or a trunk, the latter with
@@ -95,10 +158,13 @@ const (
 type Target struct {
 	URI     string // sip: URI; wins over Trunk
 	Trunk   string
+	AOR     string // of a user registered here: each of its contacts, by q
 	User    string // Request-URI user; "" keeps the caller's
 	Host    string // Request-URI host; "" takes the trunk's
 	Weight  int    // of Weighted; 0 counts as 1
 	Backup  bool
+	Beside  bool              // tried together with the target before it
+	Auth    *trunk.Auth       // answers its challenges; nil: its trunk's
 	Headers []message.Header  // set on its INVITE
 	Ring    time.Duration     // 0: the route's
 	Try     time.Duration     // 0: the route's

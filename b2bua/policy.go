@@ -27,7 +27,8 @@ type Handle interface {
 	OnEnd(f func())
 }
 
-// Router decides for one call. Invite, Failure and End may wait: the engine
+// Router decides for one call, or for one request outside any dialog. Invite,
+// Failure, Refer, Outside and End may wait: the engine
 // asks them outside the call's mailbox and cancels ctx when the answer is no
 // longer wanted. All others are asked inside the mailbox and return at once.
 //
@@ -39,7 +40,7 @@ type Router interface {
 	// Wants tells which hooks are there, so that the engine makes no view for
 	// one that is not.
 	Wants(Hook) bool
-	Invite(ctx context.Context, v View) Decided
+	Invite(ctx context.Context, v View) Decided             // Route Reject Redirect Challenge Drop
 	Branch(v View, leg Leg, req *message.Message) Decided   // Skip
 	Progress(v View, leg Leg, res *message.Message) Decided // Suppress
 	Answer(v View, leg Leg, res *message.Message) Decided   // HangUp
@@ -48,6 +49,12 @@ type Router interface {
 	Request(v View, leg Leg, req *message.Message) Decided // Reply
 	Response(v View, leg Leg, res *message.Message)
 	Bye(v View, leg Leg, req *message.Message)
+	// Refer is asked about a REFER in a dialog; leg is where it came from.
+	Refer(ctx context.Context, v View, leg Leg, req *message.Message) Decided // Pass Transfer Reject
+	// Outside is asked about a request outside any dialog that is no INVITE;
+	// v.Request is that request. A script without a hook for its method
+	// answers with the default.
+	Outside(ctx context.Context, v View) Decided // Route Reply Reject Challenge Accept
 	End(ctx context.Context, v View, r *Record)
 	// Inbound and Outbound run the message profiles of a leg's trunk, on
 	// requests and responses that came in or are about to leave.
@@ -74,6 +81,8 @@ const (
 	HookResponse
 	HookBye
 	HookEnd
+	HookRefer
+	HookOutside
 	HookInbound
 	HookOutbound
 )
@@ -107,6 +116,7 @@ type Source struct {
 	Port      int
 	Transport string // udp tcp
 	Trunk     string // name; "" for an unknown source
+	Account   string // user that digest has proved; "": none
 	Listener  string
 	Params    map[string]any // the trunk's params
 }

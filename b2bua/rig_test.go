@@ -46,6 +46,8 @@ type fixed struct {
 	request  func(View, Leg, *message.Message) Decided
 	response func(View, Leg, *message.Message)
 	bye      func(View, Leg, *message.Message)
+	refer    func(context.Context, View, Leg, *message.Message) Decided
+	outside  func(context.Context, View) Decided
 	open     int
 	mu       sync.Mutex
 }
@@ -82,6 +84,10 @@ func (r fixedRouter) Wants(h Hook) bool {
 		return r.response != nil
 	case HookBye:
 		return r.bye != nil
+	case HookRefer:
+		return r.refer != nil
+	case HookOutside:
+		return r.outside != nil
 	}
 	return false
 }
@@ -104,10 +110,14 @@ func (r fixedRouter) Request(v View, l Leg, m *message.Message) Decided {
 }
 func (r fixedRouter) Response(v View, l Leg, m *message.Message) { r.response(v, l, m) }
 func (r fixedRouter) Bye(v View, l Leg, m *message.Message)      { r.bye(v, l, m) }
-func (r fixedRouter) End(context.Context, View, *Record)         {}
-func (r fixedRouter) Inbound(Leg, *message.Message)              {}
-func (r fixedRouter) Outbound(Leg, *message.Message)             {}
-func (r fixedRouter) Name() string                               { return "fixed" }
+func (r fixedRouter) Refer(ctx context.Context, v View, l Leg, m *message.Message) Decided {
+	return r.refer(ctx, v, l, m)
+}
+func (r fixedRouter) Outside(ctx context.Context, v View) Decided { return r.outside(ctx, v) }
+func (r fixedRouter) End(context.Context, View, *Record)          {}
+func (r fixedRouter) Inbound(Leg, *message.Message)               {}
+func (r fixedRouter) Outbound(Leg, *message.Message)              {}
+func (r fixedRouter) Name() string                                { return "fixed" }
 func (r fixedRouter) Close() {
 	r.fixed.mu.Lock()
 	r.fixed.open--

@@ -50,6 +50,9 @@ type Settings struct {
 	UnknownSources Unknown
 	DefaultRoute   string // a trunk for calls that no script routes; "": 404
 	Limits         Limits
+	Realm          string // of challenges made here
+	Users          Users  // nil: none are configured
+	Timer          trunk.Timer
 }
 
 // Unknown says what happens to requests of no trunk.

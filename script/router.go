@@ -88,6 +88,12 @@ func (r *router) Response(v b2bua.View, leg b2bua.Leg, res *message.Message) {
 	r.now(question{hook: b2bua.HookResponse, view: v, leg: &leg, msg: res})
 }
 
+func (r *router) Refer(context.Context, b2bua.View, b2bua.Leg, *message.Message) b2bua.Decided {
+	return b2bua.Decided{}
+}
+
+func (r *router) Outside(context.Context, b2bua.View) b2bua.Decided { return b2bua.Decided{} }
+
 func (r *router) Bye(v b2bua.View, leg b2bua.Leg, req *message.Message) {
 	r.now(question{hook: b2bua.HookBye, view: v, leg: &leg, msg: req, from: leg})
 }

@@ -8,6 +8,8 @@
 // crosses is in headers.go and preset.go, failures in responses.go.
 package trunk
 
+import "time"
+
 // Trunk is one neighbour, in both directions. It is read only once it is in a
 // Table.
 type Trunk struct {
@@ -20,6 +22,34 @@ type Trunk struct {
 	Params    map[string]any // free values for scripts
 	Limits    Limits
 	Profile   string // Lua file with its message profiles; "": none
+	Auth      *Auth  // what answers its challenges; nil: nothing
+	PRACK     PRACK
+	Timer     *Timer // nil: the server's
+}
+
+// Auth are the credentials that answer a challenge (RFC 3261 section 22).
+type Auth struct{ User, Password string }
+
+// String shows the user alone.
+func (a *Auth) String() string { return a.User }
+
+// PRACK says what becomes of reliable provisional responses (RFC 3262).
+type PRACK uint8
+
+// PRACKDefault takes the next outer rule's: route, trunk, then Interwork.
+const (
+	PRACKDefault   PRACK = iota
+	InterworkPRACK       // 100rel ends at each leg
+	PassPRACK            // the legs agree on it end to end
+	NoPRACK              // neither offered nor taken
+)
+
+// Timer is what we ask of a leg's session timer (RFC 4028).
+type Timer struct {
+	Off       bool          // neither asked for nor taken part in
+	Expires   time.Duration // 0: none is asked for; a peer's is honoured
+	Min       time.Duration // the least that is accepted; 0: 90 s
+	Refresher string        // "uac" or "uas" in the sense of the RFC; "": whoever can
 }
 
 // Endpoint is one place that a trunk's calls go to.
