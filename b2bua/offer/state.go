@@ -6,7 +6,8 @@
 // nothing that outlives a value. Values belong to whoever holds them; none is
 // safe for use by two goroutines at once.
 //
-// Start reading here (State, then carry.go for which message may carry what).
+// Start reading here (State, then carry.go for which message may carry what);
+// splice.go joins what two peers say into one session of a third.
 // The SDP starts in sdp.go; each kind of edit has its file.
 package offer
 
