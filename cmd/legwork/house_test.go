@@ -105,13 +105,14 @@ var mayImport = map[string][]string{
 	"b2bua/offer":       {},
 	"b2bua/q850":        {},
 	"b2bua/store":       {},
+	"b2bua/refresh":     {"b2bua/message"},
 	"b2bua/digest":      {"b2bua/message"},
 	"b2bua/registrar":   {"b2bua/message", "b2bua/store"},
 	"b2bua/trunk":       {"b2bua/message"},
 	"b2bua/transport":   {"b2bua/message"},
 	"b2bua/transaction": {"b2bua/message", "b2bua/transport"},
 	"b2bua/simnet":      {"b2bua/message", "b2bua/transport", "b2bua/transaction", "b2bua/dialog"},
-	"b2bua":             {"b2bua/message", "b2bua/transport", "b2bua/transaction", "b2bua/dialog", "b2bua/offer", "b2bua/trunk", "b2bua/q850", "b2bua/digest", "b2bua/registrar", "b2bua/store"},
+	"b2bua":             {"b2bua/message", "b2bua/transport", "b2bua/transaction", "b2bua/dialog", "b2bua/offer", "b2bua/trunk", "b2bua/q850", "b2bua/digest", "b2bua/registrar", "b2bua/store", "b2bua/refresh"},
 	"b2bua/cdr":         {"b2bua"},
 	"b2bua/metrics":     {"b2bua", "b2bua/message", "b2bua/transaction", "b2bua/trunk"},
 	"b2bua/capture":     {"b2bua", "b2bua/message"},
@@ -122,8 +123,9 @@ var mayImport = map[string][]string{
 
 // pure rooms have no clock, socket or lock.
 var pure = map[string][]string{
-	"b2bua/dialog": {"time", "net", "sync"},
-	"b2bua/offer":  {"time", "net", "sync"},
+	"b2bua/dialog":  {"time", "net", "sync"},
+	"b2bua/offer":   {"time", "net", "sync"},
+	"b2bua/refresh": {"time", "net", "sync"},
 }
 
 func TestImportsPointDown(t *testing.T) {
