@@ -3,7 +3,6 @@ package b2bua
 import (
 	"time"
 
-	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
 	"legwork/b2bua/transport"
 )
@@ -12,9 +11,11 @@ import (
 // caller's.
 func (c *Call) answer(l *leg, res *message.Message) phase {
 	c.settled(l)
-	for t := timerTry; t <= timerBudget; t++ {
-		c.stop(t)
-	}
+	c.b = l
+	c.stop(timerBudget)
+	l.stop(timerTry)
+	l.stop(timerRing)
+	c.giveUp(l, elsewhere, 487, OriginLocal)
 	caller := l.confirm(res)
 	out := c.toCaller(res, caller.Local)
 	out.Set("Contact", c.a.contact())
@@ -48,6 +49,9 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	c.fold()
 	return (*Call).talking
 }
+
+// elsewhere is the Reason for those whose phones stop ringing (RFC 3326).
+const elsewhere = `SIP;cause=200;text="Call completed elsewhere"`
 
 // fold keeps the caller's INVITE as text: a held call has no more use for it
 // than a hook that may ask.
@@ -88,13 +92,13 @@ func (c *Call) refuseAnswer(l *leg, h HangUp) phase {
 // confirm takes the dialog of a 2xx and returns the caller's. Route set and
 // target are the 2xx's (RFC 3261 section 13.2.2.4), the sequence numbers those
 // of the early dialog.
-func (l *leg) confirm(res *message.Message) (caller *dialog.Dialog) {
+func (l *leg) confirm(res *message.Message) (caller *talk) {
 	l.dialog, l.state = l.dialogOf(res), legAnswered
 	f := l.fork(res)
 	if f == nil {
 		return l.call.a.dialog
 	}
-	l.dialog.LocalSeq, l.dialog.RemoteSeq = f.dialog.LocalSeq, f.dialog.RemoteSeq
+	l.dialog.LocalSeq, l.dialog.RemoteSeq, l.dialog.offers = f.dialog.LocalSeq, f.dialog.RemoteSeq, f.dialog.offers
 	f.dialog = l.dialog
 	return f.caller
 }
@@ -115,7 +119,7 @@ func (c *Call) acknowledge(l *leg, from *message.Message) {
 }
 
 // ackOf builds the ACK to a 2xx in the leg's dialog (RFC 3261 section 13.2.2.4).
-func (c *Call) ackOf(l *leg, d *dialog.Dialog, cseq uint32, from *message.Message) *message.Message {
+func (c *Call) ackOf(l *leg, d *talk, cseq uint32, from *message.Message) *message.Message {
 	ack := c.inDialog(d, "ACK", cseq)
 	if from != nil {
 		ack.Set("Max-Forwards", hops(from))

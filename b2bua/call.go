@@ -24,12 +24,13 @@ type Call struct {
 	invite *message.Message // the caller's, after the inbound profile
 	folded []byte           // its text, once the call is answered and invite is nil
 	a      *leg
-	b      *leg   // the leg that answered, or the one being tried
-	legs   []*leg // all B legs, in order
-	clocks [timers]clock
+	b      *leg        // the leg that answered, or the last one tried
+	legs   []*leg      // all B legs, in order
+	keys   []dialogKey // that lead to its legs
+	clocks [callTimers]clock
 
 	route    Route
-	hops     []hop // places not yet tried
+	stages   [][]hop // places not yet tried; those of a stage are tried together
 	failure  failure
 	asked    int          // number of the question that the router is answering
 	question func() event // to the router, not yet put
@@ -63,7 +64,7 @@ func (c *Call) handle(ev event) {
 		c.note(e.text, e.where)
 		return
 	case elapsed:
-		if e.set != c.clocks[e.timer].set {
+		if e.set != c.clock(e.leg, e.timer).set {
 			return
 		}
 	case reached:

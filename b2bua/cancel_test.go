@@ -201,7 +201,7 @@ func TestCancelAfterTheAnswerChangesNothing(t *testing.T) {
 		sent := in.Reply(200, withSDP)
 		ok := r.wait(r.alice, "200")
 		r.lateCancel(invite)
-		call := &talk{rig: r, alice: r.alice.Dialog(req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		call := &conversation{rig: r, alice: r.alice.Dialog(req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
 		r.ack(call.alice, 1, "")
 		r.wait(r.bob, "ACK")
 		call.hangUpByAlice()

@@ -10,6 +10,7 @@ import (
 
 	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
+	"legwork/b2bua/offer"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -28,6 +29,7 @@ type failure struct {
 	leg    *leg
 	res    *message.Message // the callee's, or one made here
 	origin Origin
+	rang   bool             // that target rang, or one beside it
 	was    *message.Message // res before on_failure; nil: not asked
 	told   *message.Message // the last failure that a callee itself sent
 }
@@ -51,52 +53,76 @@ func (f *failure) addWritten(out *message.Message, rules *trunk.Headers) {
 	}
 }
 
-// inviting is the second phase: one callee is being tried.
+// inviting is the second phase: one callee is being tried, or several at once.
 func (c *Call) inviting(ev event) phase {
 	switch e := ev.(type) {
 	case response:
-		if l, ok := e.to.(*leg); ok && l == c.b && l.state == legCalling {
+		if l, ok := e.to.(*leg); ok && l.state == legCalling {
 			return c.progress(l, e.res)
 		}
 		return c.crossBack(e, (*Call).inviting)
 	case failed:
-		if l, ok := e.to.(*leg); ok && l == c.b && l.state <= legCalling {
+		if l, ok := e.to.(*leg); ok && l.state <= legCalling {
 			return c.unreachable(l, e.err)
 		}
 		return c.crossFailed(e, (*Call).inviting)
 	case elapsed:
-		return c.patience(e.timer)
+		return c.patience(e)
 	}
 	return c.beforeAnswer(ev, (*Call).inviting)
 }
 
 // patience ends an attempt whose time is over (flows C6 and C7).
-func (c *Call) patience(t timer) phase {
-	l := c.b
-	switch t {
+func (c *Call) patience(e elapsed) phase {
+	switch e.timer {
 	case timerTry:
-		l.cancel("")
-		return c.lost(l, c.failureOf(408, ""), OriginTimeout)
+		e.leg.cancel("")
+		return c.lost(e.leg, c.failureOf(408, ""), OriginTimeout)
 	case timerRing:
-		l.cancel("")
-		return c.lost(l, c.failureOf(480, ""), OriginTimeout)
+		e.leg.cancel("")
+		return c.lost(e.leg, c.failureOf(480, ""), OriginTimeout)
 	case timerBudget:
+		c.stages = nil
+		l := c.trying()
+		c.giveUp(l, "", 408, OriginTimeout)
 		l.cancel("")
-		c.hops = nil
 		return c.lost(l, c.failureOf(408, ""), OriginTimeout)
 	}
 	return (*Call).inviting
 }
 
-// next tries the next hop; without one the last failure goes to the caller.
+// next tries the next stage; without one the last failure goes to the caller.
 func (c *Call) next() phase {
-	if len(c.hops) == 0 {
+	if len(c.stages) == 0 {
 		return c.failCaller()
 	}
-	h := c.hops[0]
-	c.hops = c.hops[1:]
-	c.dial(h)
+	together := c.stages[0]
+	c.stages = c.stages[1:]
+	c.failure.leg, c.failure.rang = nil, false
+	for _, h := range together {
+		c.dial(h)
+	}
 	return (*Call).inviting
+}
+
+// trying is the last leg that may still be answered; nil when there is none.
+func (c *Call) trying() *leg {
+	for _, l := range slices.Backward(c.legs) {
+		if l.state <= legCalling {
+			return l
+		}
+	}
+	return nil
+}
+
+// giveUp ends the attempts beside a leg.
+func (c *Call) giveUp(beside *leg, reason string, code int, origin Origin) {
+	for _, l := range c.legs {
+		if l != beside && l.state <= legCalling {
+			l.cancel(reason)
+			c.over(l, code, "", origin)
+		}
+	}
 }
 
 // dial makes a leg for the hop and finds the way to it. Whatever goes wrong
@@ -110,7 +136,7 @@ func (c *Call) dial(h hop) {
 		a.Trunk, listener = h.trunk.Name, h.trunk.Listen
 	}
 	c.record.Attempts = append(c.record.Attempts, a)
-	c.after(timerTry, orDefault(h.target.Try, c.route.Try))
+	l.after(timerTry, orDefault(h.target.Try, c.route.Try))
 	if h.trunk != nil {
 		state := c.server.trunks.Of(h.trunk.Name)
 		if err := state.Admit(); err != nil {
@@ -171,8 +197,9 @@ func (c *Call) send(l *leg) error {
 	}
 	l.state = legCalling
 	id := dialog.ID{CallID: invite.CallID(), Local: invite.FromTag()}
-	l.half = &dialog.Dialog{ID: id, LocalURI: message.WithTag(invite.Get("From"), ""), Target: invite.URI, LocalSeq: 1}
-	c.server.index.add(id.CallID, id.Local, l)
+	l.half = &talk{Dialog: dialog.Dialog{ID: id, LocalURI: message.WithTag(invite.Get("From"), ""), Target: invite.URI, LocalSeq: 1}}
+	_, _ = l.half.offers.Carry(offer.INVITE, offer.Local, hasSDP(invite))
+	c.server.index.add(dialogKey{id.CallID, id.Local}, l)
 	c.open++
 	if l.load != nil {
 		l.load.Attempted()
@@ -224,18 +251,57 @@ func (c *Call) unreachable(l *leg, err error) phase {
 // lost ends an attempt without 2xx and asks on_failure what now.
 func (c *Call) lost(l *leg, res *message.Message, origin Origin) phase {
 	c.over(l, res.Status, res.Reason, origin)
-	c.failure.leg, c.failure.res, c.failure.origin, c.failure.was = l, res, origin, nil
 	if origin == OriginPeer {
-		c.failure.told = res
 		c.respectRetryAfter(l, res)
+	}
+	retry := c.route.Retry.Has(res.Status, origin) && !l.rang
+	if then := l.hop.then; len(then) > 0 && retry && c.trying() != nil {
+		then[0].then = then[1:]
+		c.dial(then[0])
+		return (*Call).inviting
+	}
+	c.failure.weigh(l, res, origin)
+	if res.Status >= 600 {
+		c.giveUp(l, "", 487, OriginLocal)
+	}
+	if c.trying() != nil {
+		return (*Call).inviting
 	}
 	if !c.wants(HookFailure) {
 		return c.onward(Decided{})
 	}
-	c.failure.was = res.Clone()
-	v, view := c.view(), l.view()
-	c.ask(func(ctx context.Context) Decided { return c.router.Failure(ctx, v, view, res, origin) })
+	f := &c.failure
+	f.was = f.res.Clone()
+	v, view, worst, from := c.view(), f.leg.view(), f.res, f.origin
+	c.ask(func(ctx context.Context) Decided { return c.router.Failure(ctx, v, view, worst, from) })
 	return (*Call).failing
+}
+
+// weigh takes a failure unless a better one of the same stage is known.
+func (f *failure) weigh(l *leg, res *message.Message, origin Origin) {
+	f.rang = f.rang || l.rang
+	if origin == OriginPeer && (f.told == nil || f.leg == nil || rank(res.Status) < rank(f.told.Status)) {
+		f.told = res
+	}
+	if f.leg == nil || rank(res.Status) < rank(f.res.Status) {
+		f.leg, f.res, f.origin, f.was = l, res, origin, nil
+	}
+}
+
+// rank orders failures as RFC 3261 section 16.7 step 6 does: a lower one is
+// better.
+func rank(code int) int {
+	switch {
+	case code >= 600:
+		return 0
+	case code < 400:
+		return 1
+	case code == 401 || code == 407 || code == 415 || code == 420 || code == 484:
+		return 2
+	case code < 500:
+		return 3
+	}
+	return 4
 }
 
 // respectRetryAfter keeps other calls from a target that asked for a rest.
@@ -262,7 +328,7 @@ func (c *Call) failing(ev event) phase {
 		return (*Call).failing
 	case elapsed:
 		if e.timer == timerBudget {
-			c.hops = nil
+			c.stages = nil
 		}
 		return (*Call).failing
 	}
@@ -277,7 +343,7 @@ func (c *Call) onward(d Decided) phase {
 	}
 	switch e := d.Decision.(type) {
 	case Next:
-		c.hops = append(c.expand(e.Targets), c.hops...)
+		c.stages = append(c.expand(e.Targets, false), c.stages...)
 		return c.next()
 	case Route:
 		return c.follow(e)
@@ -286,7 +352,10 @@ func (c *Call) onward(d Decided) phase {
 	case Fail:
 		return c.fail(c.failure.res, c.failure.origin)
 	}
-	if c.route.Retry.Has(c.failure.res.Status, c.failure.origin) && !c.failure.leg.rang && len(c.hops) > 0 {
+	if c.redirected() {
+		return c.next()
+	}
+	if c.route.Retry.Has(c.failure.res.Status, c.failure.origin) && !c.failure.rang && len(c.stages) > 0 {
 		return c.next()
 	}
 	return c.failCaller()

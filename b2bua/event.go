@@ -50,6 +50,7 @@ type (
 	// elapsed is a timer; an older set of the same timer is not run.
 	elapsed struct {
 		timer timer
+		leg   *leg // of a leg's timer
 		set   int
 	}
 	// reached is the answer of a look-up that had to wait.
@@ -98,38 +99,66 @@ func (asked) event()     {}
 // crosses, or a BYE.
 type user interface{ transaction.User }
 
-// timer names the timers of a call; each runs at most once at a time.
+// timer names the timers of a call and of each leg; each runs at most once at a
+// time.
 type timer uint8
 
 const (
-	timerTry      timer = iota // no 1xx from this target
-	timerRing                  // rang, nobody answered
-	timerBudget                // all attempts together
+	timerBudget   timer = iota // all attempts together
 	timerRepeat                // 2xx once more
 	timerDuration              // max_duration
+	callTimers
+
+	timerTry     timer = iota - 1 // no 1xx from this target
+	timerRing                     // rang, nobody answered
+	timerSession                  // the session is to be refreshed, or has expired
+	timerRetry                    // a request of ours once more
 	timers
 )
 
-// clock is one timer of a call.
+// clock is one timer.
 type clock struct {
 	timer *time.Timer
 	set   int
 }
 
-// after sets a timer; what it was set to before no longer counts. A zero or
-// negative duration only stops it.
-func (c *Call) after(t timer, d time.Duration) {
-	k := &c.clocks[t]
+// clock is the timer of the call, or of the leg.
+func (c *Call) clock(l *leg, t timer) *clock {
+	if l == nil {
+		return &c.clocks[t]
+	}
+	return &l.clocks[t-callTimers]
+}
+
+// after sets a timer of the call; what it was set to before no longer counts. A
+// zero or negative duration only stops it.
+func (c *Call) after(t timer, d time.Duration) { c.set(nil, t, d) }
+
+// after sets a timer of the leg.
+func (l *leg) after(t timer, d time.Duration) { l.call.set(l, t, d) }
+
+func (c *Call) set(l *leg, t timer, d time.Duration) {
+	k := c.clock(l, t)
 	k.set++
 	if k.timer != nil {
 		k.timer.Stop()
 		k.timer = nil
 	}
 	if d > 0 {
-		ev := elapsed{timer: t, set: k.set}
+		ev := elapsed{timer: t, leg: l, set: k.set}
 		k.timer = time.AfterFunc(d, func() { c.post(ev) })
 	}
 }
 
-// stop stops a timer.
-func (c *Call) stop(t timer) { c.after(t, 0) }
+// stop stops a timer of the call.
+func (c *Call) stop(t timer) { c.set(nil, t, 0) }
+
+// stopAll stops the timers of the leg.
+func (l *leg) stopAll() {
+	for t := callTimers; t < timers; t++ {
+		l.stop(t)
+	}
+}
+
+// stop stops a timer of the leg.
+func (l *leg) stop(t timer) { l.call.set(l, t, 0) }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
@@ -124,10 +123,11 @@ func (c *Call) clear(g goodbye) phase {
 	}
 	c.asked++
 	c.question = nil
-	for t := range timers {
-		if t != timerRepeat {
-			c.stop(t)
-		}
+	c.stop(timerBudget)
+	c.stop(timerDuration)
+	c.a.stopAll()
+	for _, l := range c.legs {
+		l.stopAll()
 	}
 	for len(c.crossing) > 0 {
 		c.breakOff(c.crossing[0])
@@ -201,7 +201,7 @@ type parting struct {
 }
 
 // bye sends a BYE in a dialog.
-func (c *Call) bye(l *leg, d *dialog.Dialog, g goodbye) {
+func (c *Call) bye(l *leg, d *talk, g goodbye) {
 	req := c.inDialog(d, "BYE", d.Next())
 	if g.bye != nil {
 		req.Set("Max-Forwards", hops(g.bye))
@@ -358,7 +358,7 @@ func (c *Call) lingering() phase {
 // shrink lets go of what a late answer will not ask for: transactions keep the
 // call for another half minute.
 func (c *Call) shrink() {
-	c.invite, c.folded, c.hops, c.onEnd, c.crossing = nil, nil, nil, nil, nil
+	c.invite, c.folded, c.stages, c.onEnd, c.crossing = nil, nil, nil, nil, nil
 	c.route, c.failure = Route{}, failure{}
 	c.a.tx = nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
 	"legwork/b2bua/q850"
 	"legwork/b2bua/transaction"
@@ -123,7 +122,7 @@ func (c *Call) sign(m *message.Message) {
 }
 
 // inDialog builds a request in a dialog (RFC 3261 section 12.2.1.1).
-func (c *Call) inDialog(d *dialog.Dialog, method string, cseq uint32) *message.Message {
+func (c *Call) inDialog(d *talk, method string, cseq uint32) *message.Message {
 	uri, routes, _ := d.Path()
 	m := &message.Message{Method: method, URI: uri, Headers: make([]message.Header, 0, 12)}
 	for _, r := range routes {

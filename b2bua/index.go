@@ -17,10 +17,13 @@ func newIndex() *index {
 	return &index{legs: map[dialogKey]*leg{}, calls: map[string]*Call{}, merged: map[string]*Call{}}
 }
 
-func (x *index) add(callID, tag string, l *leg) {
+// add enters a dialog of a leg, or another leg for it; the call remembers it
+// until it is forgotten.
+func (x *index) add(key dialogKey, l *leg) {
 	x.mu.Lock()
-	x.legs[dialogKey{callID, tag}] = l
+	x.legs[key] = l
 	x.mu.Unlock()
+	l.call.keys = append(l.call.keys, key)
 }
 
 func (x *index) leg(callID, tag string) *leg {
@@ -69,7 +72,9 @@ func (x *index) admit(c *Call, mergeKey string) bool {
 	}
 	x.merged[mergeKey] = c
 	x.calls[c.id] = c
-	x.legs[dialogKey{c.a.dialog.CallID, c.a.dialog.Local}] = c.a
+	key := dialogKey{c.a.dialog.CallID, c.a.dialog.Local}
+	x.legs[key] = c.a
+	c.keys = append(c.keys, key)
 	return true
 }
 
@@ -79,15 +84,8 @@ func (x *index) forget(c *Call, mergeKey string) {
 	defer x.mu.Unlock()
 	delete(x.calls, c.id)
 	delete(x.merged, mergeKey)
-	x.drop(c.a.dialog.CallID, c.a.dialog.Local)
-	for _, l := range c.legs {
-		if l.half != nil {
-			x.drop(l.half.CallID, l.half.Local)
-		}
-		for _, f := range l.forks {
-			x.drop(c.a.dialog.CallID, f.caller.Local)
-		}
+	for _, key := range c.keys {
+		delete(x.legs, key)
 	}
+	c.keys = nil
 }
-
-func (x *index) drop(callID, tag string) { delete(x.legs, dialogKey{callID, tag}) }

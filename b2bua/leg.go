@@ -5,6 +5,7 @@ import (
 
 	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
+	"legwork/b2bua/offer"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -12,24 +13,25 @@ import (
 
 // leg is one half of a call: our dialog with one peer.
 type leg struct {
-	call  *Call
-	role  Role
-	index int
-	trunk *trunk.Trunk // nil: none
-	flow  transport.Flow
-	state legState
-	rang  bool
-	rule  *trunk.Headers // what crosses to this leg; made when first needed
-	load  *trunk.State   // where the call is counted; nil: nowhere
+	call   *Call
+	role   Role
+	index  int
+	trunk  *trunk.Trunk // nil: none
+	flow   transport.Flow
+	state  legState
+	clocks [timers - callTimers]clock
+	rang   bool
+	rule   *trunk.Headers // what crosses to this leg; made when first needed
+	load   *trunk.State   // where the call is counted; nil: nowhere
 
-	dialog *dialog.Dialog // confirmed, or A's first early one
+	dialog *talk // confirmed, or A's first early one
 
 	// of the A leg
 	tx *transaction.Server // the INVITE
 
 	// of a B leg
 	client  *transaction.Client
-	half    *dialog.Dialog // what the INVITE made of it: the callee's half is missing
+	half    *talk // what the INVITE made of it: the callee's half is missing
 	hop     hop
 	forks   []*fork               // early dialogs in the order they appeared
 	extras  []*extra              // 2xx that nobody wants
@@ -52,8 +54,19 @@ const (
 
 // fork is one early dialog of a B leg and what it is towards the caller.
 type fork struct {
-	dialog *dialog.Dialog // with the callee
-	caller *dialog.Dialog // with the caller
+	dialog *talk // with the callee
+	caller *talk // with the caller
+}
+
+// talk is a dialog and where the offers in it stand; each early dialog is one
+// of its own (RFC 6337 section 2).
+type talk struct {
+	dialog.Dialog
+	offers offer.State
+}
+
+func hasSDP(m *message.Message) bool {
+	return len(m.Body) > 0 && offer.HasSDP(m.Get("Content-Type"))
 }
 
 // legA is the leg towards the caller of an INVITE.
@@ -66,8 +79,9 @@ func (s *Server) legA(c *Call, in *admitted) *leg {
 	}
 	id := dialog.ID{CallID: req.CallID(), Local: s.newTag(), Remote: req.FromTag()}
 	l := &leg{call: c, role: RoleA, trunk: in.trunk, load: in.load, flow: in.flow, tx: in.tx}
-	l.dialog = dialog.UAS(id, message.WithTag(req.Get("To"), ""), message.WithTag(req.Get("From"), ""),
-		contact, req.List("Record-Route"), cseq)
+	l.dialog = &talk{Dialog: *dialog.UAS(id, message.WithTag(req.Get("To"), ""), message.WithTag(req.Get("From"), ""),
+		contact, req.List("Record-Route"), cseq)}
+	_, _ = l.dialog.offers.Carry(offer.INVITE, offer.Remote, hasSDP(req))
 	in.tx.SetToTag(id.Local)
 	return l
 }
@@ -137,24 +151,27 @@ func (l *leg) fork(res *message.Message) *fork {
 const maxForks = 16
 
 // dialogOf makes the dialog that a response to our INVITE opens.
-func (l *leg) dialogOf(res *message.Message) *dialog.Dialog {
+func (l *leg) dialogOf(res *message.Message) *talk {
 	contact := l.half.Target
 	if a, ok := res.Contact(); ok {
 		contact = a.URI
 	}
 	id := l.half.ID
 	id.Remote = res.ToTag()
-	return dialog.UAC(id, l.half.LocalURI, message.WithTag(res.Get("To"), ""), contact, res.List("Record-Route"), l.half.LocalSeq)
+	d := dialog.UAC(id, l.half.LocalURI, message.WithTag(res.Get("To"), ""), contact, res.List("Record-Route"), l.half.LocalSeq)
+	return &talk{*d, l.half.offers}
 }
 
 // callerDialog is the A-leg dialog for a new early dialog of a callee: the
 // first takes the one we have, every further one gets its own (flow C2).
-func (c *Call) callerDialog() *dialog.Dialog {
+func (c *Call) callerDialog() *talk {
 	for _, l := range c.legs {
 		if len(l.forks) > 0 {
 			d := *c.a.dialog
-			d.Local = c.server.newTag()
-			c.server.index.add(d.CallID, d.Local, c.a)
+			d.Local, d.LocalSeq, d.offers = c.server.newTag(), 0, offer.State{}
+			d.RemoteSeq, _, _ = c.invite.CSeq()
+			_, _ = d.offers.Carry(offer.INVITE, offer.Remote, hasSDP(c.invite))
+			c.server.index.add(dialogKey{d.CallID, d.Local}, c.a)
 			return &d
 		}
 	}

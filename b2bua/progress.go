@@ -31,9 +31,11 @@ func (c *Call) progress(l *leg, res *message.Message) phase {
 func (c *Call) ringing(l *leg, res *message.Message) {
 	if !l.rang {
 		l.rang = true
-		c.rangAt = time.Now()
-		c.stop(timerTry)
-		c.after(timerRing, orDefault(l.hop.target.Ring, c.route.Ring))
+		if c.rangAt.IsZero() {
+			c.rangAt = time.Now()
+		}
+		l.stop(timerTry)
+		l.after(timerRing, orDefault(l.hop.target.Ring, c.route.Ring))
 	}
 	tag := c.a.dialog.Local
 	if f := l.fork(res); f != nil {

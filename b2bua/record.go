@@ -12,9 +12,8 @@ func (c *Call) over(l *leg, code int, reason string, origin Origin) {
 	if l.state != legCancelled {
 		l.state = legOver
 	}
-	for t := timerTry; t <= timerRing; t++ {
-		c.stop(t)
-	}
+	l.stop(timerTry)
+	l.stop(timerRing)
 	c.finishAttempt(l, code, reason, origin)
 	c.freeTrunk(l)
 }

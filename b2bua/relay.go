@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 
-	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
@@ -15,8 +14,8 @@ import (
 type exchange struct {
 	call     *Call
 	from, to *leg
-	near     *dialog.Dialog // the dialog it came in
-	far      *dialog.Dialog // the dialog it goes out in
+	near     *talk // the dialog it came in
+	far      *talk // the dialog it goes out in
 	tx       *transaction.Server
 	req      *message.Message // as received, after the inbound profile
 	client   *transaction.Client
@@ -38,7 +37,7 @@ func (x *exchange) Failed(_ *transaction.Client, err error) { x.call.post(failed
 
 // between finds both dialogs of a request: near, where it came, and the leg and
 // dialog where it goes. Before the answer these are early ones.
-func (c *Call) between(e request) (near *dialog.Dialog, to *leg, far *dialog.Dialog) {
+func (c *Call) between(e request) (near *talk, to *leg, far *talk) {
 	from := e.req.FromTag()
 	if c.answered && (e.leg == c.a || e.leg == c.b) {
 		if to = e.leg.other(); e.leg.dialog.Remote == from {
@@ -276,7 +275,7 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 // section 18.2.2 does so for responses; peers behind NAT need it for requests
 // too). One that we opened serves its own address only: another port is another
 // neighbour.
-func (c *Call) along(l *leg, d *dialog.Dialog, then func(transport.Flow, error)) {
+func (c *Call) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
 	listener := ""
 	if l.flow.Listener != nil {

@@ -261,8 +261,8 @@ func (r *rig) dial(body string) *dialled {
 	return &dialled{r, req, client.Cancel}
 }
 
-// talk is a call that bob has answered.
-type talk struct {
+// conversation is a call that bob has answered.
+type conversation struct {
 	*rig
 	alice, bob *dialog.Dialog
 	atBob      *simnet.Incoming // his INVITE
@@ -270,14 +270,14 @@ type talk struct {
 }
 
 // answered plays a call up to the ACK on both legs.
-func (r *rig) answered() *talk {
+func (r *rig) answered() *conversation {
 	r.Helper()
 	d := r.dial(sdpOffer)
 	in := r.wait(r.bob, "INVITE")
 	in.Reply(180, nil)
 	sent := in.Reply(200, withSDP)
 	ok := r.wait(r.alice, "200")
-	t := &talk{rig: r, atBob: in, ok: ok}
+	t := &conversation{rig: r, atBob: in, ok: ok}
 	t.alice = r.alice.Dialog(d.req, ok.Message, false)
 	t.bob = r.bob.Dialog(in.Message, sent, true)
 	r.ack(t.alice, 1, "")
@@ -315,7 +315,7 @@ func (r *rig) say(a *simnet.Agent, d *dialog.Dialog, method string, edit func(*m
 }
 
 // hangUpByAlice ends a talk and checks the goodbyes.
-func (t *talk) hangUpByAlice() {
+func (t *conversation) hangUpByAlice() {
 	t.Helper()
 	t.say(t.rig.alice, t.alice, "BYE", nil)
 	t.wait(t.rig.alice, "200 BYE")

@@ -111,8 +111,8 @@ func (c *Call) redirect(r Redirect) phase {
 func (c *Call) follow(r Route) phase {
 	r.Try, r.Ring, r.Budget = orDefault(r.Try, defaultTry), orDefault(r.Ring, defaultRing), orDefault(r.Budget, defaultBudget)
 	c.route = r
-	c.hops = c.expand(r.order(c.server.cfg.Rand))
-	if len(c.hops) == 0 {
+	c.stages = c.expand(r.order(c.server.cfg.Rand), r.Strategy == Parallel)
+	if len(c.stages) == 0 {
 		return c.reject(Reject{Code: 404})
 	}
 	c.after(timerBudget, r.Budget)
@@ -152,25 +152,50 @@ type hop struct {
 	uri    string // Request-URI
 	next   string // URI of the next hop
 	trunk  *trunk.Trunk
+	then   []hop // further places of the same target, when it is tried beside others
 }
 
-// expand turns targets into hops; a trunk gives one for each of its endpoints.
-func (c *Call) expand(targets []Target) []hop {
-	var hops []hop
+// expand turns targets into stages that are tried one after the other. A target
+// of its own gives one for each of its places; those that are tried together
+// share one, and each keeps its further places to itself.
+func (c *Call) expand(targets []Target, together bool) [][]hop {
+	var stages [][]hop
+	for i, t := range targets {
+		hops := c.places(t)
+		beside := i > 0 && (together || t.Beside)
+		shared := beside || i+1 < len(targets) && (together || targets[i+1].Beside)
+		switch {
+		case len(hops) == 0:
+		case !shared:
+			for _, h := range hops {
+				stages = append(stages, []hop{h})
+			}
+		default:
+			hops[0].then = hops[1:]
+			if last := len(stages) - 1; beside && last >= 0 {
+				stages[last] = append(stages[last], hops[0])
+			} else {
+				stages = append(stages, hops[:1:1])
+			}
+		}
+	}
+	return stages
+}
+
+// places are where a target is: its URI, or the endpoints of its trunk.
+func (c *Call) places(t Target) []hop {
 	table := c.server.settings().Trunks
-	for _, t := range targets {
-		if t.URI != "" {
-			hops = append(hops, hop{target: t, uri: c.requestURI(t, t.URI, false), next: t.URI, trunk: table.Get(t.Trunk)})
-			continue
-		}
-		tr := table.Get(t.Trunk)
-		if tr == nil {
-			c.log().Warn("route names a trunk that does not exist", "trunk", t.Trunk)
-			continue
-		}
-		for _, e := range tr.Pick(c.server.cfg.Rand, c.server.trunks.Of(tr.Name).Down) {
-			hops = append(hops, hop{target: t, uri: c.requestURI(t, e.URI, true), next: e.URI, trunk: tr})
-		}
+	if t.URI != "" {
+		return []hop{{target: t, uri: c.requestURI(t, t.URI, false), next: t.URI, trunk: table.Get(t.Trunk)}}
+	}
+	tr := table.Get(t.Trunk)
+	if tr == nil {
+		c.log().Warn("route names a trunk that does not exist", "trunk", t.Trunk)
+		return nil
+	}
+	var hops []hop
+	for _, e := range tr.Pick(c.server.cfg.Rand, c.server.trunks.Of(tr.Name).Down) {
+		hops = append(hops, hop{target: t, uri: c.requestURI(t, e.URI, true), next: e.URI, trunk: tr})
 	}
 	return hops
 }

@@ -1,0 +1,92 @@
+package b2bua
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"legwork/b2bua/message"
+)
+
+// maxAttempts bounds the targets of one call: callees may send it on and on.
+const maxAttempts = 32
+
+// redirected puts the contacts of a callee's 3xx before the targets that are
+// left, and tells whether there are any to try (RFC 3261 section 8.1.3.4). None
+// is tried twice.
+func (c *Call) redirected() bool {
+	f := &c.failure
+	if f.origin != OriginPeer || !followed(f.res.Status) || c.route.Redirects == PassRedirects {
+		return false
+	}
+	contacts := byQ(f.res)
+	if room := maxAttempts - len(c.legs); len(contacts) > room {
+		contacts = contacts[:max(room, 0)]
+	}
+	var stages [][]hop
+	for _, uri := range contacts {
+		h := c.sentTo(f.leg.hop, uri, f.res.Status)
+		if !c.tried(h, stages) {
+			stages = append(stages, []hop{h})
+		}
+	}
+	c.stages = append(stages, c.stages...)
+	return len(stages) > 0
+}
+
+// followed tells which redirections name places for this call: 380 names
+// another service.
+func followed(code int) bool { return code >= 300 && code <= 302 || code == 305 }
+
+// sentTo is the hop that a callee names in its place. It belongs to the same
+// trunk, of which the callee speaks. 305 names a proxy for the same URI.
+func (c *Call) sentTo(from hop, uri string, code int) hop {
+	h := from
+	h.next, h.then = uri, nil
+	if code != 305 {
+		h.uri = uri
+	}
+	h.target.URI = uri
+	return h
+}
+
+// tried tells whether a hop was tried before, or is among those to come.
+func (c *Call) tried(h hop, stages [][]hop) bool {
+	same := func(o hop) bool { return o.uri == h.uri && o.next == h.next }
+	return slices.ContainsFunc(c.legs, func(l *leg) bool { return same(l.hop) }) ||
+		slices.ContainsFunc(stages, func(s []hop) bool { return same(s[0]) })
+}
+
+// byQ lists the URIs of a response's contacts that can be dialled, those with
+// the highest q first, without the headers that they may bring.
+func byQ(res *message.Message) []string {
+	type contact struct {
+		uri string
+		q   float64
+	}
+	var list []contact
+	for _, text := range res.List("Contact") {
+		a, err := message.ParseAddr(text)
+		if err != nil || !dialable(a.URI) {
+			continue
+		}
+		u, err := message.ParseURI(a.URI)
+		if err != nil {
+			continue
+		}
+		u.Headers = ""
+		q := 1.0
+		if text, ok := a.Params.Get("q"); ok {
+			if q, err = strconv.ParseFloat(text, 64); err != nil || q < 0 || q > 1 {
+				q = 0
+			}
+		}
+		list = append(list, contact{u.String(), q})
+	}
+	slices.SortStableFunc(list, func(a, b contact) int { return cmp.Compare(b.q, a.q) })
+	uris := make([]string, 0, len(list))
+	for _, c := range list {
+		uris = append(uris, c.uri)
+	}
+	return uris
+}
