@@ -1,8 +1,6 @@
 package b2bua
 
 import (
-	"context"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -10,17 +8,11 @@ import (
 )
 
 // Call is everything between the caller's INVITE and the last goodbye. Its
-// mailbox owns it: every field below belongs to the goroutine that runs the
-// mailbox, but for id, server and box.
+// mailbox owns it: every field belongs to the goroutine that runs the mailbox.
 type Call struct {
-	id     string
-	server *Server
-	box    mailbox
-	plain  bool // no hook is asked inside the mailbox but on_branch
+	owner
 
 	phase  phase
-	router Router
-	source Source
 	invite *message.Message // the caller's, after the inbound profile
 	folded []byte           // its text, once the call is answered and invite is nil
 	a      *leg
@@ -32,9 +24,6 @@ type Call struct {
 	route    Route
 	stages   [][]hop // places not yet tried; those of a stage are tried together
 	failure  failure
-	asked    int          // number of the question that the router is answering
-	question func() event // to the router, not yet put
-	abandon  context.CancelFunc
 	answered bool
 
 	crossing []*exchange // requests on their way to the other leg
@@ -43,13 +32,12 @@ type Call struct {
 	parting  *parting    // the BYE that waits for that ACK
 	open     int         // what keeps the call findable: transactions, repeats, on_end
 
-	record    *Record // on its own: observers keep it longer than the call
-	mergeKey  string
-	started   time.Time
-	rangAt    time.Time
-	onEnd     []func()
-	ended     bool // the record is closed
-	forgotten bool // nothing leads here any more
+	record   *Record // on its own: observers keep it longer than the call
+	mergeKey string
+	started  time.Time
+	rangAt   time.Time
+	onEnd    []func()
+	ended    bool // the record is closed
 }
 
 // phase is the state of a call: it takes one event and returns the phase that
@@ -89,7 +77,7 @@ func (c *Call) handle(ev event) {
 // process goes on.
 func (c *Call) survive() {
 	if r := recover(); r != nil {
-		c.server.fault(c, r)
+		c.fault(r)
 		c.phase = c.collapse()
 	}
 }
@@ -98,7 +86,7 @@ func (c *Call) survive() {
 func (c *Call) collapse() (next phase) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.server.fault(c, r)
+			c.fault(r)
 			next = (*Call).clearing
 		}
 	}()
@@ -109,13 +97,11 @@ func (c *Call) collapse() (next phase) {
 	return c.clear(goodbye{by: "fault", cause: reasonHeader(500)})
 }
 
-// wants tells whether a hook is to be asked: none is once the router is closed.
-func (c *Call) wants(h Hook) bool { return !c.forgotten && c.router.Wants(h) }
-
 // newCall makes the call of an INVITE that was admitted.
 func (s *Server) newCall(in *admitted) *Call {
 	now := time.Now()
-	c := &Call{id: s.newID(), server: s, source: in.source, invite: in.req, mergeKey: in.mergeKey, started: now, phase: (*Call).routing}
+	c := &Call{invite: in.req, mergeKey: in.mergeKey, started: now, phase: (*Call).routing}
+	s.own(&c.owner, c, in.source)
 	c.a = s.legA(c, in)
 	c.router = s.cfg.Policy.Router(c)
 	c.plain = !wantsAny(c.router, HookProgress, HookAnswer, HookRequest, HookResponse, HookBye, HookInbound, HookOutbound)
@@ -128,9 +114,6 @@ func (s *Server) newCall(in *admitted) *Call {
 
 func wantsAny(r Router, hooks ...Hook) bool { return slices.ContainsFunc(hooks, r.Wants) }
 
-// log is the server's log with the call's id.
-func (c *Call) log() *slog.Logger { return c.server.log.With("call", c.id) }
-
 // view is what a hook may know of the call.
 func (c *Call) view() View {
 	v := View{ID: c.id, Source: c.source, Request: c.request(), Started: c.started, Attempt: len(c.legs), A: c.a.view()}
@@ -138,24 +121,6 @@ func (c *Call) view() View {
 		v.Legs = append(v.Legs, l.view())
 	}
 	return v
-}
-
-// tell passes an event to the observers.
-func (c *Call) tell(ev Event) {
-	if len(c.server.cfg.Observers) == 0 {
-		return
-	}
-	ev.Call, ev.At = c.id, time.Now()
-	for _, o := range c.server.cfg.Observers {
-		o.Observe(ev)
-	}
-}
-
-// heard tells the observers of a message that came.
-func (c *Call) heard(l *leg, m *message.Message) {
-	if len(c.server.cfg.Observers) > 0 {
-		c.tell(Event{Kind: EventReceived, Leg: l.view(), Message: m})
-	}
 }
 
 // decidedBy tells of a decision; text is one line.

@@ -10,39 +10,39 @@ import (
 // many as there is work; a few wait for more.
 type crew struct {
 	mu     sync.Mutex // guards all below
-	idle   []chan *Call
+	idle   []chan *mailbox
 	closed bool
 }
 
-// start runs c's mailbox on a waiting goroutine, or on a new one.
-func (w *crew) start(c *Call) {
+// start runs a mailbox on a waiting goroutine, or on a new one.
+func (w *crew) start(b *mailbox) {
 	w.mu.Lock()
 	last := len(w.idle) - 1
 	if last < 0 {
 		w.mu.Unlock()
-		go w.work(c)
+		go w.work(b)
 		return
 	}
 	hand := w.idle[last]
 	w.idle = w.idle[:last]
 	w.mu.Unlock()
-	hand <- c
+	hand <- b
 }
 
-// work runs c and what comes after it.
-func (w *crew) work(c *Call) {
-	hand := make(chan *Call, 1)
-	for c != nil {
-		c.run()
+// work runs b and what comes after it.
+func (w *crew) work(b *mailbox) {
+	hand := make(chan *mailbox, 1)
+	for b != nil {
+		b.run()
 		if !w.wait(hand) {
 			return
 		}
-		c = <-hand
+		b = <-hand
 	}
 }
 
 // wait offers a goroutine for more work; false when there are enough.
-func (w *crew) wait(hand chan *Call) bool {
+func (w *crew) wait(hand chan *mailbox) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || len(w.idle) >= 4*runtime.GOMAXPROCS(0) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -159,29 +158,6 @@ func (c *Call) dial(h hop) {
 	})
 }
 
-// reach finds the flow to a URI: at once for an address, else by a look-up
-// outside the mailbox.
-func (c *Call) reach(uri, listener string, then func(transport.Flow, error)) {
-	if u, err := message.ParseURI(uri); err != nil || isAddress(u.BareHost()) {
-		then(c.server.flow(c.server.ctx, uri, listener))
-		return
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(c.server.ctx, lookupLimit)
-		defer cancel()
-		f, err := c.server.flow(ctx, uri, listener)
-		c.post(reached{then, f, err})
-	}()
-}
-
-// lookupLimit bounds a DNS look-up; try ends the attempt sooner.
-const lookupLimit = 10 * time.Second
-
-func isAddress(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
-}
-
 // send builds the INVITE, lets the script see it, and sends it.
 func (c *Call) send(l *leg) error {
 	invite := c.buildInvite(l)
@@ -304,14 +280,14 @@ func rank(code int) int {
 	return 4
 }
 
-// respectRetryAfter keeps other calls from a target that asked for a rest.
-func (c *Call) respectRetryAfter(l *leg, res *message.Message) {
+// respectRetryAfter keeps others from a target that asked for a rest.
+func (o *owner) respectRetryAfter(l *leg, res *message.Message) {
 	if res.Status != 503 || l.trunk == nil {
 		return
 	}
 	if seconds := res.RetryAfter(); seconds > 0 {
 		rest := min(time.Duration(seconds)*time.Second, maxRetryAfter)
-		c.server.trunks.Of(l.trunk.Name).PenalizeTarget(l.hop.next, time.Now().Add(rest))
+		o.server.trunks.Of(l.trunk.Name).PenalizeTarget(l.hop.next, time.Now().Add(rest))
 	}
 }
 

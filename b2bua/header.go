@@ -36,7 +36,7 @@ func (c *Call) rules(l *leg) *trunk.Headers {
 }
 
 // crossHeaders copies what may cross and applies the rule's own fields.
-func (c *Call) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
+func (*owner) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
 	for i := range from.Headers {
 		h := &from.Headers[i]
 		if rules.Crosses(h.Name) {
@@ -105,24 +105,24 @@ func hops(from *message.Message) string {
 }
 
 // introduce adds what we are and can (RFC 3261 section 20.5).
-func (c *Call) introduce(m *message.Message) {
+func (o *owner) introduce(m *message.Message) {
 	m.Set("Allow", allow)
-	c.sign(m)
+	o.sign(m)
 }
 
 // sign says whose message it is, unless it says so itself.
-func (c *Call) sign(m *message.Message) {
+func (o *owner) sign(m *message.Message) {
 	name := "Server"
 	if m.IsRequest() {
 		name = "User-Agent"
 	}
-	if _, there := m.Lookup(name); !there && c.server.cfg.UserAgent != "" {
-		m.Add(name, c.server.cfg.UserAgent)
+	if _, there := m.Lookup(name); !there && o.server.cfg.UserAgent != "" {
+		m.Add(name, o.server.cfg.UserAgent)
 	}
 }
 
 // inDialog builds a request in a dialog (RFC 3261 section 12.2.1.1).
-func (c *Call) inDialog(d *talk, method string, cseq uint32) *message.Message {
+func (o *owner) inDialog(d *talk, method string, cseq uint32) *message.Message {
 	uri, routes, _ := d.Path()
 	m := &message.Message{Method: method, URI: uri, Headers: make([]message.Header, 0, 12)}
 	for _, r := range routes {
@@ -133,7 +133,7 @@ func (c *Call) inDialog(d *talk, method string, cseq uint32) *message.Message {
 	m.Add("To", message.WithTag(d.RemoteURI, d.Remote))
 	m.Add("Call-ID", d.CallID)
 	m.Add("CSeq", strconv.FormatUint(uint64(cseq), 10)+" "+method)
-	if ua := c.server.cfg.UserAgent; ua != "" && method != "ACK" {
+	if ua := o.server.cfg.UserAgent; ua != "" && method != "ACK" {
 		m.Add("User-Agent", ua)
 	}
 	return m
@@ -141,7 +141,7 @@ func (c *Call) inDialog(d *talk, method string, cseq uint32) *message.Message {
 
 // responseTo builds a response to a request; the To tag is set when it has
 // none. Record-Route is echoed where a dialog may begin (section 12.1.1).
-func (c *Call) responseTo(req *message.Message, code int, reason, tag string) *message.Message {
+func (*owner) responseTo(req *message.Message, code int, reason, tag string) *message.Message {
 	res := req.Respond(code, reason, tag)
 	if req.Method == "INVITE" && code > 100 && code < 300 {
 		for i := range req.Headers {
@@ -193,18 +193,18 @@ func (c *Call) finalize(res *message.Message, origin Origin) {
 }
 
 // respond sends a response on a leg: the outbound profile is the last to see it.
-func (c *Call) respond(tx *transaction.Server, l *leg, res *message.Message) {
-	if res.Status > 100 && c.wants(HookOutbound) {
-		c.router.Outbound(l.view(), res)
+func (o *owner) respond(tx *transaction.Server, l *leg, res *message.Message) {
+	if res.Status > 100 && o.wants(HookOutbound) {
+		o.router.Outbound(l.view(), res)
 	}
 	if tx.Respond(res) {
-		c.sent(l, res, tx.Sent())
+		o.sent(l, res, tx.Sent())
 	}
 }
 
 // sent tells the observers of a message that left.
-func (c *Call) sent(l *leg, m *message.Message, b []byte) {
-	if len(c.server.cfg.Observers) > 0 {
-		c.tell(Event{Kind: EventSent, Leg: l.view(), Message: m, Bytes: b})
+func (o *owner) sent(l *leg, m *message.Message, b []byte) {
+	if len(o.server.cfg.Observers) > 0 {
+		o.tell(Event{Kind: EventSent, Leg: l.view(), Message: m, Bytes: b})
 	}
 }

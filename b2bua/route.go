@@ -49,19 +49,6 @@ func (c *Call) begin() phase {
 	return (*Call).routing
 }
 
-// ask puts a question that may wait, once the mailbox is empty; the answer comes
-// back as an event.
-func (c *Call) ask(question func(context.Context) Decided) {
-	ctx, cancel := context.WithCancel(c.server.ctx)
-	c.asked++
-	c.abandon = cancel
-	asked := c.asked
-	c.question = func() event {
-		defer cancel()
-		return decided{asked, question(ctx)}
-	}
-}
-
 // obey does what on_invite decided.
 func (c *Call) obey(d Decided) phase {
 	c.decidedBy("on_invite", c.describe(d.Decision), d.Where)

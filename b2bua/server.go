@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -247,12 +246,6 @@ func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, 
 
 // forget takes a call out of the index.
 func (s *Server) forget(c *Call) { s.index.forget(c, c.mergeKey) }
-
-// fault reports a panic of ours inside a call.
-func (s *Server) fault(c *Call, r any) {
-	s.faults.Add(1)
-	c.log().Error("fault in a call", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
-}
 
 // flow finds the socket and address for a URI.
 func (s *Server) flow(ctx context.Context, uri, listener string) (transport.Flow, error) {

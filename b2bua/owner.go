@@ -1,0 +1,100 @@
+package b2bua
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
+)
+
+// owner is what a call and a request outside dialogs have in common: a mailbox
+// that owns it, and a router that is asked about it. Its fields belong to the
+// goroutine that runs the mailbox, but for id and server.
+type owner struct {
+	mailbox
+	id     string
+	server *Server
+	router Router
+	source Source
+
+	asked     int // number of the question that the router is answering
+	abandon   context.CancelFunc
+	forgotten bool // nothing leads here any more; the router is closed
+}
+
+// own sets up what r owns; its router comes next.
+func (s *Server) own(o *owner, r reader, source Source) {
+	o.id, o.server, o.source = s.newID(), s, source
+	o.serves, o.crew = r, &s.crew
+}
+
+// wants tells whether a hook is to be asked: none is once the router is closed.
+func (o *owner) wants(h Hook) bool { return !o.forgotten && o.router.Wants(h) }
+
+// ask puts a question that may wait, once the mailbox is empty; the answer comes
+// back as an event.
+func (o *owner) ask(question func(context.Context) Decided) {
+	ctx, cancel := context.WithCancel(o.server.ctx)
+	o.asked++
+	o.abandon = cancel
+	asked := o.asked
+	o.question = func() event {
+		defer cancel()
+		return decided{asked, question(ctx)}
+	}
+}
+
+// reach finds the flow to a URI: at once for an address, else by a look-up
+// outside the mailbox.
+func (o *owner) reach(uri, listener string, then func(transport.Flow, error)) {
+	if u, err := message.ParseURI(uri); err != nil || isAddress(u.BareHost()) {
+		then(o.server.flow(o.server.ctx, uri, listener))
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(o.server.ctx, lookupLimit)
+		defer cancel()
+		f, err := o.server.flow(ctx, uri, listener)
+		o.post(reached{then, f, err})
+	}()
+}
+
+// lookupLimit bounds a DNS look-up; try ends the attempt sooner.
+const lookupLimit = 10 * time.Second
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+// log is the server's log with the owner's id.
+func (o *owner) log() *slog.Logger { return o.server.log.With("call", o.id) }
+
+// tell passes an event to the observers.
+func (o *owner) tell(ev Event) {
+	if len(o.server.cfg.Observers) == 0 {
+		return
+	}
+	ev.Call, ev.At = o.id, time.Now()
+	for _, one := range o.server.cfg.Observers {
+		one.Observe(ev)
+	}
+}
+
+// heard tells the observers of a message that came.
+func (o *owner) heard(l *leg, m *message.Message) {
+	if len(o.server.cfg.Observers) > 0 {
+		o.tell(Event{Kind: EventReceived, Leg: l.view(), Message: m})
+	}
+}
+
+// fault reports a panic of ours inside what it owns.
+func (o *owner) fault(r any) {
+	o.server.faults.Add(1)
+	o.log().Error("fault in a call", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+}
