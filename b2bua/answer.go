@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/offer"
 	"legwork/b2bua/transport"
 )
 
@@ -17,6 +18,11 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	l.stop(timerRing)
 	c.giveUp(l, elsewhere, 487, OriginLocal)
 	caller := l.confirm(res)
+	l.peer.learn(res)
+	l.dialog.carry(offer.OK, offer.Remote, hasSDP(res))
+	l.keepOurs(l.invite)
+	l.keepTheirs(res)
+	l.invite = nil
 	out := c.toCaller(res, caller.Local)
 	out.Set("Contact", c.a.contact())
 	c.introduce(out)
@@ -30,6 +36,9 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 		}
 	}
 	c.a.dialog = caller
+	caller.carry(offer.OK, offer.Local, hasSDP(out))
+	c.a.keepTheirs(c.invite)
+	c.a.keepOurs(out)
 	c.answered = true
 	c.record.Answered = time.Now()
 	c.record.Code, c.record.Reason = out.Status, out.Reason
@@ -129,6 +138,7 @@ func (c *Call) ackOf(l *leg, d *talk, cseq uint32, from *message.Message) *messa
 	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), ack)
 	}
+	d.carry(offer.ACK, offer.Local, hasSDP(ack))
 	return ack
 }
 
@@ -176,6 +186,7 @@ func (c *Call) confirmed(e acked) {
 	}
 	c.heard(e.leg, e.ack)
 	c.stopRepeat()
+	e.leg.dialog.carry(offer.ACK, offer.Remote, hasSDP(e.ack))
 	if r.cross != nil {
 		c.confirmModify(r.cross, e.ack)
 		return

@@ -28,6 +28,7 @@ type Call struct {
 
 	crossing []*exchange // requests on their way to the other leg
 	modify   *exchange   // the one among them that changes the session
+	errands  []*errand   // requests of our own
 	repeat   *repeat     // our 2xx that waits for its ACK
 	parting  *parting    // the BYE that waits for that ACK
 	open     int         // what keeps the call findable: transactions, repeats, on_end
@@ -71,6 +72,9 @@ func (c *Call) handle(ev event) {
 		return
 	}
 	c.phase = c.phase(c, ev)
+	if len(c.errands) > 0 {
+		c.runErrands()
+	}
 }
 
 // survive keeps a fault of ours inside the call: both legs are cleared, the

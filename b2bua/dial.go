@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"legwork/b2bua/dialog"
@@ -174,15 +175,30 @@ func (c *Call) send(l *leg) error {
 	l.state = legCalling
 	id := dialog.ID{CallID: invite.CallID(), Local: invite.FromTag()}
 	l.half = &talk{Dialog: dialog.Dialog{ID: id, LocalURI: message.WithTag(invite.Get("From"), ""), Target: invite.URI, LocalSeq: 1}}
-	_, _ = l.half.offers.Carry(offer.INVITE, offer.Local, hasSDP(invite))
+	l.half.carry(offer.INVITE, offer.Local, hasSDP(invite))
 	c.server.index.add(dialogKey{id.CallID, id.Local}, l)
-	c.open++
 	if l.load != nil {
 		l.load.Attempted()
 	}
+	c.transmit(l, invite)
+	return nil
+}
+
+// resend sends a leg's INVITE once more because its callee wants it said
+// another way: with credentials, or with a longer session timer.
+func (c *Call) resend(l *leg, edit func(*message.Message)) {
+	invite := l.invite.Clone()
+	invite.Set("CSeq", strconv.FormatUint(uint64(l.half.Next()), 10)+" INVITE")
+	edit(invite)
+	l.forks, l.settled = nil, false
+	c.transmit(l, invite)
+}
+
+func (c *Call) transmit(l *leg, invite *message.Message) {
+	c.open++
+	l.invite = invite
 	l.client = c.server.layer.Request(invite, l.flow, l)
 	c.sent(l, invite, l.client.Sent())
-	return nil
 }
 
 // Response brings a response to the INVITE; see transaction.User. A failure may

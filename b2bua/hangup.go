@@ -49,6 +49,8 @@ func (c *Call) talking(ev event) phase {
 			}
 		case timerDuration:
 			return c.clear(goodbye{by: "timer", cause: callCleared("timer")})
+		case timerRetry:
+			c.wake(e.leg)
 		}
 	}
 	return (*Call).talking
@@ -132,6 +134,10 @@ func (c *Call) clear(g goodbye) phase {
 	for len(c.crossing) > 0 {
 		c.breakOff(c.crossing[0])
 	}
+	for _, o := range c.errands {
+		o.answered = true
+	}
+	c.errands = nil
 	for _, l := range c.legs {
 		c.release(l, g)
 	}

@@ -25,13 +25,17 @@ type leg struct {
 	load   *trunk.State   // where the call is counted; nil: nowhere
 
 	dialog *talk // confirmed, or A's first early one
+	peer   peer
+	theirs []byte // SDP that the peer described its session with last; nil: none yet
+	ours   []byte // SDP that we described it with to the peer
 
 	// of the A leg
 	tx *transaction.Server // the INVITE
 
 	// of a B leg
 	client  *transaction.Client
-	half    *talk // what the INVITE made of it: the callee's half is missing
+	half    *talk            // what the INVITE made of it: the callee's half is missing
+	invite  *message.Message // as sent last, until it is answered
 	hop     hop
 	forks   []*fork               // early dialogs in the order they appeared
 	extras  []*extra              // 2xx that nobody wants
@@ -65,10 +69,6 @@ type talk struct {
 	offers offer.State
 }
 
-func hasSDP(m *message.Message) bool {
-	return len(m.Body) > 0 && offer.HasSDP(m.Get("Content-Type"))
-}
-
 // legA is the leg towards the caller of an INVITE.
 func (s *Server) legA(c *Call, in *admitted) *leg {
 	req := in.req
@@ -81,7 +81,8 @@ func (s *Server) legA(c *Call, in *admitted) *leg {
 	l := &leg{call: c, role: RoleA, trunk: in.trunk, load: in.load, flow: in.flow, tx: in.tx}
 	l.dialog = &talk{Dialog: *dialog.UAS(id, message.WithTag(req.Get("To"), ""), message.WithTag(req.Get("From"), ""),
 		contact, req.List("Record-Route"), cseq)}
-	_, _ = l.dialog.offers.Carry(offer.INVITE, offer.Remote, hasSDP(req))
+	l.dialog.carry(offer.INVITE, offer.Remote, hasSDP(req))
+	l.peer.learn(req)
 	in.tx.SetToTag(id.Local)
 	return l
 }
@@ -170,7 +171,7 @@ func (c *Call) callerDialog() *talk {
 			d := *c.a.dialog
 			d.Local, d.LocalSeq, d.offers = c.server.newTag(), 0, offer.State{}
 			d.RemoteSeq, _, _ = c.invite.CSeq()
-			_, _ = d.offers.Carry(offer.INVITE, offer.Remote, hasSDP(c.invite))
+			d.carry(offer.INVITE, offer.Remote, hasSDP(c.invite))
 			c.server.index.add(dialogKey{d.CallID, d.Local}, c.a)
 			return &d
 		}

@@ -29,6 +29,7 @@ func (c *Call) progress(l *leg, res *message.Message) phase {
 // ringing lets a provisional response cross. Each early dialog of the callee
 // is one of its own towards the caller (flow C2).
 func (c *Call) ringing(l *leg, res *message.Message) {
+	l.peer.learn(res)
 	if !l.rang {
 		l.rang = true
 		if c.rangAt.IsZero() {

@@ -14,6 +14,7 @@ func (c *Call) over(l *leg, code int, reason string, origin Origin) {
 	}
 	l.stop(timerTry)
 	l.stop(timerRing)
+	l.invite = nil
 	c.finishAttempt(l, code, reason, origin)
 	c.freeTrunk(l)
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/offer"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 )
@@ -18,6 +19,8 @@ type exchange struct {
 	far      *talk // the dialog it goes out in
 	tx       *transaction.Server
 	req      *message.Message // as received, after the inbound profile
+	method   string           // on the other leg
+	out      *message.Message // as sent there, until it is answered
 	client   *transaction.Client
 	cseq     uint32 // of the request that went out
 	modifies bool   // a re-INVITE, or an UPDATE with an offer
@@ -79,7 +82,8 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 		e.req = e.req.Clone()
 		c.router.Inbound(e.leg.view(), e.req)
 	}
-	x := &exchange{call: c, from: e.leg, to: to, near: near, far: far, tx: e.tx, req: e.req}
+	e.leg.peer.learn(e.req)
+	x := &exchange{call: c, from: e.leg, to: to, near: near, far: far, tx: e.tx, req: e.req, method: e.req.Method}
 	if c.mayCross(x, e) {
 		c.cross(x, e)
 	}
@@ -100,11 +104,11 @@ func (c *Call) withoutFarSide(e request, stay phase) phase {
 // cross builds the request on the other leg and sends it.
 func (c *Call) cross(x *exchange, e request) {
 	x.cseq = x.far.Next()
-	out := c.inDialog(x.far, x.req.Method, x.cseq)
+	out := c.inDialog(x.far, x.method, x.cseq)
 	out.Set("Max-Forwards", hops(x.req))
 	c.crossHeaders(out, x.req, c.rules(x.to))
 	out.Body = x.req.Body
-	if refreshesTarget(x.req.Method) {
+	if refreshesTarget(x.method) {
 		out.Set("Contact", x.to.contact())
 		c.introduce(out)
 	}
@@ -122,6 +126,10 @@ func (c *Call) cross(x *exchange, e request) {
 		c.router.Outbound(x.to.view(), out)
 	}
 	c.crossing = append(c.crossing, x)
+	near, far := carrierOf(x.req.Method), carrierOf(x.method)
+	x.near.carry(near.request, offer.Remote, hasSDP(x.req))
+	x.far.carry(far.request, offer.Local, hasSDP(out))
+	x.out = out
 	c.along(x.to, x.far, func(f transport.Flow, err error) {
 		switch {
 		case x.done:
@@ -151,6 +159,8 @@ func (c *Call) crossBack(e response, stay phase) phase {
 	switch to := e.to.(type) {
 	case *exchange:
 		return c.answerCrosses(to, e.res, stay)
+	case *errand:
+		return c.errandAnswered(to, e.res, stay)
 	case *leg:
 		c.heard(to, e.res)
 		c.late(to, e.res)
@@ -170,8 +180,8 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		c.settle(x)
 	}
 	if x.done {
-		if x.ack != nil && res.Status/100 == 2 {
-			x.ack.Again()
+		if res.Status/100 == 2 && x.method == "INVITE" && !x.unacked() {
+			c.acknowledgeModify(x, nil)
 		}
 		return stay
 	}
@@ -179,7 +189,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		res = res.Clone()
 		c.router.Inbound(x.to.view(), res)
 	}
-	if res.Status == 100 {
+	if res.Status == 100 || res.Status < 200 && x.req.Method != "INVITE" {
 		return stay
 	}
 	out := c.responseTo(x.req, res.Status, res.Reason, "")
@@ -195,12 +205,14 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		})
 	}
 	if res.Status >= 200 {
-		c.finishExchange(x, res)
+		c.finishExchange(x, res, out)
 	}
 	c.respond(x.tx, x.from, out)
-	if x.modifies && x.req.Method == "INVITE" && res.Status/100 == 2 {
+	switch {
+	case res.Status < 200:
+	case x.modifies && res.Status < 300:
 		c.modified(x)
-	} else if res.Status >= 200 {
+	default:
 		c.crossed(x)
 	}
 	if res.Status == 481 || res.Status == 408 {
@@ -211,10 +223,25 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 
 // finishExchange takes what a final response settles: a 2xx refreshes the
 // remote targets of both legs (RFC 3261 section 12.2.1.2), no other does.
-func (c *Call) finishExchange(x *exchange, res *message.Message) {
+func (c *Call) finishExchange(x *exchange, res, out *message.Message) {
 	x.done = true
-	if res.Status >= 300 || !refreshesTarget(x.req.Method) {
+	near, far := carrierOf(x.req.Method), carrierOf(x.method)
+	if res.Status >= 300 {
+		x.near.offers.Fail(near.request)
+		x.far.offers.Fail(far.request)
 		return
+	}
+	x.near.carry(near.ok, offer.Local, hasSDP(out))
+	x.far.carry(far.ok, offer.Remote, hasSDP(res))
+	x.to.peer.learn(res)
+	if !refreshesTarget(x.req.Method) {
+		return
+	}
+	if x.modifies {
+		x.from.keepTheirs(x.req)
+		x.to.keepOurs(x.out)
+		x.to.keepTheirs(res)
+		x.from.keepOurs(out)
 	}
 	if a, ok := x.req.Contact(); ok {
 		x.near.Refresh(a.URI)
@@ -254,6 +281,8 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 		c.settled(to)
 	case *farewell:
 		c.saidTo(to)
+	case *errand:
+		return c.errandFailed(to, e.err, stay)
 	case *exchange:
 		c.settle(to)
 		if to.done {

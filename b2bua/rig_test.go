@@ -270,12 +270,20 @@ type conversation struct {
 }
 
 // answered plays a call up to the ACK on both legs.
-func (r *rig) answered() *conversation {
+func (r *rig) answered() *conversation { return r.answeredWith(nil) }
+
+// answeredWith lets edit see bob's 200 before it is sent.
+func (r *rig) answeredWith(edit func(*message.Message)) *conversation {
 	r.Helper()
 	d := r.dial(sdpOffer)
 	in := r.wait(r.bob, "INVITE")
 	in.Reply(180, nil)
-	sent := in.Reply(200, withSDP)
+	sent := in.Reply(200, func(res *message.Message) {
+		withSDP(res)
+		if edit != nil {
+			edit(res)
+		}
+	})
 	ok := r.wait(r.alice, "200")
 	t := &conversation{rig: r, atBob: in, ok: ok}
 	t.alice = r.alice.Dialog(d.req, ok.Message, false)
