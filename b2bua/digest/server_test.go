@@ -398,6 +398,18 @@ func TestOurCredentialsAreFoundAmongOthers(t *testing.T) {
 	}
 }
 
+func TestCredentialsAreReadUpToABound(t *testing.T) {
+	s := newServer(t, Config{})
+	req := invite()
+	for range mostValues {
+		req.Add("Authorization", `Digest realm="x", nonce="y"`)
+	}
+	req.Add("Authorization", signed(t, s, &Client{}, invite()).Get("Authorization"))
+	if out := verify(s, req); out != Absent {
+		t.Error(out)
+	}
+}
+
 func TestServerRefusesWhatItCannotKeep(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"short secret":    {Secret: []byte("short")},
