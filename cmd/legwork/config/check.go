@@ -14,8 +14,9 @@ import (
 
 // complete fills in what the file left to us within lists and trunks, and
 // resolves paths.
-func complete(c *Config, dir string) {
-	c.Script = within(dir, c.Script)
+func (r *reader) complete(c *Config) {
+	dir := r.dir
+	c.Script, c.Users.File = within(dir, c.Script), within(dir, c.Users.File)
 	for i := range c.Listen {
 		if l := &c.Listen[i]; l.Name == "" {
 			l.Name = l.Transport
@@ -29,11 +30,28 @@ func complete(c *Config, dir string) {
 		if t.Headers.Preset == "" {
 			t.Headers.Preset = PresetEdge
 		}
+		if t.PRACK == "" {
+			t.PRACK = PRACKInterwork
+		}
+		r.inherit(t.Timer, c.SIP.Timer)
 		for i := range t.Targets {
 			if t.Targets[i].Weight == 0 {
 				t.Targets[i].Weight = 1
 			}
 		}
+	}
+}
+
+// inherit fills in the keys of a trunk's timer that the file left out.
+func (r *reader) inherit(t *TrunkTimer, from Timer) {
+	if t == nil || t.Off {
+		return
+	}
+	if _, written := r.at[&t.Expires]; !written {
+		t.Expires = from.Expires
+	}
+	if _, written := r.at[&t.Min]; !written {
+		t.Min = from.Min
 	}
 }
 
@@ -45,6 +63,8 @@ func (r *reader) check(c *Config) {
 	r.records(c)
 	r.protocol(&c.SIP)
 	r.trunks(c)
+	r.users(&c.Users)
+	r.registrar(c)
 	r.defaultRoute(c)
 }
 
@@ -140,6 +160,28 @@ func (r *reader) protocol(s *SIP) {
 	}
 	if !isPrintable(s.UserAgent) {
 		r.refuse(&s.UserAgent, "sip.user_agent: control character", "remove it")
+	}
+	r.ascending("sip.timer", "min", &s.Timer.Min, "expires", &s.Timer.Expires)
+}
+
+// ascending tells when high, unless it is 0, is below low.
+func (r *reader) ascending(name, lowKey string, low *Seconds, highKey string, high *Seconds) {
+	if *high == 0 || *high >= *low || r.at[low].wrong || r.at[high].wrong {
+		return
+	}
+	at := high
+	if _, written := r.at[at]; !written {
+		at = low
+	}
+	r.refuse(at, fmt.Sprintf("%s: %s (%s) is shorter than %s (%s)", name, highKey, *high, lowKey, *low), "")
+}
+
+func (r *reader) registrar(c *Config) {
+	e := &c.Registrar.Expires
+	r.ascending("registrar.expires", "min", &e.Min, "default", &e.Default)
+	r.ascending("registrar.expires", "default", &e.Default, "max", &e.Max)
+	if c.Registrar.Enabled && c.Users.File == "" {
+		r.warn(&c.Registrar.Enabled, "registrar: there are no users: what trunks may send registers without a password", "name them in users.file")
 	}
 }
 

@@ -10,7 +10,7 @@
 // which the reader (decode.go), the template of `legwork init` (template.go)
 // and the JSON schema (schema.go) are made:
 //
-//	yaml     the key
+//	yaml     the key; "-": not of the file
 //	doc      its one line for people
 //	enum     the values it may have
 //	later    values, or on a field named _ keys, that a coming version will know
@@ -27,18 +27,23 @@ type Config struct {
 	Listen         []Listener        `yaml:"listen" restart:"yes" doc:"Sockets that SIP arrives at and leaves from."`
 	Script         string            `yaml:"script" restart:"yes" doc:"The Lua script that decides about calls; empty: the one built into the program."`
 	DefaultRoute   string            `yaml:"default_route" doc:"Trunk for calls that no script routes; empty: they get 404."`
-	UnknownSources Unknown           `yaml:"unknown_sources" enum:"reject drop allow" doc:"A request that matches no trunk: reject it with 403, drop it, or allow it."`
+	UnknownSources Unknown           `yaml:"unknown_sources" enum:"reject drop allow" doc:"A request that matches no trunk and proves no user: reject it (403; 401 where there are users), drop it, or allow it."`
 	Trunks         map[string]*Trunk `yaml:"trunks" doc:"Named neighbours, carriers and PBXs: matched by the source of a request, dialled by their targets."`
+	Users          Users             `yaml:"users" doc:"Who may prove by digest who they are, whatever address they come from."`
+	Registrar      Registrar         `yaml:"registrar" doc:"Where phones of users register; calls go to {aor = ...}."`
 	Admin          Admin             `yaml:"admin" restart:"yes" doc:"HTTP API and /metrics."`
 	Store          Store             `yaml:"store" restart:"yes" doc:"Where b2b.store keeps its values."`
 	CDR            []CDR             `yaml:"cdr" restart:"yes" doc:"Where the record of a finished call goes; empty: nowhere."`
 	Limits         Limits            `yaml:"limits" doc:"What the whole process takes on; beyond it, 503 with Retry-After."`
-	SIP            SIP               `yaml:"sip" restart:"yes" doc:"The protocol's timers and sizes."`
+	SIP            SIP               `yaml:"sip" doc:"The protocol's timers and sizes."`
 	Capture        Capture           `yaml:"capture" restart:"yes" doc:"Messages kept in memory to draw ladders from."`
 	Log            Log               `yaml:"log" doc:"The log, on standard error."`
 	Drain          Drain             `yaml:"drain" doc:"How the process goes when it is asked to."`
 
-	_ struct{} `later:"users registrar media redis sql acl ban"`
+	Files    []string `yaml:"-"` // that were read besides the file itself: secrets and users
+	Warnings Problems `yaml:"-"` // what is allowed and hardly meant
+
+	_ struct{} `later:"media redis sql acl ban"`
 }
 
 // Unknown says what becomes of a request that matches no trunk.
@@ -71,8 +76,11 @@ type Trunk struct {
 	Responses Responses   `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
 	Params    Params      `yaml:"params" doc:"Free values for scripts and profiles."`
 	Profile   string      `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles; empty: none."`
+	Auth      *Auth       `yaml:"auth" doc:"What answers its challenges (digest)."`
+	PRACK     PRACK       `yaml:"prack" enum:"interwork pass off" doc:"Reliable provisional responses: interwork ends them at each leg, pass lets the legs agree, off."`
+	Timer     *TrunkTimer `yaml:"timer" doc:"Session timer of its legs, in place of sip.timer; false: none, not even one that it asks for."`
 
-	_ struct{} `later:"auth register health codecs timer prack privacy media"`
+	_ struct{} `later:"register health codecs privacy media"`
 }
 
 // Target is one place to try. Weight is at least 1 after Load.
@@ -122,6 +130,58 @@ const (
 	PresetNone        Preset = "none"
 )
 
+// Auth are credentials towards a neighbour; both keys are there after Load.
+type Auth struct {
+	User     string `yaml:"user" doc:"User name."`
+	Password Secret `yaml:"password" doc:"Password. Better: !file path or ${NAME}."`
+}
+
+// PRACK says what becomes of reliable provisional responses.
+type PRACK string
+
+// The values of prack.
+const (
+	PRACKInterwork PRACK = "interwork"
+	PRACKPass      PRACK = "pass"
+	PRACKOff       PRACK = "off"
+)
+
+// TrunkTimer is the session timer of a trunk's legs. Keys that the file leaves
+// out are those of sip.timer after Load.
+type TrunkTimer struct {
+	Off       bool    `yaml:"-"`
+	Expires   Seconds `yaml:"expires" min:"0s" max:"24h" doc:"Seconds between refreshes that are asked for; 0: none are, but those the peer asks for are honoured."`
+	Min       Seconds `yaml:"min" min:"90s" max:"24h" doc:"Fewer seconds are refused with 422 (RFC 4028 allows no less than 90)."`
+	Refresher string  `yaml:"refresher" enum:"uac uas" doc:"Who refreshes: uac or uas of the request that asks for the timer (RFC 4028); left out: whoever can."`
+}
+
+// Users are those who authenticate here.
+type Users struct {
+	File  string `yaml:"file" doc:"YAML of name: password, or name: HA1 (32 or 64 hexadecimal digits: MD5 or SHA-256 of user:realm:password)."`
+	Realm string `yaml:"realm" doc:"Realm of challenges; an HA1 is good for one realm only."`
+
+	Accounts map[string]Account `yaml:"-"` // what stands in File
+}
+
+// Account is how one user is known; one of both is set.
+type Account struct {
+	Password Secret `yaml:"password"`
+	HA1      Secret `yaml:"ha1"` // lower case
+}
+
+// Registrar bounds what phones may register.
+type Registrar struct {
+	Enabled bool             `yaml:"enabled" doc:"Take REGISTER; else it gets 405, unless a script decides."`
+	Expires RegistrarExpires `yaml:"expires" doc:"How long a registration lives."`
+}
+
+// RegistrarExpires bound a registration; after Load, Min <= Default <= Max.
+type RegistrarExpires struct {
+	Min     Seconds `yaml:"min" min:"1s" max:"1h" doc:"Fewer seconds are refused with 423 (RFC 3261 allows no more than 3600 here)."`
+	Default Seconds `yaml:"default" min:"1s" max:"8760h" doc:"Seconds granted to who asks for none in particular."`
+	Max     Seconds `yaml:"max" min:"1s" max:"8760h" doc:"The most seconds that are granted."`
+}
+
 // Admin is the HTTP side. Token is set whenever Address is not loopback.
 type Admin struct {
 	Address string `yaml:"address" doc:"IP address and port; empty: no HTTP."`
@@ -156,14 +216,19 @@ type Overload struct {
 
 // SIP holds the protocol's figures.
 type SIP struct {
-	T1          time.Duration `yaml:"t1" min:"10ms" max:"10s" doc:"Round-trip estimate, RFC 3261 section 17."`
-	T2          time.Duration `yaml:"t2" min:"10ms" max:"60s" doc:"Longest pause between two repetitions; at least t1."`
-	MaxMessage  int           `yaml:"max_message" min:"1500" max:"1048576" doc:"Largest message taken, in bytes; larger ones get 513."`
-	UDPMax      int           `yaml:"udp_max" min:"1300" max:"65507" doc:"Largest request sent over UDP, in bytes."`
-	UserAgent   string        `yaml:"user_agent" doc:"User-Agent and Server; empty: neither is sent."`
-	MaxDuration time.Duration `yaml:"max_duration" min:"1s" doc:"Longest call; then both legs are cleared."`
+	T1          time.Duration `yaml:"t1" restart:"yes" min:"10ms" max:"10s" doc:"Round-trip estimate, RFC 3261 section 17."`
+	T2          time.Duration `yaml:"t2" restart:"yes" min:"10ms" max:"60s" doc:"Longest pause between two repetitions; at least t1."`
+	MaxMessage  int           `yaml:"max_message" restart:"yes" min:"1500" max:"1048576" doc:"Largest message taken, in bytes; larger ones get 513."`
+	UDPMax      int           `yaml:"udp_max" restart:"yes" min:"1300" max:"65507" doc:"Largest request sent over UDP, in bytes."`
+	UserAgent   string        `yaml:"user_agent" restart:"yes" doc:"User-Agent and Server; empty: neither is sent."`
+	MaxDuration time.Duration `yaml:"max_duration" restart:"yes" min:"1s" doc:"Longest call; then both legs are cleared."`
+	Timer       Timer         `yaml:"timer" doc:"Session timers (RFC 4028), leg by leg; see also timer of a trunk."`
+}
 
-	_ struct{} `later:"timer"`
+// Timer is the session timer of legs whose trunk has none of its own.
+type Timer struct {
+	Expires Seconds `yaml:"expires" min:"0s" max:"24h" doc:"Seconds between refreshes that are asked for; 0: none are, but those a peer asks for are honoured."`
+	Min     Seconds `yaml:"min" min:"90s" max:"24h" doc:"Fewer seconds are refused with 422 (RFC 4028 allows no less than 90)."`
 }
 
 // Capture bounds the memory that ladders are drawn from.
@@ -193,13 +258,18 @@ func Default() *Config {
 			{Name: "tcp", Transport: "tcp", Address: "127.0.0.1:5060"},
 		},
 		UnknownSources: UnknownReject,
-		Admin:          Admin{Address: "127.0.0.1:8060"},
-		Store:          Store{Kind: "memory"},
-		Limits:         Limits{PerSourceCPS: 50, Overload: Overload{QueueDelay: 200 * time.Millisecond}},
+		Users:          Users{Realm: "legwork"},
+		Registrar: Registrar{Expires: RegistrarExpires{
+			Min: Seconds(time.Minute), Default: Seconds(5 * time.Minute), Max: Seconds(time.Hour),
+		}},
+		Admin:  Admin{Address: "127.0.0.1:8060"},
+		Store:  Store{Kind: "memory"},
+		Limits: Limits{PerSourceCPS: 50, Overload: Overload{QueueDelay: 200 * time.Millisecond}},
 		SIP: SIP{
 			T1: 500 * time.Millisecond, T2: 4 * time.Second,
 			MaxMessage: 65535, UDPMax: 65000,
 			UserAgent: "legwork", MaxDuration: 4 * time.Hour,
+			Timer: Timer{Min: Seconds(90 * time.Second)},
 		},
 		Capture: Capture{Ring: 2000},
 		Log:     Log{Level: "info", Format: "text"},

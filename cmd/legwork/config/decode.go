@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -32,10 +31,17 @@ func (r *reader) decode(n ast.Node, v reflect.Value, f field) bool {
 	if d, ok := v.Addr().Interface().(decoder); ok {
 		return d.decode(r, n, f.key)
 	}
-	if v.Type() == durationType {
+	switch v.Type() {
+	case durationType:
 		return r.duration(n, v, f)
+	case secondsType:
+		return r.seconds(n, v, f)
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		return r.optional(n, v, f)
+	case reflect.Bool:
+		return r.boolean(n, v, f)
 	case reflect.Struct:
 		return r.structure(n, v, f)
 	case reflect.Map:
@@ -66,6 +72,33 @@ func (r *reader) structure(n ast.Node, v reflect.Value, f field) bool {
 			r.problem(at, fmt.Sprintf("unknown key %q", key), didYouMean(key, keys(known)))
 		}
 	})
+}
+
+// optional makes what a pointer is for; a key without a value leaves it nil.
+func (r *reader) optional(n ast.Node, v reflect.Value, f field) bool {
+	if n.Type() == ast.NullType {
+		return true
+	}
+	v.Set(reflect.New(v.Type().Elem()))
+	r.value(n, v.Elem(), f)
+	return !r.at[v.Interface()].wrong
+}
+
+func (r *reader) boolean(n ast.Node, v reflect.Value, f field) bool {
+	switch n := n.(type) {
+	case *ast.BoolNode:
+		v.SetBool(n.Value)
+		return true
+	case *ast.StringNode: // of a variable
+		s, ok := r.text(n, f.key)
+		if ok && s != "true" && s != "false" {
+			r.problem(n, fmt.Sprintf("%s: want true or false, not %q", f.key, s), "")
+			return false
+		}
+		v.SetBool(s == "true")
+		return ok
+	}
+	return r.want(n, f.key, "true or false")
 }
 
 // pairs calls each for the pairs of a mapping, or tells that n is none. A key
@@ -182,28 +215,6 @@ func (r *reader) integer(n ast.Node, v reflect.Value, f field) bool {
 // decimal has no leading zero: YAML 1.1 reads 010 as eight, people do not.
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
-func (r *reader) duration(n ast.Node, v reflect.Value, f field) bool {
-	s, ok := r.figure(n, f.key, "a duration")
-	if !ok {
-		return false
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || n.Type() == ast.IntegerType {
-		r.problem(n, fmt.Sprintf("%s: %q is not a duration", f.key, s), "write a number and its unit, such as 200ms, 30s or 4h")
-		return false
-	}
-	if low, err := time.ParseDuration(f.min); err == nil && d < low {
-		r.problem(n, fmt.Sprintf("%s: %s is too short", f.key, s), "at least "+f.min)
-		return false
-	}
-	if high, err := time.ParseDuration(f.max); err == nil && d > high {
-		r.problem(n, fmt.Sprintf("%s: %s is too long", f.key, s), "at most "+f.max)
-		return false
-	}
-	v.SetInt(int64(d))
-	return true
-}
-
 // figure is the text of a number or a duration, which ${NAME} may stand for.
 func (r *reader) figure(n ast.Node, name, what string) (string, bool) {
 	switch n.(type) {
@@ -235,7 +246,7 @@ func (r *reader) want(n ast.Node, name, what string) bool {
 		r.problem(n, "anchors and aliases are not taken", "write the value out")
 		return false
 	case *ast.TagNode:
-		r.problem(n, fmt.Sprintf("%s: tag %q is not taken here", name, n.GetToken().Value), "!file is for admin.token and params")
+		r.problem(n, fmt.Sprintf("%s: tag %q is not taken here", name, n.GetToken().Value), "!file is for tokens, passwords and params")
 		return false
 	default:
 		got = strconv.Quote(n.GetToken().Value)

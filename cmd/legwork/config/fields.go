@@ -3,7 +3,6 @@ package config
 import (
 	"reflect"
 	"strings"
-	"time"
 )
 
 // field is one key of a struct, as its tags describe it.
@@ -28,6 +27,9 @@ func fields(t reflect.Type) (known []field, later []string) {
 			later = strings.Fields(f.Tag.Get("later"))
 			continue
 		}
+		if f.Tag.Get("yaml") == "-" {
+			continue
+		}
 		known = append(known, field{
 			index:   i,
 			key:     f.Tag.Get("yaml"),
@@ -50,5 +52,3 @@ func keys(known []field) []string {
 	}
 	return names
 }
-
-var durationType = reflect.TypeFor[time.Duration]()

@@ -33,6 +33,25 @@ func (t *Target) decode(r *reader, n ast.Node, name string) bool {
 	return ok
 }
 
+// decode takes a mapping; what else stands there is not shown, since it may be
+// the password.
+func (a *Auth) decode(r *reader, n ast.Node, name string) bool {
+	if _, ok := n.(ast.MapNode); !ok {
+		r.problem(n, name+": want a mapping", "write {user: ..., password: ...}")
+		return false
+	}
+	return r.structure(n, reflect.ValueOf(a).Elem(), field{key: name})
+}
+
+// decode takes false, or the mapping.
+func (t *TrunkTimer) decode(r *reader, n ast.Node, name string) bool {
+	if on, ok := n.(*ast.BoolNode); ok {
+		t.Off = !on.Value
+		return t.Off || r.want(n, name, "a mapping of keys to values, or false")
+	}
+	return r.structure(n, reflect.ValueOf(t).Elem(), field{key: name})
+}
+
 func (p *Params) decode(r *reader, n ast.Node, name string) bool {
 	*p = Params{}
 	return r.pairs(n, name, func(key string, _, value ast.Node) {

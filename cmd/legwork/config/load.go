@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -27,12 +29,7 @@ const (
 // Load reads the file at path. env looks up ${NAME}; os.LookupEnv fits. The
 // error is Problems when the file could be read but is not right.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	src, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
@@ -47,22 +44,38 @@ func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, e
 	if root := r.tree(src); root != nil {
 		r.value(root, reflect.ValueOf(cfg).Elem(), field{})
 	}
-	complete(cfg, r.dir)
+	r.complete(cfg)
 	r.check(cfg)
-	if len(r.problems) > 0 {
-		r.problems.sort()
-		return nil, r.problems
+	r.problems.sort()
+	if problems := append(r.problems, r.elsewhere...); len(problems) > 0 {
+		return nil, problems
 	}
+	r.warnings.sort()
+	slices.Sort(r.files)
+	cfg.Files, cfg.Warnings = slices.Compact(r.files), r.warnings
 	return cfg, nil
+}
+
+// readFile reads up to one byte more than is taken.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // reader turns one file into a Config and remembers where each value stood.
 type reader struct {
-	file     string
-	dir      string
-	env      func(string) (string, bool)
-	problems Problems
-	at       map[any]mark // by the address of the Config's field, or by entry
+	file      string
+	dir       string
+	env       func(string) (string, bool)
+	problems  Problems
+	elsewhere Problems // of the file of users
+	warnings  Problems
+	files     []string     // read besides this one
+	at        map[any]mark // by the address of the Config's field, or by entry
 }
 
 // mark is where a value stands. A value that could not be decoded is marked
@@ -178,20 +191,33 @@ func deepest(tokens token.Tokens) int {
 
 func (r *reader) syntax(err error) {
 	if at, ok := errors.AsType[yaml.Error](err); ok && at.GetToken() != nil && at.GetToken().Position != nil {
-		p, cure := at.GetToken().Position, ""
+		p, cure, msg := at.GetToken().Position, "", at.GetMessage()
+		if strings.HasPrefix(msg, "invalid header option") { // which shows what may be a password
+			msg, cure = "text behind a | or >", "put a value that begins with | or > in quotes"
+		}
 		if bare := at.GetToken().Value == "{" && at.GetToken().Prev != nil && at.GetToken().Prev.Value == "$"; bare {
 			cure = `put "${NAME}" in quotes between brackets`
 		}
-		r.add(p.Line, p.Column, at.GetMessage(), cure)
+		r.add(p.Line, p.Column, msg, cure)
 		return
 	}
 	r.add(1, 1, err.Error(), "")
 }
 
 func (r *reader) add(line, col int, msg, cure string) {
-	if len(r.problems) < maxProblems {
-		r.problems = append(r.problems, Problem{File: r.file, Line: max(1, line), Col: max(1, col), Msg: msg, Cure: cure})
+	r.problems = r.appended(r.problems, mark{line: line, col: col}, msg, cure)
+}
+
+func (r *reader) appended(list Problems, at mark, msg, cure string) Problems {
+	if len(list) == maxProblems {
+		return list
 	}
+	return append(list, Problem{File: r.file, Line: max(1, at.line), Col: max(1, at.col), Msg: msg, Cure: cure})
+}
+
+// warn tells of a value that is allowed and hardly meant.
+func (r *reader) warn(of any, msg, cure string) {
+	r.warnings = r.appended(r.warnings, r.at[of], msg, cure)
 }
 
 // problem tells what is wrong with a node.

@@ -23,8 +23,8 @@ func folder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range map[string]string{
-		"main.lua": "return {}", "profile.lua": "return {}", "token": "  s3cret\n", "blank": "\n",
-		"large": strings.Repeat("x", maxSecret+1),
+		"hash": strings.Repeat("5A", 32), "main.lua": "return {}", "profile.lua": "return {}", "token": "  s3cret\n", "blank": "\n",
+		"large": strings.Repeat("x", maxSecret+1), "users.yaml": users,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -35,6 +35,16 @@ func folder(t *testing.T) string {
 	}
 	return dir
 }
+
+const users = `
+# two ways for each
+alice: wonder land
+"1001": {password: "${HOST}"}
+bob: 0123456789ABCDEF0123456789abcdef
+carol@a.example: {ha1: !file hash}
+dave: {password: 0123456789abcdef0123456789abcdef}
+erin: !file token
+`
 
 // load reads src as the legwork.yaml of dir; problems name the file alone.
 func load(dir, src string) (*Config, error) {
@@ -65,15 +75,21 @@ trunks:
     headers: {preset: none, pass: [Diversion], set: {X-Site: "a$$b"}, drop: [Subject]}
     responses: {503: 480, "6xx": [486, Busy Here], "400-499": false, "*": 500}
     profile: profile.lua
+    auth: {user: acct, password: !file token}
+    prack: off
+    timer: {expires: 1800, refresher: uac}
     params: {country: DE, n: 3, share: 0.5, on: true, list: [1, {x: y}], key: !file token}
   pbx:
     match: [198.51.100.0/29]
     targets: ["sip:10.0.0.5:5060"]
+    timer: false
+users: {file: users.yaml, realm: "${REALM:-home}"}
+registrar: {enabled: true, expires: {min: 30, default: 2m, max: 120}}
 admin: {address: "0.0.0.0:8060", token: !file token}
 store: {kind: memory}
 cdr: [{kind: jsonl, path: logs/cdr.jsonl}]
 limits: {calls: 1, cps: 2, per_source_cps: 3, overload: {queue_delay: "${WAIT}"}}
-sip: {t1: 250ms, t2: 2s, max_message: 20000, udp_max: 1300, user_agent: us, max_duration: 1h30m}
+sip: {t1: 250ms, t2: 2s, max_message: 20000, udp_max: 1300, user_agent: us, max_duration: 1h30m, timer: {expires: 10m, min: 100}}
 capture: {ring: 0}
 log: {level: "${LEVEL:-debug}", format: json}
 drain: {timeout: 0s}
@@ -101,15 +117,29 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 				Responses: Responses{{From: "503", Code: 480}, {From: "6xx", Code: 486, Text: "Busy Here"}, {From: "400-499", Pass: true}, {From: "*", Code: 500}},
 				Profile:   filepath.Join(dir, "profile.lua"),
 				Params:    Params{"country": "DE", "n": int64(3), "share": 0.5, "on": true, "list": []any{int64(1), map[string]any{"x": "y"}}, "key": "s3cret"},
+				Auth:      &Auth{User: "acct", Password: "s3cret"},
+				PRACK:     PRACKOff,
+				Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(100 * time.Second), Refresher: "uac"},
 			},
-			"pbx": {Match: []string{"198.51.100.0/29"}, Targets: []Target{{URI: "sip:10.0.0.5:5060", Weight: 1}}, Headers: Headers{Preset: PresetEdge}},
+			"pbx": {
+				Match: []string{"198.51.100.0/29"}, Targets: []Target{{URI: "sip:10.0.0.5:5060", Weight: 1}}, Headers: Headers{Preset: PresetEdge},
+				PRACK: PRACKInterwork, Timer: &TrunkTimer{Off: true},
+			},
 		},
+		Users: Users{File: filepath.Join(dir, "users.yaml"), Realm: "home", Accounts: map[string]Account{
+			"alice": {Password: "wonder land"}, "1001": {Password: "192.0.2.9"}, "bob": {HA1: "0123456789abcdef0123456789abcdef"},
+			"carol@a.example": {HA1: Secret(strings.Repeat("5a", 32))}, "dave": {Password: "0123456789abcdef0123456789abcdef"}, "erin": {Password: "s3cret"},
+		}},
+		Registrar: Registrar{Enabled: true, Expires: RegistrarExpires{
+			Min: Seconds(30 * time.Second), Default: Seconds(2 * time.Minute), Max: Seconds(2 * time.Minute),
+		}},
 		Admin:  Admin{Address: "0.0.0.0:8060", Token: "s3cret"},
 		Store:  Store{Kind: "memory"},
 		CDR:    []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}},
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},
-		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute},
+		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute, Timer: Timer{Expires: Seconds(10 * time.Minute), Min: Seconds(100 * time.Second)}},
 		Log:    Log{Level: "debug", Format: "json"},
+		Files:  []string{filepath.Join(dir, "hash"), filepath.Join(dir, "token"), filepath.Join(dir, "users.yaml")},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %s\nwant %s", show(got), show(want))
@@ -120,7 +150,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 func show(c *Config) string {
 	s := fmt.Sprintf("%+v", *c)
 	for name, trunk := range c.Trunks {
-		s += fmt.Sprintf("\n%s: %+v", name, *trunk)
+		s += fmt.Sprintf("\n%s: %+v %+v %+v", name, *trunk, trunk.Auth, trunk.Timer)
 	}
 	return s
 }
@@ -212,7 +242,11 @@ func TestRestartIsNeededForWhatIsOpenedAtStart(t *testing.T) {
 		{"address: \"0.0.0.0:5060\"", "address: \"0.0.0.0:5070\"", "listen"},
 		{"script: main.lua", "", "script"},
 		{"address: \"0.0.0.0:8060\"", "address: \"127.0.0.1:8060\"", "admin"},
-		{"t1: 250ms", "t1: 500ms", "sip"},
+		{"t1: 250ms", "t1: 500ms", "sip.t1"},
+		{"min: 100}", "min: 101}", ""},
+		{"file: users.yaml,", "", ""},
+		{"enabled: true", "enabled: false", ""},
+		{"user: acct", "user: other", ""},
 		{"path: logs/cdr.jsonl", "path: cdr.jsonl", "cdr"},
 		{"capture: {ring: 0}", "capture: {ring: 1}", "capture"},
 		{"format: json", "format: text", "log.format"},

@@ -12,7 +12,7 @@ import (
 type mistake struct{ src, want string }
 
 func mistakes() []mistake {
-	return slices.Concat(badKeys(), badTypes(), badText(), badListeners(), badTrunks(), badValues(), badYAML())
+	return slices.Concat(badKeys(), badTypes(), badText(), badListeners(), badTrunks(), badSessions(), badRegistrars(), badValues(), badYAML())
 }
 
 func badKeys() []mistake {
@@ -21,13 +21,12 @@ func badKeys() []mistake {
 		{"limits:\n  clals: 1\n  per-source-cps: 2", "legwork.yaml:2:3: unknown key \"clals\"; did you mean \"calls\"?\n" +
 			`legwork.yaml:3:3: unknown key "per-source-cps"; did you mean "per_source_cps"?`},
 		{"drain: {grace: 3s}", `legwork.yaml:1:9: unknown key "grace"; known: timeout`},
-		{"users: {}", `legwork.yaml:1:1: "users" is not supported yet by this version; remove it`},
-		{"trunks: {a: {match: [192.0.2.1], auth: {user: x}}}", `legwork.yaml:1:34: "auth" is not supported yet by this version; remove it`},
-		{"sip: {timer: {min: 90}}", `legwork.yaml:1:7: "timer" is not supported yet by this version; remove it`},
+		{"ban: {}", `legwork.yaml:1:1: "ban" is not supported yet by this version; remove it`},
+		{"trunks: {a: {match: [192.0.2.1], register: {}}}", `legwork.yaml:1:34: "register" is not supported yet by this version; remove it`},
 		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
-		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, admin, store, cdr, limits, sip, capture, log, drain`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, cdr, limits, sip, capture, log, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
 	}
@@ -45,7 +44,7 @@ func badTypes() []mistake {
 		{"limits: {calls: [1]}", `legwork.yaml:1:17: limits.calls: want a whole number, not a list`},
 		{"script: 5", `legwork.yaml:1:9: script: want a string, not "5"; put it in quotes`},
 		{"script:", `legwork.yaml:1:9: script: want a string, not nothing`},
-		{"script: !file x", `legwork.yaml:1:9: script: tag "!file" is not taken here; !file is for admin.token and params`},
+		{"script: !file x", `legwork.yaml:1:9: script: tag "!file" is not taken here; !file is for tokens, passwords and params`},
 		{"cdr: {kind: jsonl}", `legwork.yaml:1:6: cdr: want a list, not a mapping`},
 		{"sip: {t1: 500}", `legwork.yaml:1:11: sip.t1: "500" is not a duration; write a number and its unit, such as 200ms, 30s or 4h`},
 		{"sip: {t1: soon}", `legwork.yaml:1:11: sip.t1: "soon" is not a duration; write a number and its unit, such as 200ms, 30s or 4h`},
@@ -68,7 +67,7 @@ func badText() []mistake {
 		{"admin: {token: !file nothing}", `legwork.yaml:1:16: admin.token: open DIR/nothing: no such file or directory; name a file that holds the secret`},
 		{"admin: {token: !file blank}", `legwork.yaml:1:16: admin.token: DIR/blank: the file is empty; name a file that holds the secret`},
 		{"admin: {token: !file large}", `legwork.yaml:1:16: admin.token: DIR/large: larger than 65536 bytes; name a file that holds the secret`},
-		{"admin: {token: !env X}", `legwork.yaml:1:16: admin.token: tag "!env" is not taken here; !file is for admin.token and params`},
+		{"admin: {token: !env X}", `legwork.yaml:1:16: admin.token: the only tag here is !file; put a value that begins with ! in quotes`},
 	}
 }
 
@@ -126,6 +125,48 @@ func badTrunks() []mistake {
 	}
 }
 
+func badSessions() []mistake {
+	a := func(s string) string { return "trunks: {a: {match: [a.example], " + s + "}}" }
+	return []mistake{
+		{a("auth: {user: x}"), `legwork.yaml:1:40: password is missing; such as !file secrets/carrier or ${NAME}`},
+		{a("auth: {}"), "legwork.yaml:1:40: user is missing; the name that the neighbour knows us by\nlegwork.yaml:1:40: password is missing; such as !file secrets/carrier or ${NAME}"},
+		{a(`auth: {user: x, password: ""}`), `legwork.yaml:1:60: password is missing; such as !file secrets/carrier or ${NAME}`},
+		{a("auth: {user: x, password: !file blank}"), `legwork.yaml:1:60: trunks.a.auth.password: DIR/blank: the file is empty; name a file that holds the secret`},
+		{a(`auth: {user: "x:y", password: z}`), `legwork.yaml:1:47: user: "x:y" is not the name of a user; up to 128 characters without colons, quotes and backslashes`},
+		{a("auth: x"), `legwork.yaml:1:40: trunks.a.auth: want a mapping; write {user: ..., password: ...}`},
+		{a("prack: on"), `legwork.yaml:1:41: trunks.a.prack: unknown value "on"; known: interwork, pass, off`},
+		{a("timer: true"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, or false, not "true"`},
+		{a("timer: off"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, not "off"`},
+		{a("timer: {min: 60}"), `legwork.yaml:1:47: trunks.a.timer.min: 60s is too short; at least 90s`},
+		{a("timer: {expires: 60}"), `legwork.yaml:1:51: trunks.a.timer: expires (60s) is shorter than min (90s)`},
+		{a("timer: {expires: 1.5}"), `legwork.yaml:1:51: trunks.a.timer.expires: "1.5" is not a number of whole seconds; write such as 90, 90s or 15m`},
+		{a("timer: {expires: 99999999999}"), `legwork.yaml:1:51: trunks.a.timer.expires: "99999999999" is not a number of whole seconds; write such as 90, 90s or 15m`},
+		{a("timer: {refresher: us}"), `legwork.yaml:1:53: trunks.a.timer.refresher: unknown value "us"; did you mean "uas"?`},
+		{"sip: {timer: {expires: 1800}}\n" + a("timer: {min: 1h}"), `legwork.yaml:2:47: trunks.a.timer: expires (1800s) is shorter than min (3600s)`},
+		{"sip: {timer: {min: 89s}}", `legwork.yaml:1:20: sip.timer.min: 89s is too short; at least 90s`},
+		{"sip: {timer: {expires: 100, min: 2m}}", `legwork.yaml:1:24: sip.timer: expires (100s) is shorter than min (120s)`},
+		{"sip: {timer: {expires: 1500ms}}", `legwork.yaml:1:24: sip.timer.expires: "1500ms" is not a number of whole seconds; write such as 90, 90s or 15m`},
+		{"sip: {timer: {expires: -1}}", `legwork.yaml:1:24: sip.timer.expires: -1s is too short; at least 0s`},
+		{"sip: {timer: false}", `legwork.yaml:1:14: sip.timer: want a mapping of keys to values, not "false"`},
+	}
+}
+
+func badRegistrars() []mistake {
+	return []mistake{
+		{"registrar: {enabled: yes}", `legwork.yaml:1:22: registrar.enabled: want true or false, not "yes"`},
+		{"registrar: {enabled: 1}", `legwork.yaml:1:22: registrar.enabled: want true or false, not "1"`},
+		{"registrar: {expires: {min: 2h}}", `legwork.yaml:1:28: registrar.expires.min: 2h is too long; at most 1h`},
+		{"registrar: {expires: {min: 0}}", `legwork.yaml:1:28: registrar.expires.min: 0s is too short; at least 1s`},
+		{"registrar: {expires: {min: 600}}", `legwork.yaml:1:28: registrar.expires: default (300s) is shorter than min (600s)`},
+		{"registrar: {expires: {max: 200}}", `legwork.yaml:1:28: registrar.expires: max (200s) is shorter than default (300s)`},
+		{"registrar: {expires: {default: 2h}}", `legwork.yaml:1:32: registrar.expires: max (3600s) is shorter than default (7200s)`},
+		{"users: {file: none.yaml}", `legwork.yaml:1:15: users.file: no file DIR/none.yaml; make it, or remove the key`},
+		{"users: {file: logs}", `legwork.yaml:1:15: users.file: DIR/logs is a folder; name the file`},
+		{"users: {realm: \"\"}", `legwork.yaml:1:16: users.realm: "" is not a realm; up to 128 characters without quotes and backslashes`},
+		{"users: {realm: 'a\"b'}", `legwork.yaml:1:16: users.realm: "a\"b" is not a realm; up to 128 characters without quotes and backslashes`},
+	}
+}
+
 func badValues() []mistake {
 	return []mistake{
 		{"script: none.lua", `legwork.yaml:1:9: script: no file DIR/none.lua; make it, or remove the key`},
@@ -168,6 +209,9 @@ func TestEveryMistakeIsNamedWithItsPlaceAndItsCure(t *testing.T) {
 func TestASecretIsNotInAProblem(t *testing.T) {
 	for _, src := range []string{
 		`admin: {token: "s3cret\u0001"}`, `admin: {token: [s3cret]}`, `admin: {token: 53}`, `admin: {token: "s3cret${"}`, `admin: {token: "${s3cret!}"}`,
+		`admin: {token: !s3cret}`, `admin: {token: *s3cret}`, "admin:\n  token: |s3cret\n",
+		`trunks: {a: {auth: s3cret}}`, `trunks: {a: {auth: {user: x, pasword: s3cret}}}`, `trunks: {a: {auth: {user: x, password: [s3cret]}}}`,
+		`trunks: {a: {auth: {user: x, password: "s3cret\u0001"}}}`, `trunks: {a: {auth: {user: x, password: 53}}}`, `trunks: {a: {auth: [s3cret]}}`,
 	} {
 		_, err := load(folder(t), src)
 		if err == nil {

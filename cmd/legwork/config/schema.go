@@ -44,11 +44,15 @@ func (f field) schema(value reflect.Value) object {
 	if !value.IsValid() || f.typ == reflect.TypeFor[Secret]() {
 		return s
 	}
-	switch f.typ.Kind() {
-	case reflect.String, reflect.Int:
-		s["default"] = value.Interface()
-	case reflect.Int64:
-		s["default"] = short(value.Interface().(time.Duration))
+	switch x := value.Interface().(type) {
+	case time.Duration:
+		s["default"] = short(x)
+	case Seconds:
+		s["default"] = time.Duration(x) / time.Second
+	default:
+		if k := f.typ.Kind(); k == reflect.String || k == reflect.Int || k == reflect.Bool {
+			s["default"] = x
+		}
 	}
 	return s
 }
@@ -56,7 +60,11 @@ func (f field) schema(value reflect.Value) object {
 func (f field) shape(value reflect.Value) object {
 	switch f.typ {
 	case durationType:
-		return orVariable(object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`})
+		return orVariable(durationSchema())
+	case secondsType:
+		return orVariable(f.bounds(object{"type": "integer"}), durationSchema())
+	case reflect.TypeFor[TrunkTimer]():
+		return object{"anyOf": []object{{"const": false}, structSchema(f.typ, reflect.Value{})}}
 	case reflect.TypeFor[Target]():
 		return object{"anyOf": []object{{"type": "string"}, structSchema(f.typ, reflect.Value{})}}
 	case reflect.TypeFor[Responses]():
@@ -73,6 +81,8 @@ func (f field) shape(value reflect.Value) object {
 		return object{"type": []string{"object", "null"}, "additionalProperties": field{typ: f.typ.Elem()}.shape(reflect.Value{})}
 	case reflect.Slice:
 		return object{"type": []string{"array", "null"}, "items": field{typ: f.typ.Elem()}.shape(reflect.Value{})}
+	case reflect.Bool:
+		return orVariable(object{"type": "boolean"})
 	case reflect.Int:
 		return orVariable(f.bounds(object{"type": "integer"}))
 	default:
@@ -84,18 +94,31 @@ func (f field) shape(value reflect.Value) object {
 }
 
 func (f field) bounds(s object) object {
-	if n, err := strconv.Atoi(f.min); err == nil {
+	if n, ok := bound(f.min); ok {
 		s["minimum"] = n
 	}
-	if n, err := strconv.Atoi(f.max); err == nil {
+	if n, ok := bound(f.max); ok {
 		s["maximum"] = n
 	}
 	return s
 }
 
+// bound is a number, or the seconds of a duration.
+func bound(s string) (int, bool) {
+	if d, err := time.ParseDuration(s); err == nil {
+		return int(d / time.Second), true
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil
+}
+
+func durationSchema() object {
+	return object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`}
+}
+
 // orVariable also takes a text with ${NAME}, whose value only Load can see.
-func orVariable(s object) object {
-	return object{"anyOf": []object{s, {"type": "string", "pattern": `\$\{`}}}
+func orVariable(forms ...object) object {
+	return object{"anyOf": append(forms, object{"type": "string", "pattern": `\$\{`})}
 }
 
 func responsesSchema() object {

@@ -37,6 +37,9 @@ func sample() *Config {
 			Headers:   Headers{Preset: PresetEdge},
 			Responses: Responses{{From: "503", Code: 480}, {From: "6xx", Code: 486, Text: "Busy Here"}},
 			Params:    Params{"country": "DE"},
+			Auth:      &Auth{User: "acct", Password: "${CARRIER_A_PASSWORD:-secret}"},
+			PRACK:     PRACKInterwork,
+			Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(90 * time.Second), Refresher: "uac"},
 		}},
 		CDR: []CDR{{Kind: "jsonl", Path: "cdr.jsonl"}},
 	}
@@ -86,6 +89,9 @@ func (w *template) key(f field, v, sample reflect.Value, l level) {
 	case f.typ.Kind() == reflect.Struct:
 		w.line(l, f.key+":")
 		w.structure(v, sample, inner)
+	case f.typ.Kind() == reflect.Pointer:
+		w.line(l, f.key+":")
+		w.structure(v.Elem(), sample.Elem(), inner)
 	case isOpen(f.typ):
 		w.line(l, f.key+":")
 		if v.Len() == 0 {
@@ -143,6 +149,8 @@ func flow(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return short(x)
+	case Seconds:
+		return strconv.Itoa(int(time.Duration(x) / time.Second))
 	case Responses:
 		return x.flow()
 	}

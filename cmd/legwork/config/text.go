@@ -38,22 +38,35 @@ type unsetVariable string
 
 func (v unsetVariable) Error() string { return "environment variable " + string(v) + " is not set" }
 
-// secret is a text, or the content of the file that !file names.
+// secret is a text, or the content of the file that !file names. No problem
+// that it tells of shows any of it.
 func (r *reader) secret(n ast.Node, name string) (string, bool) {
-	tag, ok := n.(*ast.TagNode)
-	if !ok || tag.Start.Value != "!file" {
-		switch n.(type) {
-		case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode: // want would show it
-			r.problem(n, name+": want a string", "put it in quotes")
-			return "", false
-		}
+	switch n := n.(type) {
+	case *ast.StringNode, *ast.LiteralNode:
 		return r.text(n, name)
+	case *ast.TagNode:
+		if n.Start.Value == "!file" {
+			return r.secretFile(n, name)
+		}
+		r.problem(n, name+": the only tag here is !file", "put a value that begins with ! in quotes")
+	case *ast.AnchorNode, *ast.AliasNode:
+		r.problem(n, name+": anchors and aliases are not taken", "put a value that begins with & or * in quotes")
+	case *ast.SequenceNode, *ast.MappingNode, *ast.MappingValueNode, *ast.NullNode:
+		return "", r.want(n, name, "a string")
+	default:
+		r.problem(n, name+": want a string", "put it in quotes")
 	}
-	path, ok := r.text(tag.Value, name)
+	return "", false
+}
+
+func (r *reader) secretFile(n *ast.TagNode, name string) (string, bool) {
+	path, ok := r.text(n.Value, name)
 	if !ok {
 		return "", false
 	}
-	s, err := readSecret(within(r.dir, path))
+	path = within(r.dir, path)
+	r.files = append(r.files, path)
+	s, err := readSecret(path)
 	if err != nil {
 		r.problem(n, fmt.Sprintf("%s: %v", name, err), "name a file that holds the secret")
 		return "", false

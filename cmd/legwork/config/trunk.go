@@ -25,7 +25,11 @@ func (r *reader) trunks(c *Config) {
 		}
 		r.headers(&t.Headers)
 		r.checkFile(&t.Profile, t.Profile, "profile")
-		r.listenerOf(t, c.Listen)
+		r.listenerOf(name, t, c.Listen)
+		r.auth(t.Auth)
+		if t.Timer != nil {
+			r.ascending("trunks."+name+".timer", "min", &t.Timer.Min, "expires", &t.Timer.Expires)
+		}
 	}
 }
 
@@ -41,7 +45,7 @@ func (r *reader) asWritten(c *Config) func(a, b string) int {
 	}
 }
 
-func (r *reader) listenerOf(t *Trunk, all []Listener) {
+func (r *reader) listenerOf(trunk string, t *Trunk, all []Listener) {
 	if t.Listen == "" {
 		return
 	}
@@ -49,8 +53,35 @@ func (r *reader) listenerOf(t *Trunk, all []Listener) {
 	for _, l := range all {
 		names = append(names, l.Name)
 	}
-	if !slices.Contains(names, t.Listen) {
+	i := slices.Index(names, t.Listen)
+	if i < 0 {
 		r.refuse(&t.Listen, fmt.Sprintf("listen: no listener %q", t.Listen), didYouMean(t.Listen, names))
+		return
+	}
+	own := all[i].Transport
+	fits := func(to Target) bool { return transportOf(to.URI) == own }
+	if len(t.Targets) > 0 && !slices.ContainsFunc(t.Targets, fits) {
+		r.warn(&t.Listen, fmt.Sprintf("listen: %q is for %s, and no target of trunk %q is: its calls leave from another listener", t.Listen, own, trunk),
+			"name a listener of their transport, or write ;transport="+own+" behind them")
+	}
+}
+
+func (r *reader) auth(a *Auth) {
+	if a == nil || r.at[a].wrong {
+		return
+	}
+	r.required(a, &a.User, "user", "the name that the neighbour knows us by")
+	if a.User != "" && !isUser(a.User) {
+		r.refuse(&a.User, fmt.Sprintf("user: %q is not the name of a user", a.User), userCure)
+	}
+	_, written := r.at[&a.Password]
+	switch {
+	case !written:
+		r.refuse(a, "password is missing", "such as !file secrets/carrier or ${NAME}")
+	case a.Password == "":
+		r.refuse(&a.Password, "password is missing", "such as !file secrets/carrier or ${NAME}")
+	case !isPrintable(string(a.Password)):
+		r.refuse(&a.Password, "password: control character", "remove it")
 	}
 }
 
@@ -147,6 +178,18 @@ func targetFault(uri string) (msg, cure string) {
 		}
 	}
 	return "", ""
+}
+
+// transportOf is what a target is reached by.
+func transportOf(uri string) string {
+	_, transport, given := strings.Cut(strings.ToLower(uri), ";transport=")
+	if !given {
+		return "udp"
+	}
+	if end := strings.IndexAny(transport, ";?"); end >= 0 {
+		transport = transport[:end]
+	}
+	return transport
 }
 
 func (r *reader) headers(h *Headers) {
