@@ -8,7 +8,11 @@
 // crosses is in headers.go and preset.go, failures in responses.go.
 package trunk
 
-import "time"
+import (
+	"fmt"
+	"io"
+	"time"
+)
 
 // Trunk is one neighbour, in both directions. It is read only once it is in a
 // Table.
@@ -27,11 +31,17 @@ type Trunk struct {
 	Timer     *Timer // nil: the server's
 }
 
-// Auth are the credentials that answer a challenge (RFC 3261 section 22).
+// Auth are the credentials that answer a challenge (RFC 3261 section 22). Logs,
+// errors and JSON show the user alone.
 type Auth struct{ User, Password string }
 
-// String shows the user alone.
-func (a *Auth) String() string { return a.User }
+func (a Auth) String() string { return a.User }
+
+// Format stands in for every verb: fmt asks String for some of them only.
+func (a Auth) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.User) }
+
+// MarshalText is for JSON, in logs and elsewhere.
+func (a Auth) MarshalText() ([]byte, error) { return []byte(a.User), nil }
 
 // PRACK says what becomes of reliable provisional responses (RFC 3262).
 type PRACK uint8

@@ -63,17 +63,16 @@ func (v *verdict) check(named string) {
 	v.Config = path
 	if problems, ok := errors.AsType[config.Problems](err); ok {
 		for _, p := range problems {
-			message := p.Msg
-			if p.Cure != "" {
-				message += "; " + p.Cure
-			}
-			v.add(finding{File: p.File, Line: p.Line, Col: p.Col, Message: message})
+			v.problem(p, false)
 		}
 		return
 	}
 	if err != nil {
 		v.add(finding{Message: err.Error()})
 		return
+	}
+	for _, w := range cfg.Warnings {
+		v.problem(w, true)
 	}
 	table, err := neighbours(cfg, nil)
 	if err != nil {
@@ -98,6 +97,14 @@ func (v *verdict) checkScripts(cfg *config.Config, table *trunk.Table) {
 		v.add(finding{File: nearest(p.File), Line: p.Line, Col: p.Col, Message: p.Msg, Warning: p.Warning})
 	}
 	v.Profiles = append(v.Profiles, rows...)
+}
+
+func (v *verdict) problem(p config.Problem, warning bool) {
+	message := p.Msg
+	if p.Cure != "" {
+		message += "; " + p.Cure
+	}
+	v.add(finding{File: p.File, Line: p.Line, Col: p.Col, Message: message, Warning: warning})
 }
 
 func (v *verdict) add(f finding) { v.Findings = append(v.Findings, f) }

@@ -113,8 +113,8 @@ func TestReloadSaysWhatIsLive(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	write(t, yaml, read(t, yaml)+"sip: {t1: 400ms}\n")
-	r.ask("reload").expect(t, 0, `^reloaded: main\.lua@\w{8}\nchanged, but only a restart helps: sip\n$`)
-	r.ask("reload", "--json").expect(t, 0, `"restart_needed": \[\s+"sip"\s+\]`)
+	r.ask("reload").expect(t, 0, `^reloaded: main\.lua@\w{8}\nchanged, but only a restart helps: sip\.t1\n$`)
+	r.ask("reload", "--json").expect(t, 0, `"restart_needed": \[\s+"sip\.t1"\s+\]`)
 }
 
 // newTrunk is added to a running configuration.

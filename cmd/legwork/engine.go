@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"legwork/b2bua"
 	"legwork/b2bua/admin"
@@ -34,7 +35,7 @@ type setup struct {
 // admin API. start makes it and shutdown ends it; reload is in renew.go.
 type engine struct {
 	setup
-	seen       glance // of the configuration file, before anybody hears that we are ready
+	seen       map[string]glance // of the configuration's files, before anybody hears that we are ready
 	hosts      *hosts
 	libraries  *lib.Env
 	policy     *script.Policy
@@ -51,6 +52,7 @@ type engine struct {
 	mu     sync.Mutex                    // lets one reload in at a time
 	live   atomic.Pointer[config.Config] // setup.Config until a reload
 	trunks atomic.Pointer[trunk.Table]   // live, or about to be while scripts are loaded with it
+	blamed atomic.Pointer[[]string]      // files that kept the last reload from being one; nil: none
 }
 
 // start makes an engine that serves. An error leaves nothing behind.
@@ -58,9 +60,11 @@ func start(ctx context.Context, s setup) (*engine, error) {
 	if s.Network == nil {
 		s.Network = transport.System{}
 	}
-	e := &engine{setup: s, seen: look(s.Path), leaving: make(chan struct{})}
+	e := &engine{setup: s, leaving: make(chan struct{})}
 	e.leave = sync.OnceFunc(func() { close(e.leaving) })
 	e.live.Store(s.Config)
+	e.seen = look(e.files())
+	e.warn(s.Config)
 	e.hosts = newHosts(s.Network, s.Log)
 	e.background, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{e.readTrunks, e.openObservers, e.openServer, e.loadScripts, e.listen, e.serveAdmin} {
@@ -103,6 +107,27 @@ func settings(c *config.Config, trunks *trunk.Table) b2bua.Settings {
 			Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS), PerSourceCPS: float64(c.Limits.PerSourceCPS),
 			QueueDelay: c.Limits.Overload.QueueDelay,
 		},
+		Realm: c.Users.Realm, Users: usersOf(c.Users),
+		Timer: trunk.Timer{Expires: time.Duration(c.SIP.Timer.Expires), Min: time.Duration(c.SIP.Timer.Min)},
+	}
+}
+
+// usersOf finds the users of the configuration; nil when it names no file of
+// them.
+func usersOf(u config.Users) b2bua.Users {
+	if u.File == "" {
+		return nil
+	}
+	return func(user string) (b2bua.Secret, bool) {
+		a, ok := u.Accounts[user]
+		return b2bua.Secret{Password: string(a.Password), HA1: string(a.HA1)}, ok
+	}
+}
+
+// warn tells of what the configuration hardly means.
+func (e *engine) warn(c *config.Config) {
+	for _, w := range c.Warnings {
+		e.Log.Warn("doubtful configuration", "err", w.String())
 	}
 }
 

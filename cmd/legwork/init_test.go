@@ -68,6 +68,15 @@ func TestCheckListsProfilesAndWarnings(t *testing.T) {
 	}
 }
 
+func TestCheckWarnsOfAConfigurationThatIsHardlyMeant(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "legwork.yaml"), "registrar:\n  enabled: true\n")
+	got := run(t, dir, "check", "--strict")
+	if want := "legwork.yaml:2:12: warning: registrar: there are no users: "; got.code != 1 || !strings.HasPrefix(got.out, want) {
+		t.Errorf("exit %d: %s", got.code, got.out)
+	}
+}
+
 func TestVersionAndSchemaAreForMachinesToo(t *testing.T) {
 	var b build
 	if err := json.Unmarshal([]byte(run(t, ".", "version", "--json").out), &b); err != nil || !strings.HasPrefix(b.Go, "go1.") {

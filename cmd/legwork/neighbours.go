@@ -38,12 +38,32 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 	t := trunk.Trunk{
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
 		Limits:  trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
-		Headers: crossing(c.Headers),
+		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 	}
 	for _, target := range c.Targets {
 		t.Targets = append(t.Targets, trunk.Endpoint{URI: target.URI, Weight: target.Weight, Priority: target.Priority})
 	}
 	return t, nil
+}
+
+func credentials(c *config.Auth) *trunk.Auth {
+	if c == nil {
+		return nil
+	}
+	return &trunk.Auth{User: c.User, Password: string(c.Password)}
+}
+
+func reliability(c config.PRACK) trunk.PRACK {
+	return map[config.PRACK]trunk.PRACK{
+		config.PRACKInterwork: trunk.InterworkPRACK, config.PRACKPass: trunk.PassPRACK, config.PRACKOff: trunk.NoPRACK,
+	}[c]
+}
+
+func sessionTimer(c *config.TrunkTimer) *trunk.Timer {
+	if c == nil {
+		return nil
+	}
+	return &trunk.Timer{Off: c.Off, Expires: time.Duration(c.Expires), Min: time.Duration(c.Min), Refresher: c.Refresher}
 }
 
 func responseMap(rows config.Responses) (*trunk.ResponseMap, error) {

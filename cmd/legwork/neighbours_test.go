@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"legwork/b2bua"
 	"legwork/b2bua/simnet"
+	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
 )
 
@@ -106,6 +109,9 @@ func TestATrunkIsWhatTheConfigurationSays(t *testing.T) {
 		Params:    config.Params{"country": "DE"},
 		Profile:   "p.lua",
 		Listen:    "udp",
+		Auth:      &config.Auth{User: "acct", Password: "s3cret"},
+		PRACK:     config.PRACKPass,
+		Timer:     &config.TrunkTimer{Expires: config.Seconds(time.Hour), Min: config.Seconds(2 * time.Minute), Refresher: "uas"},
 	})
 	table, err := neighbours(cfg, nil)
 	if err != nil {
@@ -116,6 +122,10 @@ func TestATrunkIsWhatTheConfigurationSays(t *testing.T) {
 		one.Params["country"] != "DE" || one.Profile != "p.lua" || one.Listen != "udp" {
 		t.Errorf("%+v", one)
 	}
+	if *one.Auth != (trunk.Auth{User: "acct", Password: "s3cret"}) || one.PRACK != trunk.PassPRACK ||
+		*one.Timer != (trunk.Timer{Expires: time.Hour, Min: 2 * time.Minute, Refresher: "uas"}) {
+		t.Errorf("%v %v %+v", one.Auth, one.PRACK, one.Timer)
+	}
 	if !one.Headers.Crosses("X-A") || one.Headers.Crosses("Subject") || one.Headers.Set[0].Value != "b" {
 		t.Errorf("headers %+v", one.Headers)
 	}
@@ -124,5 +134,48 @@ func TestATrunkIsWhatTheConfigurationSays(t *testing.T) {
 	}
 	if _, ok := one.Responses.Apply(404, "peer", 0); ok {
 		t.Error("404 does not pass")
+	}
+}
+
+func TestWhatAllLegsShareIsWhatTheConfigurationSays(t *testing.T) {
+	cfg := config.Default()
+	s := settings(cfg, nil)
+	if s.Users != nil || s.Realm != "legwork" || s.Timer != (trunk.Timer{Min: 90 * time.Second}) {
+		t.Errorf("by default %+v", s)
+	}
+	cfg.SIP.Timer = config.Timer{Expires: config.Seconds(time.Hour), Min: config.Seconds(2 * time.Minute)}
+	cfg.Users = config.Users{File: "users.yaml", Realm: "home", Accounts: map[string]config.Account{"bob": {Password: "s3cret"}, "eve": {HA1: "5a"}}}
+	s = settings(cfg, nil)
+	if s.Realm != "home" || s.Timer != (trunk.Timer{Expires: time.Hour, Min: 2 * time.Minute}) {
+		t.Errorf("%+v", s)
+	}
+	bob, ok := s.Users("bob")
+	eve, also := s.Users("eve")
+	if _, more := s.Users("mallory"); !ok || !also || more || bob.Password != "s3cret" || bob.HA1 != "" || eve.HA1 != "5a" {
+		t.Error("users are others than those of the file")
+	}
+}
+
+func TestNoPasswordIsShownOnItsWayToTheEngine(t *testing.T) {
+	cfg := withTrunk(config.Trunk{Match: []string{"192.0.2.0/24"}, Auth: &config.Auth{User: "acct", Password: "s3cret"}})
+	cfg.Users = config.Users{File: "users.yaml", Accounts: map[string]config.Account{"bob": {Password: "s3cret", HA1: "s3cret"}}}
+	table, err := neighbours(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := table.Get("carrier")
+	bob, _ := settings(cfg, table).Users("bob")
+	var out bytes.Buffer
+	for _, shown := range []any{one, *one, one.Auth, *one.Auth, bob, &bob, b2bua.Target{Auth: one.Auth}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			fmt.Fprintf(&out, verb, shown)
+		}
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "err", shown)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "err", shown)
+	}
+	for _, leak := range []string{"s3cret", fmt.Sprintf("%x", "s3cret")} {
+		if strings.Contains(out.String(), leak) {
+			t.Errorf("found %s in %s", leak, out.String())
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -40,7 +41,28 @@ func (e *engine) readAgain() (*config.Config, error) {
 	if e.Path == "" {
 		return e.live.Load(), nil
 	}
-	return config.Load(e.Path, os.LookupEnv)
+	next, err := config.Load(e.Path, os.LookupEnv)
+	problems, _ := errors.AsType[config.Problems](err)
+	var blamed []string
+	for _, p := range problems {
+		blamed = append(blamed, p.File)
+	}
+	e.blamed.Store(&blamed)
+	return next, err
+}
+
+// files are those whose change is a reason to reload: the configuration's, what
+// it has read, and what it would have read without a mistake there.
+func (e *engine) files() []string {
+	var list []string
+	if e.Path != "" {
+		list = append(list, e.Path)
+	}
+	list = append(list, e.live.Load().Files...)
+	if blamed := e.blamed.Load(); blamed != nil {
+		list = append(list, *blamed...)
+	}
+	return list
 }
 
 // adopt puts a configuration to work whose trunks are already e.trunks.
@@ -54,22 +76,23 @@ func (e *engine) adopt(next *config.Config) error {
 	if e.Level != nil {
 		e.Level.Set(levelOf(next.Log.Level))
 	}
+	e.warn(next)
 	e.live.Store(next)
 	return nil
 }
 
-// watch reloads when the configuration's file or a script is saved; until ctx
-// ends.
+// watch reloads when a file of the configuration or a script is saved; until
+// ctx ends.
 func (e *engine) watch(ctx context.Context) {
 	if e.Path != "" {
-		e.tasks.Go(func() { watch(ctx, e.Path, e.seen, e.fileChanged) })
+		e.tasks.Go(func() { watch(ctx, e.files, e.seen, e.fileChanged) })
 	}
 	if err := e.policy.Watch(ctx); err != nil {
 		e.Log.Warn("scripts are not watched; legwork reload loads them", "err", err)
 	}
 }
 
-// fileChanged reloads because the configuration's file is another.
+// fileChanged reloads because a file of the configuration is another.
 func (e *engine) fileChanged() {
 	if err := e.reload(context.Background()); err != nil {
 		e.Log.Error("reload failed", "err", err)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,13 +56,83 @@ func TestAReloadIsAllOrNothing(t *testing.T) {
 	})
 }
 
+func TestBrokenUsersLeaveTheOldOnesUntilTheyAreMended(t *testing.T) {
+	dir := deployment(t, "192.0.2.9", "users: {file: users.yaml}\n")
+	yaml, users := filepath.Join(dir, "legwork.yaml"), filepath.Join(dir, "users.yaml")
+	write(t, users, "bob: one\n")
+	synctest.Test(t, func(t *testing.T) {
+		cfg, err := config.Load(yaml, os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Admin.Address = ""
+		e, err := start(context.Background(), setup{
+			Path: yaml, Config: cfg, Network: simnet.New(simnet.Faults{}), Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		password := func() string { return string(e.live.Load().Users.Accounts["bob"].Password) }
+		if got := e.files(); !slices.Equal(got, []string{yaml, users}) {
+			t.Errorf("at start these are watched: %v", got)
+		}
+		more := filepath.Join(dir, "more.yaml")
+		write(t, more, "bob: two\n\tcarol: three\n")
+		write(t, yaml, strings.Replace(read(t, yaml), "users.yaml", "more.yaml", 1))
+		if err := e.reload(t.Context()); err == nil || !strings.Contains(err.Error(), more+":2:1: ") || password() != "one" {
+			t.Errorf("got %v, and the password is %s", err, password())
+		}
+		if got := e.files(); !slices.Equal(got, []string{yaml, users, more}) {
+			t.Errorf("what is mended goes unnoticed: %v", got)
+		}
+		write(t, more, "bob: two\n")
+		if err := e.reload(t.Context()); err != nil || password() != "two" {
+			t.Errorf("got %v, and the password is %s", err, password())
+		}
+		if got := e.files(); !slices.Equal(got, []string{yaml, more}) {
+			t.Errorf("what is not read any more is watched: %v", got)
+		}
+		if err := e.shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAFileThatIsReadSinceAReloadIsWatchedToo(t *testing.T) {
+	dir := t.TempDir()
+	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
+	write(t, one, "")
+	write(t, two, "")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var changes, both atomic.Int32
+		files := func() []string { return []string{one, two}[:1+both.Load()] }
+		go watch(ctx, files, look(files()), func() { changes.Add(1) })
+		time.Sleep(watchEvery / 2)
+		write(t, two, "x")
+		time.Sleep(4 * watchEvery)
+		both.Store(1)
+		time.Sleep(4 * watchEvery)
+		if changes.Load() != 0 {
+			t.Error("a file that was just read is read again")
+		}
+		write(t, two, "xx")
+		time.Sleep(4 * watchEvery)
+		if changes.Load() != 1 {
+			t.Errorf("%d changes", changes.Load())
+		}
+		cancel()
+	})
+}
+
 func TestAFileIsReadWhenItHasSettled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	write(t, path, "")
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var changes atomic.Int32
-		go watch(ctx, path, look(path), func() { changes.Add(1) })
+		files := func() []string { return []string{path} }
+		go watch(ctx, files, look(files()), func() { changes.Add(1) })
 		time.Sleep(watchEvery / 2)
 		for i := range 4 {
 			write(t, path, strings.Repeat("x", i+1))
