@@ -242,7 +242,7 @@ func (f *flights) Pop() any {
 type socket struct {
 	network *Network
 	local   netip.AddrPort
-	refused func(remote netip.AddrPort, err error)
+	refused func(remote netip.AddrPort, err error) // guarded by the network
 
 	mu     sync.Mutex // guards inbox and closed
 	ready  *sync.Cond
@@ -285,7 +285,11 @@ func (s *socket) WriteToUDPAddrPort(b []byte, remote netip.AddrPort) (int, error
 }
 
 // OnRefused is transport's way to hear of closed ports.
-func (s *socket) OnRefused(f func(remote netip.AddrPort, err error)) { s.refused = f }
+func (s *socket) OnRefused(f func(remote netip.AddrPort, err error)) {
+	s.network.mu.Lock()
+	defer s.network.mu.Unlock()
+	s.refused = f
+}
 
 // LocalAddr is the socket's address.
 func (s *socket) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(s.local) }

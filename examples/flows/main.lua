@@ -1,0 +1,75 @@
+-- The proxies of RFC 3665 and RFC 5359: people who call each other, some of whom
+-- have services. The same script runs in both proxies; their trunks differ.
+local people = require "people"
+local forwarding = require "forwarding"
+
+local M = {}
+
+M.params = {
+  alg = { type = "string", default = "", doc = "where RTP of this neighbour goes, as an application level gateway has it" },
+}
+
+local function set(list)
+  local s = {}
+  for _, one in ipairs(list) do
+    s[one] = true
+  end
+  return s
+end
+
+-- reach finds a person's phone: it is a neighbour of ours, or one of the proxy of
+-- their domain.
+local function reach(name)
+  local person, known = people[name], set(b2b.trunk.list())
+  if known[person.phone] then
+    return { trunk = person.phone, user = person.phone, try = 33 }
+  end
+  return { trunk = person.domain, user = name, try = 35 } -- a proxy waits for its phones
+end
+
+function M.on_invite(call)
+  local name = call.req.uri.user
+  local callee = name and people[name]
+  if not callee then
+    return b2b.reject(404)
+  end
+  if callee.moved then
+    return b2b.redirect { contact = callee.moved }
+  end
+  local targets = {}
+  for i, one in ipairs(forwarding.chain(name)) do
+    targets[i] = reach(one)
+  end
+  return b2b.route { to = targets, ring = 20 }
+end
+
+function M.on_failure(call, _, res)
+  if forwarding.moves_on(call.req.uri.user, res) then
+    return b2b.next()
+  end
+  return nil
+end
+
+-- The gateway of RFC 3665 section 3.5: RTP of both sides goes to it, whose ports
+-- are those of the phones.
+local function through_gateway(call, message)
+  if call.params.alg ~= "" and message.sdp then
+    message.sdp.connection = call.params.alg
+  end
+end
+
+function M.on_branch(call, _, req)
+  through_gateway(call, req)
+end
+
+function M.on_answer(call, _, res)
+  through_gateway(call, res)
+end
+
+-- A phone that answers nothing is one that is not there (RFC 3665 section 3.10).
+M.responses = b2b.response_map {
+  { from = 408, origin = "timeout", to = { 480, "No Response" } },
+  { from = 503, origin = "timeout", to = { 480, "No Response" } },
+}
+
+return M
