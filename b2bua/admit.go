@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/refresh"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -49,6 +50,10 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 	}
 	if code != 0 {
 		s.answer(tx, req, code, headers...)
+		return nil
+	}
+	if code, header := s.untimely(t, req); code != 0 {
+		s.answer(tx, req, code, header)
 		return nil
 	}
 	if why := s.overload(req, f); why != "" {
@@ -119,7 +124,9 @@ func (s *Server) unsupported(req *message.Message) string {
 	}
 	var tags []string
 	for t := range req.Tokens("Require") {
-		tags = append(tags, t)
+		if !strings.EqualFold(t, refresh.Tag) {
+			tags = append(tags, t)
+		}
 	}
 	return strings.Join(tags, ", ")
 }
@@ -170,7 +177,7 @@ func (s *Server) options(in *admitted) {
 	s.answer(in.tx, in.req, 200,
 		message.Header{Name: "Allow", Value: allow},
 		message.Header{Name: "Accept", Value: accept},
-		message.Header{Name: "Supported", Value: ""},
+		message.Header{Name: "Supported", Value: refresh.Tag},
 	)
 }
 

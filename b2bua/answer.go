@@ -26,6 +26,8 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	out := c.toCaller(res, caller.Local)
 	out.Set("Contact", c.a.contact())
 	c.introduce(out)
+	l.timing.Accepted(res)
+	c.a.timing.Grant(c.invite, out)
 	if c.wants(HookAnswer) {
 		d := shown(out, res, c.rules(c.a), func() Decided { return c.router.Answer(c.view(), l.view(), out) })
 		if d.Decision != nil {
@@ -55,6 +57,8 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	cseq, _, _ := c.invite.CSeq()
 	c.repeatUntilACK(&repeat{tx: c.a.tx, leg: c.a, cseq: cseq})
 	c.after(timerDuration, c.maxDuration())
+	c.restartTimer(c.a)
+	c.restartTimer(l)
 	c.fold()
 	return (*Call).talking
 }
@@ -193,6 +197,8 @@ func (c *Call) confirmed(e acked) {
 	}
 	c.a.tx = nil // and with it the bytes of the 2xx
 	if l := c.b; l != nil && l.held {
+		c.a.keepTheirs(e.ack)
+		l.keepOurs(e.ack)
 		c.acknowledge(l, e.ack)
 	}
 }

@@ -44,26 +44,25 @@ func (o *errand) Response(_ *transaction.Client, res *message.Message) {
 func (o *errand) Failed(_ *transaction.Client, err error) { o.call.post(failed{o, err}) }
 
 // errand sends a request of ours on a leg, at once or when the session may be
-// changed. edit (may be nil) completes it each time it is sent. done gets the
+// changed. edit completes it each time it is sent; nil: it is complete, and an
+// UPDATE has no offer and need not wait (RFC 3311 section 5.1). done gets the
 // final response, or one made here: 408 for silence, 503 for the network; it
 // returns the phase that follows, nil for none other.
 func (c *Call) errand(l *leg, method string, edit func(*message.Message), done func(*message.Message) phase) {
-	c.errands = append(c.errands, &errand{call: c, leg: l, talk: l.dialog, method: method, edit: edit, done: done})
+	o := &errand{call: c, leg: l, talk: l.dialog, method: method, edit: edit, done: done}
+	o.changes = method == "INVITE" || method == "UPDATE" && edit != nil
+	c.errands = append(c.errands, o)
 	c.runErrands()
 }
 
 // runErrands sends what may go now. It is asked after each event.
 func (c *Call) runErrands() {
 	for _, o := range c.errands {
-		if o.req == nil && !o.waits && (!o.mayChange() || !c.changing()) {
+		if o.req == nil && !o.waits && (!o.changes || !c.changing()) {
 			o.send()
 		}
 	}
 }
-
-// mayChange is true for errands that may change the session; an UPDATE without
-// an offer is built before one can tell, so edit alone is asked.
-func (o *errand) mayChange() bool { return o.method == "INVITE" || o.method == "UPDATE" }
 
 // changing is true while a re-INVITE or an UPDATE is under way on either leg.
 func (c *Call) changing() bool {
@@ -71,7 +70,7 @@ func (c *Call) changing() bool {
 		return true
 	}
 	for _, o := range c.errands {
-		if o.req != nil && o.mayChange() {
+		if o.req != nil && o.changes {
 			return true
 		}
 	}
@@ -87,6 +86,7 @@ func (o *errand) send() {
 		req.Set("Contact", o.leg.contact())
 		c.introduce(req)
 	}
+	c.askTimer(o.leg, req)
 	if o.edit != nil {
 		o.edit(req)
 	}
@@ -135,6 +135,7 @@ func (c *Call) errandAnswered(o *errand, res *message.Message, stay phase) phase
 	o.talk.carry(carrierOf(o.method).ok, offer.Remote, hasSDP(res))
 	o.leg.keepOurs(o.req)
 	o.leg.keepTheirs(res)
+	c.acceptTimer(o.leg, o.method, res)
 	if o.method == "INVITE" {
 		c.acknowledgeErrand(o)
 	}

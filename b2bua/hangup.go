@@ -51,6 +51,8 @@ func (c *Call) talking(ev event) phase {
 			return c.clear(goodbye{by: "timer", cause: callCleared("timer")})
 		case timerRetry:
 			c.wake(e.leg)
+		case timerSession:
+			return c.sessionDue(e.leg)
 		}
 	}
 	return (*Call).talking

@@ -89,6 +89,8 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	m.Add("Contact", l.contact())
 	c.crossHeaders(m, c.invite, c.rules(l))
 	c.introduce(m)
+	l.timing = c.newTimer(l)
+	l.timing.Ask(m)
 	m.Replace(l.hop.target.Headers)
 	return m
 }

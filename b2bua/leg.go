@@ -6,6 +6,7 @@ import (
 	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
+	"legwork/b2bua/refresh"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -28,6 +29,10 @@ type leg struct {
 	peer   peer
 	theirs []byte // SDP that the peer described its session with last; nil: none yet
 	ours   []byte // SDP that we described it with to the peer
+
+	timing     refresh.State // its session timer
+	until      time.Time     // when that ends the call
+	refreshing bool          // a refresh of ours is under way
 
 	// of the A leg
 	tx *transaction.Server // the INVITE

@@ -87,12 +87,17 @@ func (c *Call) instead(x *exchange, e request) bool {
 	case x.modifies:
 		c.reply(e, 488, nil)
 	default:
-		if a, ok := x.req.Contact(); ok {
-			x.near.Refresh(a.URI)
-		}
-		c.reply(e, 200, []message.Header{{Name: "Contact", Value: x.from.contact()}, {Name: "Allow", Value: allow}})
+		c.acceptHere(x, e)
 	}
 	return false
+}
+
+// acceptHere answers an UPDATE without an offer in the place of the far peer.
+func (c *Call) acceptHere(x *exchange, e request) {
+	if a, ok := x.req.Contact(); ok {
+		x.near.Refresh(a.URI)
+	}
+	c.reply(e, 200, []message.Header{{Name: "Contact", Value: x.from.contact()}, {Name: "Allow", Value: allow}})
 }
 
 // modified follows the 2xx of a re-INVITE or an UPDATE. The 2xx of an INVITE is

@@ -23,6 +23,10 @@ func (c *Call) progress(l *leg, res *message.Message) phase {
 		return c.answer(l, res)
 	}
 	c.settled(l)
+	if res.Status == 422 && l.timing.TooSmall(res) {
+		c.resend(l, l.timing.Ask)
+		return (*Call).inviting
+	}
 	return c.lost(l, res, OriginPeer)
 }
 

@@ -3,6 +3,7 @@ package b2bua
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
@@ -83,6 +84,10 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 		c.router.Inbound(e.leg.view(), e.req)
 	}
 	e.leg.peer.learn(e.req)
+	if code, header := c.untimely(e); code != 0 {
+		c.reply(e, code, []message.Header{header})
+		return stay
+	}
 	x := &exchange{call: c, from: e.leg, to: to, near: near, far: far, tx: e.tx, req: e.req, method: e.req.Method}
 	if c.mayCross(x, e) {
 		c.cross(x, e)
@@ -112,6 +117,7 @@ func (c *Call) cross(x *exchange, e request) {
 		out.Set("Contact", x.to.contact())
 		c.introduce(out)
 	}
+	c.askTimer(x.to, out)
 	if c.wants(HookRequest) {
 		d := shown(out, x.req, c.rules(x.to), func() Decided { return c.router.Request(c.view(), x.from.view(), out) })
 		if r, ok := d.Decision.(Reply); ok {
@@ -122,6 +128,11 @@ func (c *Call) cross(x *exchange, e request) {
 			return
 		}
 	}
+	if c.onlyRefreshes(x) {
+		x.far.LocalSeq--
+		c.acceptHere(x, e)
+		return
+	}
 	if c.wants(HookOutbound) {
 		c.router.Outbound(x.to.view(), out)
 	}
@@ -129,6 +140,21 @@ func (c *Call) cross(x *exchange, e request) {
 	near, far := carrierOf(x.req.Method), carrierOf(x.method)
 	x.near.carry(near.request, offer.Remote, hasSDP(x.req))
 	x.far.carry(far.request, offer.Local, hasSDP(out))
+	c.transmitCrossing(x, out)
+}
+
+// crossAgain sends a request that crosses once more because the far peer wants
+// it said another way.
+func (c *Call) crossAgain(x *exchange, edit func(*message.Message)) {
+	x.cseq = x.far.Next()
+	out := x.out.Clone()
+	out.Set("CSeq", strconv.FormatUint(uint64(x.cseq), 10)+" "+x.method)
+	edit(out)
+	x.client, x.settled = nil, false
+	c.transmitCrossing(x, out)
+}
+
+func (c *Call) transmitCrossing(x *exchange, out *message.Message) {
 	x.out = out
 	c.along(x.to, x.far, func(f transport.Flow, err error) {
 		switch {
@@ -192,12 +218,17 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	if res.Status == 100 || res.Status < 200 && x.req.Method != "INVITE" {
 		return stay
 	}
+	if res.Status == 422 && x.to.timing.TooSmall(res) {
+		c.crossAgain(x, x.to.timing.Ask)
+		return stay
+	}
 	out := c.responseTo(x.req, res.Status, res.Reason, "")
 	c.crossHeaders(out, res, c.rules(x.from))
 	out.Body = res.Body
 	if refreshesTarget(x.req.Method) && res.Status < 300 {
 		out.Set("Contact", x.from.contact())
 	}
+	c.grantTimer(x.from, x.req, out)
 	if c.wants(HookResponse) {
 		shown(out, res, c.rules(x.from), func() Decided {
 			c.router.Response(c.view(), x.from.view(), out)
@@ -234,6 +265,7 @@ func (c *Call) finishExchange(x *exchange, res, out *message.Message) {
 	x.near.carry(near.ok, offer.Local, hasSDP(out))
 	x.far.carry(far.ok, offer.Remote, hasSDP(res))
 	x.to.peer.learn(res)
+	c.acceptTimer(x.to, x.method, res)
 	if !refreshesTarget(x.req.Method) {
 		return
 	}
@@ -335,5 +367,6 @@ func (c *Call) replyWith(e request, r Reply) {
 	res := c.responseTo(e.req, r.Code, r.Reason, "")
 	res.Replace(r.Headers)
 	res.Body = r.Body
+	c.grantTimer(e.leg, e.req, res)
 	c.respond(e.tx, e.leg, res)
 }

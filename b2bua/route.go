@@ -98,6 +98,10 @@ func (c *Call) redirect(r Redirect) phase {
 func (c *Call) follow(r Route) phase {
 	r.Try, r.Ring, r.Budget = orDefault(r.Try, defaultTry), orDefault(r.Ring, defaultRing), orDefault(r.Budget, defaultBudget)
 	c.route = r
+	c.a.timing = c.newTimer(c.a)
+	if code, header := c.a.timing.Refuse(c.invite); code != 0 {
+		return c.reject(Reject{Code: code, Headers: []message.Header{header}})
+	}
 	c.stages = c.expand(r.order(c.server.cfg.Rand), r.Strategy == Parallel)
 	if len(c.stages) == 0 {
 		return c.reject(Reject{Code: 404})

@@ -10,15 +10,17 @@ func (s *State) Ask(req *message.Message) {
 	}
 	list(req, "Supported")
 	least := max(s.min(), s.least)
-	switch {
-	case s.interval > 0:
-		write(req, max(s.interval, least), s.refresher(UAC))
-	case s.terms.Expires > 0:
-		write(req, max(s.terms.Expires, least), s.terms.Refresher)
-	case least == Least:
-		return
+	refresher := s.terms.Refresher
+	if s.asked = s.terms.Expires; s.interval > 0 {
+		s.asked, refresher = s.interval, s.refresher(UAC)
 	}
-	req.Set("Min-SE", decimal(least))
+	if s.asked > 0 {
+		s.asked = max(s.asked, least)
+		write(req, s.asked, refresher)
+	}
+	if s.asked > 0 || least > Least {
+		req.Set("Min-SE", decimal(least))
+	}
 }
 
 // refresher is who refreshes, said in a transaction in which we are own.
@@ -37,25 +39,27 @@ func (s *State) Accepted(res *message.Message) {
 	if s.terms.Off {
 		return
 	}
+	s.raised = 0
 	seconds, refresher, ok := expires(res)
-	if !ok {
-		s.interval, s.ours = 0, true
-		if s.terms.Expires > 0 {
-			s.interval = max(s.terms.Expires, s.min(), s.least)
-		}
+	if ok {
+		s.interval, s.ours, s.alone = max(seconds, Least), refresher != UAS, false
 		return
 	}
-	s.interval, s.ours = max(seconds, Least), refresher != UAS
+	s.interval, s.ours, s.alone = 0, true, true
+	if s.terms.Expires > 0 {
+		s.interval = max(s.terms.Expires, s.min(), s.least)
+	}
 }
 
-// TooSmall takes a 422 to such a request and tells whether it may be sent again,
-// with what Ask writes then: not when the peer wants no more than it was asked
-// for (RFC 4028 section 7.3).
-func (s *State) TooSmall(res *message.Message, req *message.Message) bool {
+// TooSmall takes a 422 to such a request and tells whether to send it again,
+// with what Ask writes then (RFC 4028 section 7.3): not when the peer wants no
+// more than it was asked for, nor without end.
+func (s *State) TooSmall(res *message.Message) bool {
 	wanted := minSE(res)
-	if asked, _, ok := expires(req); s.terms.Off || !ok || wanted <= asked {
+	if s.asked == 0 || wanted <= s.asked || s.raised == maxRaised {
 		return false
 	}
 	s.least = max(s.least, wanted)
+	s.raised++
 	return true
 }

@@ -36,6 +36,7 @@ func (s *State) Grant(req, res *message.Message) {
 		return
 	}
 	known := supports(req)
+	s.alone = !known && !asked
 	switch {
 	case !known:
 		s.ours = true

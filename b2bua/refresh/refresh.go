@@ -54,10 +54,10 @@ func (r Role) String() string {
 
 // Terms are what we want of a dialog's session timer. Times are in seconds.
 type Terms struct {
-	Off       bool   // neither asked for nor taken part in
 	Expires   uint32 // 0: none is asked for; a peer's is honoured
 	Min       uint32 // the least that is accepted; below Least counts as Least
 	Refresher Role   // of the dialog's first transaction, where we may choose
+	Off       bool   // neither asked for nor taken part in
 }
 
 // State is the session timer of one dialog. The zero value takes part in the
@@ -66,8 +66,14 @@ type State struct {
 	terms    Terms
 	interval uint32 // 0: no timer runs
 	least    uint32 // the highest Min-SE that the peer has told; 0: none
+	asked    uint32 // by the last Ask; 0: nothing
+	raised   uint8  // how often a 422 has raised that
 	ours     bool   // we refresh
+	alone    bool   // and nobody else keeps the timer
 }
+
+// maxRaised bounds what a peer can make us ask again by raising its Min-SE.
+const maxRaised = 3
 
 // New is the state before the dialog's first transaction.
 func New(t Terms) State { return State{terms: t} }
@@ -80,6 +86,10 @@ func (s *State) Runs() bool { return s.interval > 0 }
 
 // Ours tells whether the refreshes are ours to send.
 func (s *State) Ours() bool { return s.ours }
+
+// Alone tells whether nobody but us keeps the timer: the peer takes no part, so
+// that any answer of its shows that it is there.
+func (s *State) Alone() bool { return s.alone }
 
 // Half is when the refresher sends the next refresh, in seconds after the last
 // (RFC 4028 section 10).
@@ -139,9 +149,5 @@ func list(m *message.Message, name string) {
 	if m.HasToken(name, Tag) {
 		return
 	}
-	if value := m.Get(name); value != "" {
-		m.Set(name, value+", "+Tag)
-		return
-	}
-	m.Set(name, Tag)
+	m.Set(name, strings.Join(append(m.All(name), Tag), ", "))
 }

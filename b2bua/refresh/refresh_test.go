@@ -155,6 +155,9 @@ func TestAnInviteAsksForWhatIsWanted(t *testing.T) {
 	expect(t, "beside others", req.Get("Supported"), "replaces, timer")
 	s.Ask(req)
 	expect(t, "once", req.Get("Supported"), "replaces, timer")
+	req = invite("Supported: replaces", "Supported: 100rel")
+	s.Ask(req)
+	expect(t, "beside two lines", strings.Join(req.All("Supported"), " / "), "replaces, 100rel, timer")
 }
 
 func TestThe2xxSettlesIntervalAndRefresher(t *testing.T) {
@@ -189,23 +192,51 @@ func TestThe2xxSettlesIntervalAndRefresher(t *testing.T) {
 func TestA422RaisesWhatIsAskedFor(t *testing.T) {
 	s, req := New(Terms{Expires: 100}), invite()
 	s.Ask(req)
-	if !s.TooSmall(ok("Min-SE: 300"), req) {
+	for _, useless := range []string{"Min-SE: 100", "Min-SE: 0", "Min-SE: much", "Min-SE: 4294967296", "Warning: none"} {
+		if s.TooSmall(ok(useless)) {
+			t.Errorf("%s is no reason to ask again", useless)
+		}
+	}
+	if !s.TooSmall(ok("Min-SE: 300")) {
 		t.Fatal("a higher Min-SE was not taken")
 	}
 	req = invite()
 	s.Ask(req)
 	expect(t, "asked again", said(req), "s=300 m=300 s=timer")
-	for _, useless := range []string{"Min-SE: 300", "Min-SE: 0", "Min-SE: much", "Min-SE: 4294967296", "Warning: none"} {
-		if s.TooSmall(ok(useless), req) {
-			t.Errorf("%s is no reason to ask again", useless)
-		}
+	if s.Accepted(ok()); s.Half() != 150 || !s.Alone() {
+		t.Errorf("the interval is %d", 2*s.Half())
 	}
-	if s.TooSmall(ok("Min-SE: 300"), invite()) {
+	silent := New(Terms{})
+	if silent.Ask(invite()); silent.TooSmall(ok("Min-SE: 300")) {
 		t.Error("asked again for what was not asked for")
 	}
-	s.Accepted(ok())
-	if s.Half() != 150 {
-		t.Errorf("the interval is %d", 2*s.Half())
+}
+
+func TestMinSEThatIsRaisedWithoutEndIsNotFollowed(t *testing.T) {
+	s := New(Terms{Expires: 100})
+	again := func(wanted string) bool {
+		s.Ask(invite())
+		return s.TooSmall(ok("Min-SE: " + wanted))
+	}
+	if !again("101") || !again("102") || !again("103") || again("104") {
+		t.Error("the bound is not three")
+	}
+	s.Ask(invite())
+	s.Accepted(ok("Session-Expires: 200;refresher=uac"))
+	if !again("300") {
+		t.Error("a later refusal is not obeyed")
+	}
+}
+
+func TestOnlyWhoTakesPartKeepsTheTimer(t *testing.T) {
+	for _, row := range []struct {
+		line  string
+		alone bool
+	}{{"Supported: timer", false}, {"Session-Expires: 600", false}, {"Subject: none", true}} {
+		s := New(Terms{Expires: 600})
+		if s.Grant(invite(row.line), ok()); s.Alone() != row.alone {
+			t.Errorf("%s: alone is %t", row.line, s.Alone())
+		}
 	}
 }
 
