@@ -25,13 +25,17 @@ type Item struct {
 // API is the whole of it, in the order of the contract.
 func API() []Item {
 	return slices.Concat(
-		hookItems(), callItems(), legItems(), messageItems(), headerItems(), uriItems(), sdpItems(), decisionItems(),
+		hookItems(), callItems(), txnItems(), legItems(), messageItems(), headerItems(), uriItems(), sdpItems(), decisionItems(),
 		routeItems(), targetItems(), trunkItems(), libItems(),
 	)
 }
 
 func hook(name, args, returns, doc string, waits bool) Item {
 	return Item{Of: "hook", Name: name, Args: args, Type: returns, Function: true, Waits: waits, Doc: doc}
+}
+
+func outside(name, doc string) Item {
+	return hook(name, "txn: txn", "decision?", doc, true)
 }
 
 func field(of, name, kind, doc string) Item { return Item{Of: of, Name: name, Type: kind, Doc: doc} }
@@ -61,6 +65,16 @@ func hookItems() []Item {
 		hook("on_response", edits, "", "a response to such a request, before it crosses", false),
 		hook("on_bye", "call: call, leg: leg, req: message", "", "BYE from either leg, before it crosses", false),
 		hook("on_end", "call: call, record: table", "", "both legs are gone; edits of record go to the CDR, new fields too", true),
+		hook("on_refer", "call: call, leg: leg, req: message", "decision?", "REFER in a dialog; leg is where it came from. b2b.pass() b2b.transfer{to=} b2b.reject(code). nil: the route's refer", true),
+		outside("on_register", "REGISTER. Also b2b.accept{expires=}. nil: as configured"),
+		outside("on_message", "MESSAGE outside any dialog. nil: 405"),
+		outside("on_options", "OPTIONS outside any dialog. nil: 200, 503 while draining"),
+		outside("on_subscribe", "SUBSCRIBE outside any dialog. nil: 405"),
+		outside("on_publish", "PUBLISH. nil: 405"),
+		outside("on_notify", "NOTIFY outside any dialog and subscription. nil: 481"),
+		outside("on_service", "SERVICE outside any dialog. nil: 405"),
+		outside("on_benotify", "BENOTIFY outside any dialog and subscription. nil: 481"),
+		outside("on_other", "a request outside any dialog whose method has no hook: M.on_<method>, in small letters, serves any. A REFER outside any dialog comes here. nil: 405 or 501"),
 		hook("on_load", "ctx: ctx", "", "the generation becomes active; runs once, on one of its VMs, so variables of a module are set at the top of the file instead. ctx:every(seconds, fn) sets a timer", false),
 		hook("on_unload", "", "", "the generation is freed, after its last call", false),
 		method("ctx", "every", "seconds: number, fn: fun()", "", "runs fn again and again until the generation is freed; fn may wait"),
@@ -85,8 +99,21 @@ func callItems() []Item {
 		field("source", "port", "integer", "port"),
 		field("source", "transport", "string?", `"udp" or "tcp"`),
 		field("source", "trunk", "string?", "name of the trunk that matched"),
-		field("source", "account", "nil", "of a digest; not supported yet"),
+		field("source", "account", "string?", "the user that digest has proved"),
 		field("source", "tls_name", "nil", "of a certificate; not supported yet"),
+	}
+}
+
+func txnItems() []Item {
+	return []Item{
+		field("txn", "id", "string", "names the request in log and API"),
+		field("txn", "req", "message", "the request, read only"),
+		field("txn", "params", "table<string, any>", "as those of a call"),
+		field("txn", "source", "source", "where the request came from"),
+		writable("txn", "data", "table<string, any>", "plain values that live with the request: until it is answered, b2b.challenge included"),
+		field("txn", "elapsed", "number", "seconds since the request"),
+		field("txn", "script", "string", "name@hash of the scripts that decide"),
+		method("txn", "note", "fmt: string, ...: any", "", "adds a line to the log; more arguments as for string.format"),
 	}
 }
 
@@ -192,13 +219,17 @@ func decisionItems() []Item {
 		function(of, "route", "to: route|target|string", "decision", "sends the call to a target, or tries several"),
 		function(of, "reject", "code: integer, text?: string, headers?: table<string, string|string[]>", "decision", "answers the caller 400 to 699"),
 		function(of, "redirect", "to: {contact: string|string[], code?: integer}", "decision", "answers the caller 3xx"),
+		function(of, "challenge", "with?: {realm?: string, users?: (fun(user: string, realm: string): string|{ha1: string}|nil)|string, code?: 401|407}", "decision", "answers 401 until the caller proves by digest to be a user; then the hook is asked again, with source.account"),
 		function(of, "drop", "", "decision", "leaves the caller without an answer"),
-		function(of, "reply", "code: integer, text?: string, headers?: table<string, string|string[]>, body?: string", "decision", "answers an in-dialog request here"),
+		function(of, "reply", "code: integer, text?: string, headers?: table<string, string|string[]>, body?: string", "decision", "answers a request here, in a dialog or outside"),
 		function(of, "next", "to?: {to?: target|target[]|string, copy?: string[]}", "decision", "goes on with the next target, or with these; copy takes headers of the failure along"),
 		function(of, "fail", "res?: message", "decision", "ends the call with this failure"),
 		function(of, "skip", "", "decision", "passes a target over"),
 		function(of, "suppress", "", "decision", "keeps a 1xx from the caller"),
 		function(of, "hangup", "code: integer, text?: string", "decision", "ends an answered callee again; the caller gets the code"),
+		function(of, "pass", "", "decision", "lets a REFER cross"),
+		function(of, "transfer", "to: {to: target|string|(target|string)[]}", "decision", "obeys a REFER here, with these in place of its Refer-To"),
+		function(of, "accept", "with?: {expires?: number}", "decision", "stores the binding of a REGISTER here; expires is the most that is granted, in seconds"),
 		function(of, "uri", "text: string", "uri", "a URI of its own"),
 		function(of, "addr", "of: string|{display?: string, uri: string|uri}", "addr", "an address of its own"),
 		function(of, "response_map", "rows: table", "response_map", "[503] = 480, [\"6xx\"] = {486, \"Busy Here\"}, [\"400-499\"] = false, {from=, origin=, q850=, to=}"),
@@ -208,26 +239,34 @@ func decisionItems() []Item {
 
 func routeItems() []Item {
 	return []Item{
-		field("route", "to", "target|string|(target|string)[]", "where to; required"),
-		field("route", "strategy", `"serial"|"weighted"`, "as listed, or drawn by weight, those marked backup last. Default serial"),
+		field("route", "to", "target|string|(target|string|(target|string)[])[]", "where to; targets in a list in the list are tried together. Required"),
+		field("route", "strategy", `"serial"|"parallel"|"weighted"`, "as listed, all at once, or drawn by weight, those marked backup last. Default serial"),
 		field("route", "try", "number", "seconds to the first 1xx other than 100. Default 5"),
 		field("route", "ring", "number", "seconds from there to an answer. Default 60"),
 		field("route", "budget", "number", "seconds for all targets together. Default 90"),
 		field("route", "retry", "(integer|string)[]", `codes, classes "5xx" and origins after which the next target is tried`),
 		field("route", "headers", `{preset?: "edge"|"transparent"|"none", pass?: string[], set?: table<string, string>, drop?: string[]}`, "which of the caller's headers cross. Default preset edge"),
 		field("route", "callid", `"new"|"keep"`, "Call-ID towards the callee. Default new"),
+		field("route", "prack", `"interwork"|"pass"|"off"`, "100rel ends at each leg, is agreed on end to end, or is neither offered nor taken. Default the trunk's, else interwork"),
+		field("route", "refer", `"pass"|"local"|"reject"`, "a REFER crosses, is obeyed here, or gets 603. Default pass"),
+		field("route", "redirect", `"follow"|"pass"`, "the contacts of a 3xx are tried, or it goes to the caller. Default follow"),
+		field("route", "timer", `{expires?: integer, min?: integer, refresher?: "uac"|"uas"}|false`, "session timers, in seconds; false: none. Default the trunk's, else the configuration's"),
+		field("route", "early", `"pass"|"first"|"suppress"`, "which early dialogs the caller sees: all, the first, none. Default pass"),
+		field("route", "media", `"direct"`, "RTP flows between caller and callee. Default direct"),
 		field("route", "max_duration", "number", "seconds. Default from the configuration"),
 	}
 }
 
 func targetItems() []Item {
 	return []Item{
-		field("target", "uri", "string|uri", "SIP URI; this or trunk"),
+		field("target", "uri", "string|uri", "SIP URI; this, trunk or aor"),
 		field("target", "trunk", "string", "a trunk's name"),
+		field("target", "aor", "string|uri", "a user registered here: each of the contacts, by q"),
 		field("target", "user", "string|integer", "user of the Request-URI; default the caller's"),
 		field("target", "host", "string", "host of the Request-URI; default the trunk's"),
 		field("target", "weight", "integer", "of strategy weighted; 0 is tried last, like backup. Default 1"),
 		field("target", "backup", "boolean", "only when the others failed"),
+		field("target", "auth", "{user: string, password: string}|string", "answers its challenges; a string names the trunk whose credentials do. Default its trunk's"),
 		field("target", "headers", "table<string, string|string[]>", "set on its INVITE"),
 		field("target", "ring", "number", "seconds; default the route's"),
 		field("target", "try", "number", "seconds; default the route's"),

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -156,7 +157,7 @@ func kindOf(v glua.LValue) string {
 		case *decision:
 			return object.name
 		case *callView:
-			return "a call"
+			return "a " + object.kind()
 		case legView:
 			return "a leg"
 		}
@@ -187,17 +188,9 @@ func (f form) fail(format string, args ...any) {
 }
 
 // only refuses keys that are not known, with the one that was meant.
-func (f form) only(known ...string) { f.except(known, nil) }
-
-// except is only, with keys that another version will know.
-func (f form) except(known, later []string) {
+func (f form) only(known ...string) {
 	f.t.ForEach(func(k, _ glua.LValue) {
-		name := k.String()
-		switch {
-		case slices.Contains(known, name) && k.Type() == glua.LTString:
-		case slices.Contains(later, name):
-			f.fail("%q is not supported yet by this version", name)
-		default:
+		if name := k.String(); !slices.Contains(known, name) || k.Type() != glua.LTString {
 			f.fail("unknown key %q%s", name, meant(name, known))
 		}
 	})
@@ -263,15 +256,19 @@ func (f form) boolean(key string) bool {
 	return bool(b)
 }
 
-// choice reads one of a few words.
-func (f form) choice(key string, words, later []string) string {
-	s := f.text(key)
+// choice reads one of a few words; "" when the key is not there. A caller per
+// key of each route: the words are one text so that it costs nothing.
+func (f form) choice(key, words, later string) string {
+	if f.get(key) == glua.LNil {
+		return ""
+	}
+	s, known := f.text(key), strings.Fields(words)
 	switch {
-	case s == "" && f.get(key) == glua.LNil || slices.Contains(words, s):
-	case slices.Contains(later, s):
+	case slices.Contains(known, s):
+	case slices.Contains(strings.Fields(later), s):
 		f.fail("%s = %q is not supported yet by this version", key, s)
 	default:
-		f.fail("%s is %q; want one of %v%s", key, s, words, meant(s, words))
+		f.fail("%s is %q; want one of %v%s", key, s, known, meant(s, known))
 	}
 	return s
 }

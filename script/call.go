@@ -20,6 +20,16 @@ type callView struct {
 	req  *glua.LUserData
 	data *glua.LTable   // call.data, made when it is first asked for
 	legs []*glua.LTable // the ctx of message profiles, by leg
+
+	outside bool // it is a request outside any dialog: scripts see a txn
+}
+
+// kind is what scripts call it.
+func (v *callView) kind() string {
+	if v.outside {
+		return "txn"
+	}
+	return "call"
 }
 
 func (v *callView) id() string { return v.now.ID }
@@ -36,7 +46,7 @@ func (v *callView) fields(L *glua.LState) *glua.LTable {
 // alive refuses a call that a script has kept past its end.
 func (v *callView) alive(L *glua.LState) {
 	if v.r.closed.Load() {
-		lua.RaiseAt(L, "this call is over")
+		lua.RaiseAt(L, "this %s is over", v.kind())
 	}
 }
 
@@ -62,7 +72,7 @@ func callDef() lua.ClassDef[*callView] {
 			"data": func(L *glua.LState, v *callView, value glua.LValue) {
 				t, ok := value.(*glua.LTable)
 				if !ok {
-					lua.RaiseAt(L, "call.data is a table, not %s", kindOf(value))
+					lua.RaiseAt(L, "%s.data is a table, not %s", v.kind(), kindOf(value))
 				}
 				v.data = t
 				v.r.hasData.Store(true)
@@ -83,6 +93,9 @@ func getRequest(L *glua.LState, v *callView) glua.LValue {
 		view, object := v.m.message(L, v.now.Request)
 		view.source = v.now.Source
 		view.readOnly = "call.req is the caller's INVITE as it came; edit the one that goes out in on_branch"
+		if v.outside {
+			view.readOnly = "txn.req is the request as it came; what goes out is changed by headers of b2b.route"
+		}
 		v.req = object
 	}
 	return v.req
@@ -136,6 +149,9 @@ func oneLine(s string) string {
 func hangUpCall(L *glua.LState) int {
 	v := self[*callView](L, "call")
 	v.alive(L)
+	if v.outside {
+		lua.RaiseAt(L, "a txn can't be hung up")
+	}
 	code := 480
 	if L.Get(2) != glua.LNil {
 		if code = wantInt(L, L.Get(2)); code < 400 || code > 699 {
@@ -147,15 +163,14 @@ func hangUpCall(L *glua.LState) int {
 }
 
 func sourceDef() lua.ClassDef[*b2bua.Source] {
-	none := func(*glua.LState, *b2bua.Source) glua.LValue { return glua.LNil }
 	return lua.ClassDef[*b2bua.Source]{
 		Get: map[string]getter[*b2bua.Source]{
 			"ip":        func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.IP) },
 			"port":      func(_ *glua.LState, s *b2bua.Source) glua.LValue { return number(s.Port) },
 			"transport": func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.Transport) },
 			"trunk":     func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.Trunk) },
-			"account":   none, // of a digest, which this version does not ask for
-			"tls_name":  none, // nor does it speak TLS
+			"account":   func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.Account) },
+			"tls_name":  func(*glua.LState, *b2bua.Source) glua.LValue { return glua.LNil }, // this version speaks no TLS
 		},
 	}
 }
@@ -169,12 +184,13 @@ func valuesDef() lua.ClassDef[valuesView] {
 		Index: func(L *glua.LState, v valuesView, key glua.LValue) glua.LValue {
 			gen, name := v.of.m.gen, key.String()
 			if _, ok := gen.params[name]; !ok {
-				lua.RaiseAt(L, "call.params.%s is not declared in M.params%s", name, meant(name, gen.params.names()))
+				lua.RaiseAt(L, "%s.params.%s is not declared in M.params%s", v.of.kind(), name, meant(name, gen.params.names()))
 			}
 			return lua.FromGo(L, gen.value(v.of.now.Source.Trunk, name))
 		},
-		NewIndex: func(L *glua.LState, _ valuesView, _, _ glua.LValue) bool {
-			lua.RaiseAt(L, "call.params can't be written; keep what belongs to the call in call.data")
+		NewIndex: func(L *glua.LState, v valuesView, _, _ glua.LValue) bool {
+			kind := v.of.kind()
+			lua.RaiseAt(L, "%s.params can't be written; keep what belongs to the %s in %s.data", kind, kind, kind)
 			return true
 		},
 	}

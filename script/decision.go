@@ -39,16 +39,20 @@ func (m *machine) decisions() map[string]glua.LGFunction {
 		}
 	}
 	all := map[string]glua.LGFunction{
-		"route":    make("route", m.route),
-		"reject":   make("reject", reject),
-		"redirect": make("redirect", redirect),
-		"drop":     make("drop", func(*glua.LState) b2bua.Decision { return b2bua.Drop{} }),
-		"reply":    make("reply", reply),
-		"next":     make("next", m.next),
-		"fail":     make("fail", fail),
-		"skip":     make("skip", func(*glua.LState) b2bua.Decision { return b2bua.Skip{} }),
-		"suppress": make("suppress", func(*glua.LState) b2bua.Decision { return b2bua.Suppress{} }),
-		"hangup":   make("hangup", hangUp),
+		"route":     make("route", m.route),
+		"reject":    make("reject", reject),
+		"redirect":  make("redirect", redirect),
+		"drop":      make("drop", func(*glua.LState) b2bua.Decision { return b2bua.Drop{} }),
+		"reply":     make("reply", reply),
+		"next":      make("next", m.next),
+		"fail":      make("fail", fail),
+		"skip":      make("skip", func(*glua.LState) b2bua.Decision { return b2bua.Skip{} }),
+		"suppress":  make("suppress", func(*glua.LState) b2bua.Decision { return b2bua.Suppress{} }),
+		"hangup":    make("hangup", hangUp),
+		"challenge": make("challenge", m.challenge),
+		"accept":    make("accept", accept),
+		"pass":      make("pass", func(*glua.LState) b2bua.Decision { return b2bua.Pass{} }),
+		"transfer":  make("transfer", m.transfer),
 	}
 	for _, name := range laterFunctions {
 		all[name] = later(name)
@@ -58,7 +62,7 @@ func (m *machine) decisions() map[string]glua.LGFunction {
 
 // laterFunctions are those of contract/lua-api.md that this version does not
 // have.
-var laterFunctions = [...]string{"challenge", "transfer", "pass", "accept", "redis", "sql"}
+var laterFunctions = [...]string{"redis", "sql"}
 
 // laterDNS is b2b.dns.
 func laterDNS(L *glua.LState) int {
@@ -77,8 +81,12 @@ func whereOf(L *glua.LState) string {
 // allowed is the column "may return" of contract/lua-api.md section 2.
 func allowed(hook b2bua.Hook, d b2bua.Decision) bool {
 	switch d.(type) {
-	case b2bua.Route, b2bua.Reject:
-		return hook == b2bua.HookInvite || hook == b2bua.HookFailure
+	case b2bua.Route:
+		return hook == b2bua.HookInvite || hook == b2bua.HookFailure || hook == b2bua.HookOutside
+	case b2bua.Reject:
+		return hook == b2bua.HookInvite || hook == b2bua.HookFailure || hook == b2bua.HookRefer || hook == b2bua.HookOutside
+	case challenge:
+		return hook == b2bua.HookInvite || hook == b2bua.HookOutside
 	case b2bua.Redirect, b2bua.Drop:
 		return hook == b2bua.HookInvite
 	case b2bua.Next, b2bua.Fail:
@@ -90,7 +98,11 @@ func allowed(hook b2bua.Hook, d b2bua.Decision) bool {
 	case b2bua.HangUp:
 		return hook == b2bua.HookAnswer
 	case b2bua.Reply:
-		return hook == b2bua.HookRequest
+		return hook == b2bua.HookRequest || hook == b2bua.HookOutside
+	case b2bua.Pass, b2bua.Transfer:
+		return hook == b2bua.HookRefer
+	case b2bua.Accept:
+		return hook == b2bua.HookOutside
 	}
 	return false
 }
@@ -99,7 +111,7 @@ func allowed(hook b2bua.Hook, d b2bua.Decision) bool {
 func mayReturn(hook b2bua.Hook) string {
 	switch hook {
 	case b2bua.HookInvite:
-		return "nil, b2b.route, b2b.reject, b2b.redirect or b2b.drop"
+		return "nil, b2b.route, b2b.reject, b2b.redirect, b2b.challenge or b2b.drop"
 	case b2bua.HookBranch:
 		return "nil or b2b.skip()"
 	case b2bua.HookProgress:
@@ -110,30 +122,43 @@ func mayReturn(hook b2bua.Hook) string {
 		return "nil, b2b.next, b2b.route, b2b.fail or b2b.reject"
 	case b2bua.HookRequest:
 		return "nil or b2b.reply(code)"
+	case b2bua.HookRefer:
+		return "nil, b2b.pass(), b2b.transfer{to = ...} or b2b.reject"
+	case b2bua.HookOutside:
+		return "nil, b2b.route, b2b.reply, b2b.reject, b2b.challenge or, for a REGISTER, b2b.accept"
 	}
 	return "nothing"
 }
 
 // decide reads what a hook returned.
-func decide(hook b2bua.Hook, fn *glua.LFunction, v glua.LValue) (b2bua.Decided, error) {
+func (m *machine) decide(L *glua.LState, q *question, fn *glua.LFunction, v glua.LValue) (b2bua.Decided, error) {
 	if v == glua.LNil {
 		return b2bua.Decided{}, nil
 	}
-	if ud, ok := v.(*glua.LUserData); ok {
-		if d, ok := ud.Value.(*decision); ok && allowed(hook, d.Decision) {
-			return b2bua.Decided{Decision: d.Decision, Where: d.where}, nil
+	d, ok := m.classes.decision.Is(v)
+	switch {
+	case !ok || !allowed(q.hook, d.Decision):
+		return b2bua.Decided{}, misplaced(fn, d, q.name+" returned "+kindOf(v)+"; it may return "+mayReturn(q.hook))
+	case d.name == "b2b.accept" && q.view.Request.Method != "REGISTER":
+		return b2bua.Decided{}, misplaced(fn, d, "b2b.accept stores a REGISTER; this is a request with the method "+q.view.Request.Method)
+	}
+	said := b2bua.Decided{Decision: d.Decision, Where: d.where}
+	if ch, ok := d.Decision.(challenge); ok {
+		var err error
+		if said.Decision, err = ch.take(L, m, q.view.Request); err != nil {
+			return b2bua.Decided{}, err
 		}
 	}
-	e := &lua.Error{
-		File: fn.Proto.SourceName, Line: fn.Proto.LineDefined,
-		Msg: hookName(hook) + " returned " + kindOf(v) + "; it may return " + mayReturn(hook),
+	return said, nil
+}
+
+// misplaced blames the line that made the decision, or else the hook's first.
+func misplaced(fn *glua.LFunction, d *decision, msg string) error {
+	e := &lua.Error{File: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Msg: msg}
+	if d != nil {
+		e.File, e.Line = splitWhere(d.where, e.File, e.Line)
 	}
-	if ud, ok := v.(*glua.LUserData); ok {
-		if d, ok := ud.Value.(*decision); ok {
-			e.File, e.Line = splitWhere(d.where, e.File, e.Line)
-		}
-	}
-	return b2bua.Decided{}, e
+	return e
 }
 
 // splitWhere reads "main.lua:12", or gives what it was given.
@@ -204,6 +229,26 @@ func redirect(L *glua.LState) b2bua.Decision {
 		f.fail("contact is missing")
 	}
 	return r
+}
+
+// accept is b2b.accept([{expires=}]).
+func accept(L *glua.LState) b2bua.Decision {
+	if L.Get(1) == glua.LNil {
+		return b2bua.Accept{}
+	}
+	f := wantForm(L, "b2b.accept")
+	f.only("expires")
+	return b2bua.Accept{Expires: f.seconds("expires")}
+}
+
+// transfer is b2b.transfer{to=}.
+func (m *machine) transfer(L *glua.LState) b2bua.Decision {
+	f := wantForm(L, "b2b.transfer")
+	f.only("to")
+	if f.get("to") == glua.LNil {
+		f.fail("to is missing; b2b.pass() lets the REFER cross as it is")
+	}
+	return b2bua.Transfer{Targets: m.targets(L, f.get("to"), "b2b.transfer: to")}
 }
 
 func wantForm(L *glua.LState, what string) form {

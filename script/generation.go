@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type generation struct {
 	tables  *lib.Tables               // b2b.table
 	values  map[string]map[string]any // of params by trunk
 	wants   uint32                    // bit by b2bua.Hook
+	outside []string                  // hooks of requests outside any dialog, by name
 	shards  []*shard
 	turn    atomic.Uint32 // the shard of the next call
 	home    *home         // where on_load ran
@@ -121,7 +123,7 @@ func (g *generation) try(ctx context.Context) Problems {
 	g.shards = append(g.shards, &shard{gen: g, m: m})
 	g.learn(m)
 	g.values, problems = g.params.values(g.cfg.Trunks())
-	return problems
+	return append(problems, g.unregistered(m)...)
 }
 
 // learn notes which hooks there are.
@@ -131,6 +133,9 @@ func (g *generation) learn(m *machine) {
 		if fn != nil {
 			g.wants |= 1 << hook
 		}
+	}
+	if g.outside = slices.Sorted(maps.Keys(m.outside)); len(g.outside) > 0 {
+		g.wants |= 1 << b2bua.HookOutside
 	}
 	if m.responses != nil {
 		g.wants |= 1 << b2bua.HookFinal
@@ -177,15 +182,7 @@ func (m *machine) takeMain(_ *glua.LState, v glua.LValue) error {
 		return &lua.Error{File: file, Line: 1, Msg: "a script returns its table of hooks, not " + kindOf(v) + "; end it with \"return M\""}
 	}
 	f := &faults{file: file, src: m.gen.snap.Files[file]}
-	t.ForEach(func(k, v glua.LValue) {
-		if why := checkField(k.String()); why != "" {
-			f.add(k.String(), v, "%s", why)
-		}
-	})
-	for hook, name := range hookNames() {
-		m.hooks[hook] = hookOf(t, name, f)
-	}
-	m.onLoad, m.onUnload = hookOf(t, "on_load", f), hookOf(t, "on_unload", f)
+	m.takeHooks(t, f)
 	m.takeRest(t, f)
 	if len(f.all) > 0 {
 		return f.all

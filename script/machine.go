@@ -16,12 +16,13 @@ import (
 
 // machine is one Lua VM with a generation's scripts loaded. Module-level
 // variables of a script are per machine. All but vm and gen belongs to the VM's
-// lock; hooks, profiles and responses no longer change once it is loaded.
+// lock; hooks, outside, profiles and responses no longer change once it is loaded.
 type machine struct {
 	gen       *generation
 	vm        *lua.VM
 	classes   classes
-	hooks     [b2bua.HookEnd + 1]*glua.LFunction
+	hooks     [b2bua.HookRefer + 1]*glua.LFunction
+	outside   map[string]*glua.LFunction // of requests outside any dialog, by name
 	onLoad    *glua.LFunction
 	onUnload  *glua.LFunction
 	responses *trunk.ResponseMap
@@ -32,6 +33,7 @@ type machine struct {
 // classes are the objects of contract/lua-api.md section 3.
 type classes struct {
 	call     *lua.Class[*callView]
+	txn      *lua.Class[*callView]
 	leg      *lua.Class[legView]
 	trunk    *lua.Class[trunkView]
 	source   *lua.Class[*b2bua.Source]
@@ -50,7 +52,7 @@ type classes struct {
 
 // newMachine makes the VM; load runs the scripts in it.
 func (g *generation) newMachine() *machine {
-	m := &machine{gen: g, profiles: map[string]profile{}}
+	m := &machine{gen: g, outside: map[string]*glua.LFunction{}, profiles: map[string]profile{}}
 	libraries := map[string]func(*glua.LState) glua.LValue{"b2b": m.open}
 	maps.Copy(libraries, g.cfg.libraries)
 	m.vm = lua.NewVM(lua.Config{
@@ -94,7 +96,8 @@ func (m *machine) print(L *glua.LState, line string) {
 // open makes the global b2b.
 func (m *machine) open(L *glua.LState) glua.LValue {
 	m.classes = classes{
-		call: lua.NewClass(L, "call", callDef()), leg: lua.NewClass(L, "leg", legDef()),
+		call: lua.NewClass(L, "call", callDef()), txn: lua.NewClass(L, "txn", txnDef()),
+		leg:   lua.NewClass(L, "leg", legDef()),
 		trunk: lua.NewClass(L, "trunk", trunkDef()), source: lua.NewClass(L, "source", sourceDef()),
 		values: lua.NewClass(L, "params", valuesDef()), message: lua.NewClass(L, "message", messageDef()),
 		header: lua.NewClass(L, "h", headerDef()), uri: lua.NewClass(L, "uri", m.uriDef()),

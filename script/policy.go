@@ -23,6 +23,8 @@ type Config struct {
 	// decisions that name a trunk.
 	Trunks func() *trunk.Table
 	States *trunk.States
+	// Realm is the configured one, of challenges that name none; nil: "legwork".
+	Realm  func() string
 	Lib    *lib.Env // the libraries below b2b, shared with other generations
 	Limits Limits
 	// Test runs the *_test.lua of a snapshot before it becomes live; nil: none
@@ -95,6 +97,9 @@ func (c *Config) complete() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Realm == nil {
+		c.Realm = func() string { return "legwork" }
 	}
 	if c.Errors == nil {
 		c.Errors = func(string) {}
@@ -205,6 +210,7 @@ func (p *Policy) Status() Status {
 			s.Hooks = append(s.Hooks, name)
 		}
 	}
+	s.Hooks = append(s.Hooks, g.outside...)
 	for _, old := range p.old {
 		s.Old = append(s.Old, Old{old.name, old.loaded, old.calls})
 	}

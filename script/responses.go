@@ -57,7 +57,7 @@ func conditionalRow(L *glua.LState, v glua.LValue) trunk.Row {
 	if from := f.get("from"); from != glua.LNil {
 		row.From = patternsOf(L, from)
 	}
-	row.Origin = f.choice("origin", []string{"peer", "timeout", "transport", "dns", "local"}, nil)
+	row.Origin = f.choice("origin", "peer timeout transport dns local", "")
 	row.Q850 = f.integer("q850", 1, 127)
 	return row
 }

@@ -12,16 +12,16 @@ import (
 	"legwork/script/lua"
 )
 
-// routeKeys, targetKeys and the rest are the tables of contract/lua-api.md
-// section 4; later are those that this version does not have.
-func routeKeys() (known, later []string) {
-	return []string{"to", "strategy", "try", "ring", "budget", "retry", "headers", "callid", "max_duration"},
-		[]string{"prack", "refer", "redirect", "timer", "early", "media"}
+// routeKeys and targetKeys are the tables of contract/lua-api.md section 4.
+func routeKeys() []string {
+	return []string{
+		"to", "strategy", "try", "ring", "budget", "retry", "headers", "callid", "prack", "refer", "redirect", "timer",
+		"early", "media", "max_duration",
+	}
 }
 
-func targetKeys() (known, later []string) {
-	return []string{"uri", "trunk", "user", "host", "weight", "backup", "headers", "ring", "try", "cdr"},
-		[]string{"auth"}
+func targetKeys() []string {
+	return []string{"uri", "trunk", "aor", "user", "host", "weight", "backup", "headers", "auth", "ring", "try", "cdr"}
 }
 
 // maxTargets bounds one route.
@@ -30,11 +30,11 @@ const maxTargets = 100
 // route is b2b.route(target) or b2b.route{to = ...}.
 func (m *machine) route(L *glua.LState) b2bua.Decision {
 	t, ok := L.Get(1).(*glua.LTable)
-	if !ok || t.RawGetString("to") == glua.LNil && (t.RawGetString("uri") != glua.LNil || t.RawGetString("trunk") != glua.LNil) {
+	if !ok || t.RawGetString("to") == glua.LNil && isTarget(t) {
 		return b2bua.Route{Targets: m.targets(L, L.Get(1), "b2b.route")}
 	}
 	f := form{L, t, "b2b.route"}
-	f.except(routeKeys())
+	f.only(routeKeys()...)
 	if f.get("to") == glua.LNil {
 		f.fail("to is missing")
 	}
@@ -43,40 +43,80 @@ func (m *machine) route(L *glua.LState) b2bua.Decision {
 		Try:     f.seconds("try"), Ring: f.seconds("ring"), Budget: f.seconds("budget"), MaxDuration: f.seconds("max_duration"),
 		Retry:      retryOf(f),
 		Headers:    headersOf(f),
-		KeepCallID: f.choice("callid", []string{"new", "keep"}, nil) == "keep",
+		KeepCallID: f.choice("callid", "new keep", "") == "keep",
 	}
-	if s, ok := f.get("strategy").(*glua.LTable); ok {
-		f.fail("strategy: nested lists (%d) are not supported yet by this version", s.Len())
-	}
-	if f.choice("strategy", []string{"serial", "weighted"}, []string{"parallel", "hash", "least_loaded"}) == "weighted" {
-		r.Strategy = b2bua.Weighted
-	}
+	r.Strategy = strategyOf(f, r.Targets)
+	signallingOf(f, &r)
 	return r
 }
 
-// targets reads one target or a list of them.
+// strategyOf reads the order of the targets. Only a list that is tried in its
+// order has a use for lists in it.
+func strategyOf(f form, targets []b2bua.Target) b2bua.Strategy {
+	if _, ok := f.get("strategy").(*glua.LTable); ok {
+		f.fail(`strategy is a word; to try targets together, put a list into the list: to = {{"sip:a@...", "sip:b@..."}, "sip:c@..."}`)
+	}
+	strategy := b2bua.Serial
+	switch f.choice("strategy", "serial parallel weighted", "hash least_loaded") {
+	case "parallel":
+		strategy = b2bua.Parallel
+	case "weighted":
+		strategy = b2bua.Weighted
+	}
+	if strategy != b2bua.Serial && slices.ContainsFunc(targets, func(t b2bua.Target) bool { return t.Beside }) {
+		f.fail("strategy = %q has no use for a list in the list of to", f.text("strategy"))
+	}
+	return strategy
+}
+
+// targets reads one target or a list of them, in which a list stands for
+// targets that are tried together.
 func (m *machine) targets(L *glua.LState, v glua.LValue, what string) []b2bua.Target {
 	t, ok := v.(*glua.LTable)
-	if !ok || t.RawGetString("uri") != glua.LNil || t.RawGetString("trunk") != glua.LNil {
+	if !ok || isTarget(t) {
 		return []b2bua.Target{m.target(L, v, what)}
 	}
-	n := t.Len()
-	if n == 0 {
-		form{L, t, what}.except(targetKeys())
-		lua.RaiseAt(L, "%s: no target; want a SIP URI, {uri = ...}, {trunk = ...} or a list of them", what)
-	}
-	if n > maxTargets {
-		lua.RaiseAt(L, "%s: %d targets, at most %d", what, n, maxTargets)
-	}
-	targets := make([]b2bua.Target, 0, n)
-	for i := 1; i <= n; i++ {
-		one := t.RawGetInt(i)
-		if list, ok := one.(*glua.LTable); ok && list.Len() > 0 {
-			lua.RaiseAt(L, "%s: a list in a list (parallel targets) is not supported yet by this version", what)
+	var targets []b2bua.Target
+	checkTargets(L, t, what)
+	for i := 1; i <= t.Len(); i++ {
+		list, ok := t.RawGetInt(i).(*glua.LTable)
+		if !ok || isTarget(list) || list.Len() == 0 {
+			targets = append(targets, m.target(L, t.RawGetInt(i), what))
+			continue
 		}
-		targets = append(targets, m.target(L, one, what))
+		checkTargets(L, list, what)
+		for n := 1; n <= list.Len(); n++ {
+			one := m.target(L, list.RawGetInt(n), what)
+			one.Beside = n > 1
+			targets = append(targets, one)
+		}
+	}
+	if len(targets) > maxTargets {
+		lua.RaiseAt(L, "%s: %d targets, at most %d", what, len(targets), maxTargets)
 	}
 	return targets
+}
+
+// isTarget tells a target from a list.
+func isTarget(t *glua.LTable) bool {
+	return t.RawGetString("uri") != glua.LNil || t.RawGetString("trunk") != glua.LNil || t.RawGetString("aor") != glua.LNil
+}
+
+// checkTargets refuses a table that is no list of targets.
+func checkTargets(L *glua.LState, t *glua.LTable, what string) {
+	n := t.Len()
+	switch {
+	case n == 0:
+		form{L, t, what}.only(targetKeys()...)
+		lua.RaiseAt(L, "%s: no target; want a SIP URI, {uri = ...}, {trunk = ...}, {aor = ...} or a list of them", what)
+	case n > maxTargets:
+		lua.RaiseAt(L, "%s: %d targets, at most %d", what, n, maxTargets)
+	}
+	t.ForEach(func(k, _ glua.LValue) {
+		if _, ok := k.(glua.LNumber); !ok {
+			lua.RaiseAt(L, "%s: a list of targets with the key %q", what, k.String())
+		}
+	})
 }
 
 func (m *machine) target(L *glua.LState, v glua.LValue, what string) b2bua.Target {
@@ -89,33 +129,82 @@ func (m *machine) target(L *glua.LState, v glua.LValue, what string) b2bua.Targe
 		checkTarget(L, what, uri)
 		return b2bua.Target{URI: uri}
 	}
+	if t.Len() > 0 {
+		lua.RaiseAt(L, "%s: a list in a list in a list; those of the inner list are tried together, and that is all", what)
+	}
 	f := form{L, t, what}
-	f.except(targetKeys())
+	f.only(targetKeys()...)
 	target := b2bua.Target{
-		URI: f.text("uri"), Trunk: f.text("trunk"), User: f.text("user"), Host: f.text("host"),
+		URI: f.address("uri"), Trunk: f.text("trunk"), AOR: f.address("aor"), User: f.text("user"), Host: f.text("host"),
 		Weight: f.integer("weight", 0, 65535), Backup: f.boolean("backup"), Ring: f.seconds("ring"), Try: f.seconds("try"),
-		Headers: wantHeaders(L, f.get("headers"), what+": headers"), CDR: fieldsOf(f, "cdr"),
+		Headers: wantHeaders(L, f.get("headers"), what+": headers"), Auth: m.auth(f), CDR: fieldsOf(f, "cdr"),
 	}
 	if target.Weight == 0 && f.get("weight") != glua.LNil {
 		target.Backup = true // never drawn before one that weighs something
 	}
-	switch {
-	case target.URI == "" && target.Trunk == "":
-		f.fail("a target needs uri or trunk")
-	case target.URI != "":
-		if a, ok := addrText(f.get("uri")); ok {
-			target.URI = a
-		}
-		checkTarget(L, what, target.URI)
-	}
-	if target.Trunk != "" {
-		m.checkTrunk(L, what, target.Trunk)
-	}
+	m.checkPlace(f, target)
 	target.User = escape(target.User, userExtra)
-	if target.Host != "" {
-		checkTarget(L, what+": host", "sip:"+target.Host)
-	}
 	return target
+}
+
+// checkPlace refuses a target that is nowhere, or at two places.
+func (m *machine) checkPlace(f form, t b2bua.Target) {
+	switch {
+	case t.URI == "" && t.Trunk == "" && t.AOR == "":
+		f.fail("a target needs uri, trunk or aor")
+	case t.AOR != "" && (t.URI != "" || t.Trunk != "" || t.User != "" || t.Host != ""):
+		f.fail("aor is where its user has registered; uri, trunk, user and host have no meaning beside it")
+	}
+	if t.URI != "" {
+		checkTarget(f.L, f.what, t.URI)
+	}
+	if t.AOR != "" {
+		checkTarget(f.L, f.what+": aor", t.AOR)
+	}
+	if t.Trunk != "" {
+		m.checkTrunk(f.L, f.what, t.Trunk)
+	}
+	if t.Host != "" {
+		checkTarget(f.L, f.what+": host", "sip:"+t.Host)
+	}
+}
+
+// address is text, or the URI of an address object.
+func (f form) address(key string) string {
+	if a, ok := addrText(f.get(key)); ok {
+		return a
+	}
+	return f.text(key)
+}
+
+// auth reads {user=, password=}, or the name of a trunk: its credentials are
+// used and stay unseen.
+func (m *machine) auth(f form) *trunk.Auth {
+	switch v := f.get("auth").(type) {
+	case *glua.LNilType:
+		return nil
+	case *glua.LTable:
+		a := form{f.L, v, f.what + ": auth"}
+		a.only("user", "password")
+		auth := &trunk.Auth{User: a.text("user"), Password: a.text("password")}
+		if auth.User == "" || auth.Password == "" {
+			a.fail("want {user = ..., password = ...}")
+		}
+		if checkText("user", auth.User) != nil || checkText("password", auth.Password) != nil {
+			a.fail("user and password are one line of text each")
+		}
+		return auth
+	case glua.LString:
+		m.checkTrunk(f.L, f.what+": auth", string(v))
+		auth := m.gen.cfg.Trunks().Get(string(v)).Auth
+		if auth == nil {
+			f.fail("auth: trunk %q has no credentials", string(v))
+		}
+		return auth
+	default:
+		f.fail("auth is %s; want {user = ..., password = ...} or the name of a trunk", kindOf(v))
+		return nil
+	}
 }
 
 // addrText is the URI of an address object.
@@ -207,7 +296,7 @@ func headersOf(f form) trunk.Headers {
 	}
 	h := form{f.L, t, f.what + ": headers"}
 	h.only("preset", "pass", "set", "drop")
-	preset, _ := trunk.ParsePreset(h.choice("preset", []string{"edge", "transparent", "none"}, nil))
+	preset, _ := trunk.ParsePreset(h.choice("preset", "edge transparent none", ""))
 	rule := trunk.Headers{
 		Preset: preset, Pass: h.names("pass"), Drop: h.names("drop"),
 		Set: wantHeaders(f.L, h.get("set"), h.what+": set"),

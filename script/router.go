@@ -88,12 +88,6 @@ func (r *router) Response(v b2bua.View, leg b2bua.Leg, res *message.Message) {
 	r.now(question{hook: b2bua.HookResponse, view: v, leg: &leg, msg: res})
 }
 
-func (r *router) Refer(context.Context, b2bua.View, b2bua.Leg, *message.Message) b2bua.Decided {
-	return b2bua.Decided{}
-}
-
-func (r *router) Outside(context.Context, b2bua.View) b2bua.Decided { return b2bua.Decided{} }
-
 func (r *router) Bye(v b2bua.View, leg b2bua.Leg, req *message.Message) {
 	r.now(question{hook: b2bua.HookBye, view: v, leg: &leg, msg: req, from: leg})
 }
@@ -110,6 +104,7 @@ func (r *router) now(q question) b2bua.Decided {
 // question is one hook and what it is given.
 type question struct {
 	hook   b2bua.Hook
+	name   string // of the hook in the script; find says it
 	view   b2bua.View
 	leg    *b2bua.Leg
 	msg    *message.Message
@@ -120,22 +115,24 @@ type question struct {
 
 // ask runs a hook. On an error the message is as it was before.
 func (r *router) ask(ctx context.Context, q question) (d b2bua.Decided, err error) {
-	a := &asking{Context: ctx, r: r, hook: hookName(q.hook)}
-	run := lua.Run{Ctx: a, Hook: a.hook, MayWait: waits(q.hook), Limits: r.gen.cfg.Limits.run(waits(q.hook))}
+	a := &asking{Context: ctx, r: r}
+	run := lua.Run{Ctx: a, MayWait: waits(q.hook), Limits: r.gen.cfg.Limits.run(waits(q.hook))}
+	q.name = hookName(q.hook)
 	for range 2 { // a machine may die between being chosen and being used
 		var m *machine
 		if m, err = r.shard.machine(context.Background()); err != nil {
 			break
 		}
-		fn := m.hooks[q.hook]
+		fn := m.find(&q)
 		if fn == nil {
 			return d, nil
 		}
+		a.hook, run.Hook = q.name, q.name
 		r.begin()
 		err = m.vm.Call(&run, fn,
 			func(L *glua.LState) int { return r.push(L, m, a, &q) },
-			func(_ *glua.LState, v glua.LValue) (err error) {
-				if d, err = decide(q.hook, fn, v); err == nil {
+			func(L *glua.LState, v glua.LValue) (err error) {
+				if d, err = m.decide(L, &q, fn, v); err == nil {
 					a.over()
 					err = q.record.take()
 				}
@@ -149,13 +146,14 @@ func (r *router) ask(ctx context.Context, q question) (d b2bua.Decided, err erro
 			break
 		}
 	}
-	r.report(a.hook, q.view.ID, err)
+	r.report(q.name, q.view.ID, err)
 	return b2bua.Decided{}, err
 }
 
 // push gives a hook its arguments.
 func (r *router) push(L *glua.LState, m *machine, a *asking, q *question) int {
 	call := r.sit(L, m)
+	call.become(L, q.hook)
 	call.now = q.view
 	L.Push(call.obj)
 	n := 1
