@@ -83,8 +83,6 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 // inspect is what a request must be before anybody asks who sent it.
 func (s *Server) inspect(req *message.Message) (code int, headers []message.Header) {
 	switch {
-	case !methods[req.Method]:
-		return 501, []message.Header{{Name: "Allow", Value: allow}}
 	case !dialable(req.URI):
 		return 416, nil
 	case spent(req.Get("Max-Forwards")) && req.Method != "OPTIONS":
@@ -93,8 +91,8 @@ func (s *Server) inspect(req *message.Message) (code int, headers []message.Head
 	if tags := s.unsupported(req); tags != "" {
 		return 420, []message.Header{{Name: "Unsupported", Value: tags}}
 	}
-	if req.Method == "INVITE" && s.index.leg(req.CallID(), req.FromTag()) != nil {
-		return 482, nil // our own INVITE has come back to us
+	if s.index.party(req.CallID(), req.FromTag()) != nil {
+		return 482, nil // our own request has come back to us
 	}
 	return 0, nil
 }
@@ -131,15 +129,18 @@ func (s *Server) unsupported(req *message.Message) string {
 	return strings.Join(tags, ", ")
 }
 
-// overload says why a new INVITE can't be taken now; "" when it can.
+// overload says why a request can't be taken now; "" when it can. Other requests
+// than INVITE are no calls: a source may send as many a second again.
 func (s *Server) overload(req *message.Message, f transport.Flow) string {
-	if req.Method != "INVITE" {
-		return ""
-	}
 	limits := &s.settings().Limits
 	switch {
 	case s.draining.Load():
 		return "draining"
+	case req.Method != "INVITE":
+		if !s.others.pass(f.Remote.Addr(), &Limits{PerSourceCPS: limits.PerSourceCPS}) {
+			return "cps"
+		}
+		return ""
 	case limits.Calls > 0 && s.active.Load() >= int64(limits.Calls):
 		return "calls"
 	case limits.QueueDelay > 0 && s.delay.now() > limits.QueueDelay:
@@ -154,31 +155,6 @@ func (s *Server) overload(req *message.Message, f transport.Flow) string {
 func mergeKey(m *message.Message) string {
 	n, _, _ := m.CSeq()
 	return m.CallID() + "\x00" + m.FromTag() + "\x00" + strconv.FormatUint(uint64(n), 10)
-}
-
-// outside answers a request outside any dialog that is no INVITE.
-func (s *Server) outside(in *admitted) {
-	switch in.req.Method {
-	case "OPTIONS":
-		s.options(in)
-	case "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "NOTIFY", "BENOTIFY":
-		s.answer(in.tx, in.req, 481)
-	default:
-		s.answer(in.tx, in.req, 405, message.Header{Name: "Allow", Value: allow})
-	}
-}
-
-// options answers what we can (RFC 3261 section 11.2), or 503 while draining.
-func (s *Server) options(in *admitted) {
-	if s.draining.Load() {
-		s.answer(in.tx, in.req, 503, message.Header{Name: "Retry-After", Value: "5"})
-		return
-	}
-	s.answer(in.tx, in.req, 200,
-		message.Header{Name: "Allow", Value: allow},
-		message.Header{Name: "Accept", Value: accept},
-		message.Header{Name: "Supported", Value: refresh.Tag},
-	)
 }
 
 // gate counts calls a second, in all and per source.

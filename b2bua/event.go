@@ -138,15 +138,19 @@ func (c *Call) after(t timer, d time.Duration) { c.set(nil, t, d) }
 func (l *leg) after(t timer, d time.Duration) { l.call.set(l, t, d) }
 
 func (c *Call) set(l *leg, t timer, d time.Duration) {
-	k := c.clock(l, t)
+	c.clock(l, t).start(&c.mailbox, elapsed{timer: t, leg: l}, d)
+}
+
+// start posts ev after d, marked with how often the clock was set till now.
+func (k *clock) start(to *mailbox, ev elapsed, d time.Duration) {
 	k.set++
 	if k.timer != nil {
 		k.timer.Stop()
 		k.timer = nil
 	}
 	if d > 0 {
-		ev := elapsed{timer: t, leg: l, set: k.set}
-		k.timer = time.AfterFunc(d, func() { c.post(ev) })
+		due := elapsed{timer: ev.timer, leg: ev.leg, set: k.set}
+		k.timer = time.AfterFunc(d, func() { to.post(due) })
 	}
 }
 

@@ -1,35 +1,69 @@
 package b2bua
 
-import "sync"
+import (
+	"sync"
 
-// index finds the leg of a request by Call-ID and our tag, the call of an id,
-// and INVITEs that came before on another branch.
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+)
+
+// index finds who takes a request by Call-ID and our tag, the call of an id, and
+// INVITEs that came before on another branch.
 type index struct {
-	mu     sync.RWMutex // guards the maps
-	legs   map[dialogKey]*leg
-	calls  map[string]*Call
-	merged map[string]*Call
+	mu      sync.RWMutex // guards the maps
+	parties map[dialogKey]party
+	calls   map[string]*Call
+	merged  map[string]*Call
 }
 
 type dialogKey struct{ callID, tag string }
 
+// party takes what comes in one of its dialogs; tag is our To tag in it. Both
+// are called in the reader's goroutine.
+type party interface {
+	request(tx *transaction.Server, req *message.Message, tag string)
+	acked(ack *message.Message)
+}
+
 func newIndex() *index {
-	return &index{legs: map[dialogKey]*leg{}, calls: map[string]*Call{}, merged: map[string]*Call{}}
+	return &index{parties: map[dialogKey]party{}, calls: map[string]*Call{}, merged: map[string]*Call{}}
 }
 
 // add enters a dialog of a leg, or another leg for it; the call remembers it
 // until it is forgotten.
 func (x *index) add(key dialogKey, l *leg) {
 	x.mu.Lock()
-	x.legs[key] = l
+	x.parties[key] = l
 	x.mu.Unlock()
 	l.call.keys = append(l.call.keys, key)
 }
 
-func (x *index) leg(callID, tag string) *leg {
+// enter enters a dialog of a party that is no leg of a call; it leaves by itself.
+func (x *index) enter(key dialogKey, p party) {
+	x.mu.Lock()
+	x.parties[key] = p
+	x.mu.Unlock()
+}
+
+func (x *index) leave(keys []dialogKey) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, key := range keys {
+		delete(x.parties, key)
+	}
+}
+
+// party is nil when nobody knows the dialog.
+func (x *index) party(callID, tag string) party {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.legs[dialogKey{callID, tag}]
+	return x.parties[dialogKey{callID, tag}]
+}
+
+// leg is the party when it is a leg of a call, else nil.
+func (x *index) leg(callID, tag string) *leg {
+	l, _ := x.party(callID, tag).(*leg)
+	return l
 }
 
 func (x *index) call(id string) *Call {
@@ -73,7 +107,7 @@ func (x *index) admit(c *Call, mergeKey string) bool {
 	x.merged[mergeKey] = c
 	x.calls[c.id] = c
 	key := dialogKey{c.a.dialog.CallID, c.a.dialog.Local}
-	x.legs[key] = c.a
+	x.parties[key] = c.a
 	c.keys = append(c.keys, key)
 	return true
 }
@@ -85,7 +119,7 @@ func (x *index) forget(c *Call, mergeKey string) {
 	delete(x.calls, c.id)
 	delete(x.merged, mergeKey)
 	for _, key := range c.keys {
-		delete(x.legs, key)
+		delete(x.parties, key)
 	}
 	c.keys = nil
 }

@@ -14,7 +14,7 @@ import (
 
 // leg is one half of a call: our dialog with one peer.
 type leg struct {
-	call   *Call
+	call   *Call // nil: of a request outside calls
 	role   Role
 	index  int
 	trunk  *trunk.Trunk // nil: none
@@ -101,6 +101,14 @@ func addressOf(f transport.Flow) string {
 	}
 	return uri
 }
+
+// request takes a request in one of the leg's dialogs.
+func (l *leg) request(tx *transaction.Server, req *message.Message, tag string) {
+	l.call.take(request{leg: l, tx: tx, req: req, tag: tag})
+}
+
+// acked takes the ACK to a 2xx of ours.
+func (l *leg) acked(ack *message.Message) { l.call.take(acked{l, ack}) }
 
 // other is the leg on the far side; nil while no callee is being tried.
 func (l *leg) other() *leg {

@@ -25,7 +25,7 @@ func (c *Call) redirected() bool {
 	}
 	var stages [][]hop
 	for _, uri := range contacts {
-		h := c.sentTo(f.leg.hop, uri, f.res.Status)
+		h := f.leg.hop.redirected(uri, f.res.Status)
 		if !c.tried(h, stages) {
 			stages = append(stages, []hop{h})
 		}
@@ -38,10 +38,9 @@ func (c *Call) redirected() bool {
 // another service.
 func followed(code int) bool { return code >= 300 && code <= 302 || code == 305 }
 
-// sentTo is the hop that a callee names in its place. It belongs to the same
+// redirected is the hop that a callee names in its place. It belongs to the same
 // trunk, of which the callee speaks. 305 names a proxy for the same URI.
-func (c *Call) sentTo(from hop, uri string, code int) hop {
-	h := from
+func (h hop) redirected(uri string, code int) hop {
 	h.next, h.then = uri, nil
 	if code != 305 {
 		h.uri = uri
@@ -52,10 +51,12 @@ func (c *Call) sentTo(from hop, uri string, code int) hop {
 
 // tried tells whether a hop was tried before, or is among those to come.
 func (c *Call) tried(h hop, stages [][]hop) bool {
-	same := func(o hop) bool { return o.uri == h.uri && o.next == h.next }
-	return slices.ContainsFunc(c.legs, func(l *leg) bool { return same(l.hop) }) ||
-		slices.ContainsFunc(stages, func(s []hop) bool { return same(s[0]) })
+	return slices.ContainsFunc(c.legs, func(l *leg) bool { return l.hop.same(&h) }) ||
+		slices.ContainsFunc(stages, func(s []hop) bool { return s[0].same(&h) })
 }
+
+// same tells whether both are one place.
+func (h *hop) same(o *hop) bool { return h.uri == o.uri && h.next == o.next }
 
 // byQ lists the URIs of a response's contacts that can be dialled, those with
 // the highest q first, without the headers that they may bring.

@@ -157,11 +157,14 @@ func playOn(t *testing.T, faults simnet.Faults, p *fixed, f func(r *rig)) {
 		r := newRig(t, faults, p)
 		f(r)
 		time.Sleep(3 * time.Minute)
-		if n := r.server.index.size() + len(r.server.index.legs) + len(r.server.index.merged); n != 0 {
+		if n := r.server.index.size() + len(r.server.index.parties) + len(r.server.index.merged); n != 0 {
 			t.Errorf("%d calls, legs or INVITEs are left over", n)
 		}
 		if c := r.server.Counters(); c.Servers != 0 || c.Clients != 0 {
 			t.Errorf("transactions are left over: %+v", c)
+		}
+		if n := r.server.waiting.Load(); n != 0 {
+			t.Errorf("%d requests outside calls are left over", n)
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()

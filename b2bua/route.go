@@ -152,7 +152,7 @@ type hop struct {
 func (c *Call) expand(targets []Target, together bool) [][]hop {
 	var stages [][]hop
 	for i, t := range targets {
-		hops := c.places(t)
+		hops := c.server.places(t, c.invite.URI)
 		beside := i > 0 && (together || t.Beside)
 		shared := beside || i+1 < len(targets) && (together || targets[i+1].Beside)
 		switch {
@@ -173,27 +173,28 @@ func (c *Call) expand(targets []Target, together bool) [][]hop {
 	return stages
 }
 
-// places are where a target is: its URI, or the endpoints of its trunk.
-func (c *Call) places(t Target) []hop {
-	table := c.server.settings().Trunks
+// places are where a target is: its URI, or the endpoints of its trunk. asked is
+// the Request-URI of the request that goes there.
+func (s *Server) places(t Target, asked string) []hop {
+	table := s.settings().Trunks
 	if t.URI != "" {
-		return []hop{{target: t, uri: c.requestURI(t, t.URI, false), next: t.URI, trunk: table.Get(t.Trunk)}}
+		return []hop{{target: t, uri: t.requestURI(t.URI, ""), next: t.URI, trunk: table.Get(t.Trunk)}}
 	}
 	tr := table.Get(t.Trunk)
 	if tr == nil {
-		c.log().Warn("route names a trunk that does not exist", "trunk", t.Trunk)
+		s.log.Warn("route names a trunk that does not exist", "trunk", t.Trunk)
 		return nil
 	}
 	var hops []hop
-	for _, e := range tr.Pick(c.server.cfg.Rand, c.server.trunks.Of(tr.Name).Down) {
-		hops = append(hops, hop{target: t, uri: c.requestURI(t, e.URI, true), next: e.URI, trunk: tr})
+	for _, e := range tr.Pick(s.cfg.Rand, s.trunks.Of(tr.Name).Down) {
+		hops = append(hops, hop{target: t, uri: t.requestURI(e.URI, asked), next: e.URI, trunk: tr})
 	}
 	return hops
 }
 
 // requestURI is a target's URI with the user and host that its decision asks
-// for; towards a trunk the caller's user is kept.
-func (c *Call) requestURI(t Target, text string, keepUser bool) string {
+// for. Where it has no user, that of asked stays.
+func (t *Target) requestURI(text, asked string) string {
 	u, err := message.ParseURI(text)
 	if err != nil {
 		return text
@@ -201,8 +202,8 @@ func (c *Call) requestURI(t Target, text string, keepUser bool) string {
 	switch {
 	case t.User != "":
 		u.User = t.User
-	case keepUser && u.User == "":
-		if asked, err := message.ParseURI(c.invite.URI); err == nil {
+	case asked != "" && u.User == "":
+		if asked, err := message.ParseURI(asked); err == nil {
 			u.User = asked.User
 		}
 	}

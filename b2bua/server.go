@@ -84,9 +84,11 @@ type Server struct {
 	crew      crew
 	setting   atomic.Pointer[Settings]
 	trunks    *trunk.States
-	gate      *gate
+	gate      *gate // of INVITEs
+	others    *gate // of other requests outside dialogs
 	delay     lag
-	active    atomic.Int64
+	active    atomic.Int64 // calls that are not over
+	waiting   atomic.Int64 // requests outside dialogs without an answer
 	draining  atomic.Bool
 	faults    atomic.Int64
 	malformed atomic.Int64
@@ -99,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("b2bua: a policy is required")
 	}
 	cfg.defaults()
-	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}}
+	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.layer = transaction.New(transaction.Config{
 		Send: func(f transport.Flow, b []byte, failed func(error)) { s.transport.Send(f, b, failed) },
@@ -171,10 +173,10 @@ func (s *Server) Request(tx *transaction.Server, req *message.Message, f transpo
 	s.outside(in)
 }
 
-// requestInDialog posts a request to the call that knows its dialog.
+// requestInDialog gives a request to whoever knows its dialog.
 func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, tag string) {
-	l := s.index.leg(req.CallID(), tag)
-	if l == nil {
+	p := s.index.party(req.CallID(), tag)
+	if p == nil {
 		s.answer(tx, req, 481)
 		return
 	}
@@ -186,7 +188,7 @@ func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, t
 		s.answer(tx, req, 483)
 		return
 	}
-	l.call.take(request{leg: l, tx: tx, req: req, tag: tag})
+	p.request(tx, req, tag)
 }
 
 // begin makes a call of an INVITE. 100 goes out before anything else is asked.
@@ -221,8 +223,8 @@ func (s *Server) Cancel(tx *transaction.Server, cancel *message.Message) {
 
 // ACK takes the ACK of a 2xx of ours.
 func (s *Server) ACK(ack *message.Message, _ transport.Flow) {
-	if l := s.index.leg(ack.CallID(), ack.ToTag()); l != nil {
-		l.call.take(acked{l, ack})
+	if p := s.index.party(ack.CallID(), ack.ToTag()); p != nil {
+		p.acked(ack)
 	}
 }
 

@@ -1,0 +1,272 @@
+package b2bua
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/refresh"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/trunk"
+)
+
+// txn is one request outside any dialog that is no INVITE, and what becomes of
+// it: answered here, or relayed as a transaction of its own (pair.go). Its
+// mailbox owns it as a call's owns a call.
+//
+// Message profiles see its messages. The other hooks of calls are not asked:
+// there is no call whose on_branch, on_failure or on_final could edit, and a
+// response map that turns codes into others would break REGISTER and PUBLISH,
+// where codes are the protocol.
+type txn struct {
+	owner
+	tx      *transaction.Server
+	req     *message.Message // after the inbound profile; read only
+	a       *leg             // where it came from
+	tag     string           // of To in our answers
+	started time.Time
+	clocks  [txnTimers]clock
+	onEnd   []func()
+	keys    []dialogKey // that lead here
+
+	relaying
+}
+
+// timers of a txn.
+const (
+	timerAll  timer = iota // budget: all targets together
+	timerMove              // try: on to the next target
+	txnTimers
+)
+
+// maxWaiting bounds the requests outside dialogs that wait for something at
+// once: a hook, the registrar's store, a target.
+const maxWaiting = 10_000
+
+// arrived starts a txn.
+type arrived struct{}
+
+func (arrived) event() {}
+
+// outside takes a request outside any dialog that is no INVITE. It runs in the
+// reader's goroutine; what no hook is asked about is answered in it, too.
+func (s *Server) outside(in *admitted) {
+	switch in.req.Method {
+	case "BYE", "CANCEL", "PRACK", "UPDATE":
+		s.answer(in.tx, in.req, 481)
+		return
+	}
+	if s.waiting.Load() >= maxWaiting {
+		s.answer(in.tx, in.req, 503, message.Header{Name: "Retry-After", Value: "5"})
+		return
+	}
+	t := s.newTxn(in)
+	s.waiting.Add(1)
+	t.take(arrived{})
+}
+
+func (s *Server) newTxn(in *admitted) *txn {
+	t := &txn{tx: in.tx, req: in.req, tag: s.newTag(), started: time.Now()}
+	s.own(&t.owner, t, in.source)
+	t.a = &leg{role: RoleA, trunk: in.trunk, flow: in.flow, rule: &trunk.Headers{}}
+	if in.trunk != nil {
+		t.a.rule = &in.trunk.Headers
+	}
+	in.tx.SetToTag(t.tag)
+	t.router = s.cfg.Policy.Router(t)
+	t.plain = !wantsAny(t.router, HookInbound, HookOutbound)
+	return t
+}
+
+// handle is the whole life of a txn: one event after the other.
+func (t *txn) handle(ev event) {
+	defer t.survive()
+	switch e := ev.(type) {
+	case noted:
+		t.log().Info("note", "text", e.text, "script", e.where)
+		return
+	case whenOver:
+		t.whenOver(e.f)
+		return
+	case reached:
+		e.then(e.flow, e.err)
+		return
+	case elapsed:
+		if e.set != t.clocks[e.timer].set {
+			return
+		}
+	}
+	if !t.forgotten {
+		t.pend(ev)
+	}
+}
+
+// pend takes what happens until the request has its answer.
+func (t *txn) pend(ev event) {
+	switch e := ev.(type) {
+	case arrived:
+		t.begin()
+	case decided:
+		if e.asked == t.asked {
+			t.obey(e.Decided)
+		}
+	case hangUp:
+		t.reply(max(e.code, 400), "", nil, nil)
+	default:
+		t.relay(ev)
+	}
+}
+
+// survive keeps a fault of ours inside the txn.
+func (t *txn) survive() {
+	if r := recover(); r != nil {
+		t.fault(r)
+		t.tx.Respond(t.req.Respond(500, "", t.tag))
+		t.finish()
+	}
+}
+
+// begin asks the router, outside the mailbox: it may wait.
+func (t *txn) begin() {
+	t.heard(t.a, t.req)
+	if t.wants(HookInbound) {
+		t.req = t.req.Clone()
+		t.router.Inbound(t.a.view(), t.req)
+	}
+	t.question = nil
+	t.decide()
+}
+
+func (t *txn) decide() {
+	if !t.wants(HookOutside) {
+		t.byDefault()
+		return
+	}
+	v := t.view()
+	t.ask(func(ctx context.Context) Decided { return t.router.Outside(ctx, v) })
+}
+
+// view is what a hook may know of the request.
+func (t *txn) view() View {
+	v := View{ID: t.id, Source: t.source, Request: t.req, Started: t.started, Attempt: len(t.attempts), A: t.a.view()}
+	for _, a := range t.attempts {
+		v.Legs = append(v.Legs, a.leg.view())
+	}
+	return v
+}
+
+// obey does what the script decided.
+func (t *txn) obey(d Decided) {
+	switch e := d.Decision.(type) {
+	case nil:
+		t.byDefault()
+	case Reply:
+		t.reply(e.Code, e.Reason, e.Headers, e.Body)
+	case Reject:
+		t.reply(e.Code, e.Reason, e.Headers, nil)
+	case Route:
+		t.follow(e)
+	case Failed:
+		t.reply(500, "", nil, nil)
+	default:
+		t.unfit(e)
+	}
+}
+
+// unfit answers for a decision that means nothing here.
+func (t *txn) unfit(d Decision) {
+	t.log().Error("decision is not one for this request", "method", t.req.Method, "err", fmt.Sprintf("%T", d))
+	t.reply(500, "", nil, nil)
+}
+
+// byDefault is what happens when no script says otherwise.
+func (t *txn) byDefault() {
+	switch method := t.req.Method; {
+	case method == "OPTIONS":
+		t.reply(200, "", capabilities(), nil)
+	case method == "NOTIFY" || method == "BENOTIFY" || method == "INFO":
+		t.reply(481, "", nil, nil)
+	case !methods[method]:
+		t.reply(501, "", []message.Header{{Name: "Allow", Value: allow}}, nil)
+	default:
+		t.reply(405, "", []message.Header{{Name: "Allow", Value: allow}}, nil)
+	}
+}
+
+// capabilities is the truth about us (RFC 3261 section 11.2).
+func capabilities() []message.Header {
+	return []message.Header{{Name: "Allow", Value: allow}, {Name: "Accept", Value: accept}, {Name: "Supported", Value: refresh.Tag}}
+}
+
+// reply gives the request its final response.
+func (t *txn) reply(code int, reason string, headers []message.Header, body []byte) {
+	res := t.responseTo(t.req, code, reason, t.tag)
+	res.Replace(headers)
+	res.Body = body
+	t.conclude(res)
+}
+
+// conclude sends the final response. A 408 does not leave: the peer's own timer
+// says so, and says it in time (RFC 4320 section 4.2).
+func (t *txn) conclude(res *message.Message) {
+	t.sign(res)
+	t.respond(t.tx, t.a, res)
+	t.finish()
+}
+
+// finish lets go of everything.
+func (t *txn) finish() {
+	if t.forgotten {
+		return
+	}
+	if t.abandon != nil {
+		t.abandon()
+	}
+	t.asked++
+	t.question = nil
+	for which := range txnTimers {
+		t.after(which, 0)
+	}
+	for _, a := range t.attempts {
+		a.leave()
+	}
+	for _, f := range t.onEnd {
+		f()
+	}
+	t.server.index.leave(t.keys)
+	t.forgotten = true
+	t.router.Close()
+	t.server.waiting.Add(-1)
+}
+
+// after sets a timer; a zero or negative duration only stops it.
+func (t *txn) after(which timer, d time.Duration) {
+	t.clocks[which].start(&t.mailbox, elapsed{timer: which}, d)
+}
+
+// Note adds a line to the log; see Handle.
+func (t *txn) Note(text, where string) { t.post(noted{text, where}) }
+
+// HangUp answers the request with a failure; see Handle.
+func (t *txn) HangUp(code int) { t.post(hangUp{code: code, by: "script"}) }
+
+// OnEnd runs f when the request has its answer; see Handle.
+func (t *txn) OnEnd(f func()) { t.post(whenOver{f}) }
+
+func (t *txn) whenOver(f func()) {
+	if t.forgotten {
+		f()
+		return
+	}
+	t.onEnd = append(t.onEnd, f)
+}
+
+// lead enters a dialog key that leads to a party of this txn.
+func (t *txn) lead(key dialogKey, p party) {
+	if !slices.Contains(t.keys, key) {
+		t.keys = append(t.keys, key)
+	}
+	t.server.index.enter(key, p)
+}

@@ -1,0 +1,300 @@
+package b2bua
+
+import (
+	"errors"
+	"time"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
+)
+
+// relaying is a request on its way as transactions of our own, one target after
+// the other. The first 2xx wins, also that of a target which was thought dead.
+type relaying struct {
+	route    Route
+	hops     []hop      // not yet tried
+	attempts []*attempt // in order
+	told     *attempt   // whose failure is the caller's when nothing better comes
+}
+
+// attempt is the request at one target.
+type attempt struct {
+	txn    *txn
+	leg    *leg
+	out    *message.Message
+	client *transaction.Client
+	res    *message.Message // its final response
+	over   bool
+}
+
+// Response brings a response to the relayed request; see transaction.User.
+func (a *attempt) Response(_ *transaction.Client, res *message.Message) {
+	a.txn.take(response{a, res})
+}
+
+// Failed posts that a target did not answer.
+func (a *attempt) Failed(_ *transaction.Client, err error) { a.txn.post(failed{a, err}) }
+
+// leave stops listening to a target.
+func (a *attempt) leave() {
+	if a.client != nil && !a.over {
+		a.client.Abandon()
+	}
+	a.over = true
+}
+
+// follow relays the request to the first target. No budget outlives the peer's
+// own transaction, of 64*T1: an answer behind it would reach nobody.
+func (t *txn) follow(r Route) {
+	r.Try = orDefault(r.Try, defaultTry)
+	t.route = r
+	for _, target := range r.order(t.server.cfg.Rand) {
+		t.hops = append(t.hops, t.server.places(target, t.req.URI)...)
+	}
+	if len(t.hops) == 0 {
+		t.reply(404, "", nil, nil)
+		return
+	}
+	budget := min(orDefault(r.Budget, defaultBudget), 62*t.server.cfg.T1-time.Since(t.started))
+	if budget <= 0 {
+		t.reply(408, "", nil, nil)
+		return
+	}
+	t.after(timerAll, budget)
+	t.next()
+}
+
+// relay takes what happens while targets are tried.
+func (t *txn) relay(ev event) {
+	switch e := ev.(type) {
+	case response:
+		if a, ok := e.to.(*attempt); ok && !a.over {
+			t.responded(a, e.res)
+		}
+	case failed:
+		if a, ok := e.to.(*attempt); ok && !a.over {
+			t.unanswered(a, e.err)
+		}
+	case elapsed:
+		switch e.timer {
+		case timerAll:
+			t.fail(408)
+		case timerMove:
+			if t.route.Retry.Has(408, OriginTimeout) && len(t.hops) > 0 {
+				t.next()
+			}
+		}
+	}
+}
+
+// next tries the next hop. The time for it counts only while there is another:
+// the last one may take all that is left.
+func (t *txn) next() {
+	h := t.hops[0]
+	t.hops = t.hops[1:]
+	l := &leg{role: RoleB, index: len(t.attempts) + 1, trunk: h.trunk, hop: h}
+	rule := t.route.Headers
+	listener := ""
+	if h.trunk != nil {
+		rule, listener = rule.Merge(h.trunk.Headers), h.trunk.Listen
+	}
+	l.rule = &rule
+	a := &attempt{txn: t, leg: l}
+	t.attempts = append(t.attempts, a)
+	t.after(timerMove, 0)
+	if len(t.hops) > 0 {
+		t.after(timerMove, orDefault(h.target.Try, t.route.Try))
+	}
+	t.reach(h.next, listener, func(f transport.Flow, err error) {
+		switch {
+		case a.over || t.forgotten:
+		case err != nil:
+			t.post(failed{a, err})
+		default:
+			l.flow = f
+			t.send(a, t.request(a))
+		}
+	})
+}
+
+// send sends a request to a target.
+func (t *txn) send(a *attempt, out *message.Message) {
+	if t.wants(HookOutbound) {
+		t.router.Outbound(a.leg.view(), out)
+	}
+	a.out = out
+	a.client = t.server.layer.Request(out, a.leg.flow, a)
+	t.sent(a.leg, out, a.client.Sent())
+}
+
+// request builds what a target gets: our own Call-ID, tags, CSeq, Via and
+// Contact, and the headers that cross.
+func (t *txn) request(a *attempt) *message.Message {
+	req, l := t.req, a.leg
+	callID := t.server.newCallID()
+	if t.route.KeepCallID {
+		callID = req.CallID()
+	}
+	m := &message.Message{Method: req.Method, URI: l.hop.uri, Body: req.Body, Headers: make([]message.Header, 0, 24)}
+	m.Add("Max-Forwards", hops(req))
+	m.Add("From", message.WithTag(req.Get("From"), t.server.newTag()))
+	m.Add("To", message.WithTag(req.Get("To"), ""))
+	m.Add("Call-ID", callID)
+	m.Add("CSeq", "1 "+req.Method)
+	if _, has := req.Lookup("Contact"); has || refreshesTarget(req.Method) {
+		m.Add("Contact", l.contact())
+	}
+	t.carry(m, req, l)
+	if refreshesTarget(req.Method) {
+		t.introduce(m)
+	}
+	t.sign(m)
+	m.Replace(l.hop.target.Headers)
+	t.lead(dialogKey{callID, m.FromTag()}, a)
+	return m
+}
+
+// meaning are the headers without which these requests and their answers mean
+// nothing: they cross whatever the preset (RFC 3903, RFC 6665).
+var meaning = [...]string{
+	"Event", "Subscription-State", "Expires", "Min-Expires", "SIP-ETag", "SIP-If-Match", "Suppress-If-Match",
+}
+
+// carry copies what crosses to a leg.
+func (t *txn) carry(out, from *message.Message, to *leg) {
+	t.crossHeaders(out, from, to.rule)
+	for _, name := range meaning {
+		if v, has := from.Lookup(name); has {
+			if _, there := out.Lookup(name); !there {
+				out.Add(name, v)
+			}
+		}
+	}
+}
+
+// responded takes a response of a target. A provisional one crosses nowhere
+// (RFC 4320 section 4.1).
+func (t *txn) responded(a *attempt, res *message.Message) {
+	t.heard(a.leg, res)
+	if res.Status < 200 {
+		return
+	}
+	if t.wants(HookInbound) {
+		res = res.Clone()
+		t.router.Inbound(a.leg.view(), res)
+	}
+	a.over, a.res = true, res
+	t.respectRetryAfter(a.leg, res)
+	latest := a == t.attempts[len(t.attempts)-1]
+	switch {
+	case res.Status < 300 || res.Status >= 600:
+		t.cross(a)
+	case !latest:
+		t.told = a
+	case t.redirected(a):
+		t.next()
+	default:
+		t.lost(a, res.Status, OriginPeer)
+	}
+}
+
+// unanswered takes that a target gave no answer.
+func (t *txn) unanswered(a *attempt, err error) {
+	a.over = true
+	switch latest := a == t.attempts[len(t.attempts)-1]; {
+	case !latest:
+	case errors.Is(err, transaction.ErrTimeout):
+		t.lost(a, 408, OriginTimeout)
+	case errors.Is(err, errNotFound):
+		t.lost(a, 503, OriginDNS)
+	default:
+		t.log().Warn("target can't be reached", "target", a.leg.hop.uri, "err", err)
+		t.lost(a, 503, OriginTransport)
+	}
+}
+
+// lost goes on with the next target, or tells the peer.
+func (t *txn) lost(a *attempt, code int, origin Origin) {
+	if origin == OriginPeer {
+		t.told = a
+	}
+	if len(t.hops) > 0 && t.route.Retry.Has(code, origin) {
+		t.next()
+		return
+	}
+	t.fail(code)
+}
+
+// fail ends a request that no target took: by the words of the last that spoke,
+// else by a code of ours.
+func (t *txn) fail(code int) {
+	if t.told != nil {
+		t.cross(t.told)
+		return
+	}
+	headers := []message.Header(nil)
+	if code == 503 {
+		headers = []message.Header{{Name: "Retry-After", Value: "5"}}
+	}
+	t.reply(code, "", headers, nil)
+}
+
+// redirected puts the contacts of a 3xx before the hops that are left; false
+// when there is none to follow.
+func (t *txn) redirected(a *attempt) bool {
+	if !followed(a.res.Status) || t.route.Redirects == PassRedirects {
+		return false
+	}
+	var found []hop
+	for _, uri := range byQ(a.res) {
+		h := a.leg.hop.redirected(uri, a.res.Status)
+		if len(t.attempts)+len(found) < maxAttempts && !t.tried(h, found) {
+			found = append(found, h)
+		}
+	}
+	t.hops = append(found, t.hops...)
+	return len(found) > 0
+}
+
+// tried tells whether a hop was tried before, or is among those to come.
+func (t *txn) tried(h hop, found []hop) bool {
+	for _, a := range t.attempts {
+		if a.leg.hop.same(&h) {
+			return true
+		}
+	}
+	for _, one := range found {
+		if one.same(&h) {
+			return true
+		}
+	}
+	return false
+}
+
+// cross sends a target's final response to where the request came from.
+func (t *txn) cross(a *attempt) {
+	res := a.res
+	out := t.responseTo(t.req, res.Status, res.Reason, t.tag)
+	t.carry(out, res, t.a)
+	out.Body = res.Body
+	switch {
+	case res.Status/100 == 3:
+		for _, contact := range res.All("Contact") {
+			out.Add("Contact", contact)
+		}
+	case res.Status == 405: // what the target allows, not what we do
+		out.Add("Allow", res.Get("Allow"))
+	}
+	t.conclude(out)
+}
+
+var _ party = (*attempt)(nil)
+
+// request answers what comes in a dialog that a target believes in: there is
+// none.
+func (a *attempt) request(tx *transaction.Server, req *message.Message, _ string) {
+	a.txn.server.answer(tx, req, 481)
+}
+
+func (a *attempt) acked(*message.Message) {}
