@@ -22,6 +22,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/registrar"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -52,6 +53,7 @@ type Settings struct {
 	Realm          string // of challenges made here
 	Users          Users  // nil: none are configured
 	Timer          trunk.Timer
+	Registrar      *registrar.Registrar // nil: REGISTER is not taken
 }
 
 // Unknown says what happens to requests of no trunk.

@@ -10,6 +10,8 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/admin"
+	"legwork/b2bua/registrar"
+	"legwork/b2bua/store"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
@@ -37,6 +39,7 @@ type engine struct {
 	setup
 	seen       map[string]glance // of the configuration's files, before anybody hears that we are ready
 	hosts      *hosts
+	bindings   store.Store // of the registrar, apart from what scripts store and may fill
 	libraries  *lib.Env
 	policy     *script.Policy
 	observers  *observers
@@ -66,6 +69,7 @@ func start(ctx context.Context, s setup) (*engine, error) {
 	e.seen = look(e.files())
 	e.warn(s.Config)
 	e.hosts = newHosts(s.Network, s.Log)
+	e.bindings = store.NewMemory(store.Limits{})
 	e.background, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{e.readTrunks, e.openObservers, e.openServer, e.loadScripts, e.listen, e.serveAdmin} {
 		if err := step(ctx); err != nil {
@@ -88,15 +92,28 @@ func (e *engine) readTrunks(ctx context.Context) error {
 
 func (e *engine) openServer(context.Context) (err error) {
 	c := e.Config
+	changing, err := e.settings(c)
+	if err != nil {
+		return err
+	}
 	e.server, err = b2bua.New(b2bua.Config{
 		Policy: e, Observers: e.observers.list, Network: e.Network, Log: e.Log, UserAgent: c.SIP.UserAgent,
 		T1: c.SIP.T1, T2: c.SIP.T2, MaxMessage: c.SIP.MaxMessage, UDPMax: c.SIP.UDPMax, MaxDuration: c.SIP.MaxDuration,
-		Settings: settings(c, e.trunks.Load()),
+		Settings: changing,
 	})
 	return err
 }
 
-// settings is what the server may be told again while it runs.
+// settings are those of c with the trunks in e.trunks, and with the bindings
+// that there are.
+func (e *engine) settings(c *config.Config) (s b2bua.Settings, err error) {
+	s = settings(c, e.trunks.Load())
+	s.Registrar, err = registrarOf(c.Registrar, e.bindings)
+	return s, err
+}
+
+// settings is what the server may be told again while it runs, but for the
+// registrar.
 func settings(c *config.Config, trunks *trunk.Table) b2bua.Settings {
 	unknown := map[config.Unknown]b2bua.Unknown{
 		config.UnknownReject: b2bua.RejectUnknown, config.UnknownDrop: b2bua.DropUnknown, config.UnknownAllow: b2bua.AllowUnknown,
@@ -122,6 +139,16 @@ func usersOf(u config.Users) b2bua.Users {
 		a, ok := u.Accounts[user]
 		return b2bua.Secret{Password: string(a.Password), HA1: string(a.HA1)}, ok
 	}
+}
+
+// registrarOf is nil when none is enabled.
+func registrarOf(c config.Registrar, bindings store.Store) (*registrar.Registrar, error) {
+	if !c.Enabled {
+		return nil, nil
+	}
+	return registrar.New(registrar.Config{
+		Store: bindings, Min: time.Duration(c.Expires.Min), Default: time.Duration(c.Expires.Default), Max: time.Duration(c.Expires.Max),
+	})
 }
 
 // warn tells of what the configuration hardly means.

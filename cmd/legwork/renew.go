@@ -67,7 +67,7 @@ func (e *engine) files() []string {
 
 // adopt puts a configuration to work whose trunks are already e.trunks.
 func (e *engine) adopt(next *config.Config) error {
-	if err := e.server.Apply(settings(next, e.trunks.Load())); err != nil {
+	if err := e.apply(next); err != nil {
 		return err
 	}
 	if keys := config.RestartNeeded(e.Config, next); len(keys) > 0 {
@@ -79,6 +79,14 @@ func (e *engine) adopt(next *config.Config) error {
 	e.warn(next)
 	e.live.Store(next)
 	return nil
+}
+
+func (e *engine) apply(c *config.Config) error {
+	s, err := e.settings(c)
+	if err != nil {
+		return err
+	}
+	return e.server.Apply(s)
 }
 
 // watch reloads when a file of the configuration or a script is saved; until
@@ -127,7 +135,7 @@ func (e *engine) lookAgain(ctx context.Context) {
 	table, err := neighbours(cfg, after)
 	if err == nil {
 		e.trunks.Store(table)
-		err = e.server.Apply(settings(cfg, table))
+		err = e.apply(cfg)
 	}
 	if err != nil {
 		e.Log.Error("addresses of trunks changed and can not be used", "err", err)

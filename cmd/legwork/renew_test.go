@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"legwork/b2bua/message"
+	"legwork/b2bua/registrar"
 	"legwork/b2bua/simnet"
 	"legwork/cmd/legwork/config"
 )
@@ -94,6 +96,39 @@ func TestBrokenUsersLeaveTheOldOnesUntilTheyAreMended(t *testing.T) {
 		}
 		if err := e.shutdown(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestBindingsOutliveAReload(t *testing.T) {
+	cfg := config.Default()
+	cfg.Registrar.Enabled = true
+	virtual(t, cfg, func(e *engine, _ *simnet.Network, _ *buffer) {
+		before, err := e.settings(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		register := &message.Message{Method: "REGISTER", URI: "sip:home.example"}
+		register.Add("To", "<sip:bob@home.example>")
+		register.Add("Call-ID", "1")
+		register.Add("CSeq", "1 REGISTER")
+		register.Add("Contact", "<sip:bob@192.0.2.7>")
+		got := before.Registrar.Register(register, registrar.Origin{}, 0)
+		if got.Code != 200 || !strings.HasSuffix(got.Headers[0].Value, ";expires=300") {
+			t.Errorf("%+v", got)
+		}
+		changed := *cfg
+		changed.Registrar.Expires.Default = config.Seconds(2 * time.Minute)
+		after, err := e.settings(&changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := after.Registrar.Lookup("sip:bob@home.example"); err != nil || len(found) != 1 {
+			t.Errorf("%+v, %v", found, err)
+		}
+		changed.Registrar.Enabled = false
+		if off, err := e.settings(&changed); err != nil || off.Registrar != nil {
+			t.Errorf("%+v, %v", off, err)
 		}
 	})
 }

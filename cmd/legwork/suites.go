@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"legwork/b2bua"
+	"legwork/b2bua/registrar"
+	"legwork/b2bua/store"
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
 	"legwork/script"
@@ -181,7 +183,10 @@ func (s *suite) config() luatest.Config {
 	if s.made {
 		server.Settings.UnknownSources = b2bua.AllowUnknown
 	}
-	return luatest.Config{Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(), Files: s.files}
+	return luatest.Config{
+		Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(), Files: s.files,
+		Registrar: func() (*registrar.Registrar, error) { return registrarOf(c.Registrar, store.NewMemory(store.Limits{})) },
+	}
 }
 
 // fromHere names a file of the scripts so that an editor finds it.

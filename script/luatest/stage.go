@@ -91,6 +91,11 @@ func (s *stage) openServer(seed uint64) (err error) {
 	cfg.Policy, cfg.Observers, cfg.Network, cfg.Log = asked{s}, []b2bua.Observer{s.ring, s}, s.network, slog.New(s.log)
 	cfg.Rand = random(seed)
 	cfg.Settings.Trunks = s.near.table
+	if s.cfg.Registrar != nil {
+		if cfg.Settings.Registrar, err = s.cfg.Registrar(); err != nil {
+			return err
+		}
+	}
 	if s.server, err = b2bua.New(cfg); err != nil {
 		return err
 	}

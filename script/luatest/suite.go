@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/registrar"
 	"legwork/b2bua/trunk"
 	"legwork/script"
 	"legwork/script/lib"
@@ -32,9 +33,12 @@ import (
 type Config struct {
 	Source script.Source // the scripts
 	Trunks []trunk.Trunk // those of the configuration, or of Invent
-	// Server is the engine's; Policy, Observers, Network, Log, Rand and
-	// Settings.Trunks are filled in here.
+	// Server is the engine's; Policy, Observers, Network, Log, Rand,
+	// Settings.Trunks and Settings.Registrar are filled in here.
 	Server b2bua.Config
+	// Registrar makes one without bindings, for each test anew; nil: there is
+	// none.
+	Registrar func() (*registrar.Registrar, error)
 	// Lib is the libraries'; Rand and Log are filled in here, and each test
 	// begins with an empty store.
 	Lib lib.Config
