@@ -11,7 +11,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"legwork/b2bua/message"
-	"legwork/b2bua/refresh"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -122,7 +121,7 @@ func (s *Server) unsupported(req *message.Message) string {
 	}
 	var tags []string
 	for t := range req.Tokens("Require") {
-		if !strings.EqualFold(t, refresh.Tag) {
+		if !strings.Contains(extensions+",", strings.ToLower(t)+",") {
 			tags = append(tags, t)
 		}
 	}

@@ -11,6 +11,11 @@ import (
 // answer is the first 2xx: the callee's dialog is confirmed, and so becomes the
 // caller's.
 func (c *Call) answer(l *leg, res *message.Message) phase {
+	if c.owes() {
+		c.waiting = &response{l, res}
+		l.stop(timerRing)
+		return (*Call).inviting
+	}
 	c.settled(l)
 	c.b = l
 	c.stop(timerBudget)
@@ -24,6 +29,7 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	l.keepTheirs(res)
 	l.invite = nil
 	out := c.toCaller(res, caller.Local)
+	l.describe(out, caller)
 	out.Set("Contact", c.a.contact())
 	c.introduce(out)
 	l.timing.Accepted(res)
@@ -49,7 +55,8 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	if l.trunk != nil {
 		c.record.TargetTrunk = l.trunk.Name
 	}
-	l.held = len(c.invite.Body) == 0 && len(res.Body) > 0
+	l.held = l.dialog.offers.Offerer() == offer.Remote
+	c.a.stop(timerReliable)
 	if !l.held {
 		c.acknowledge(l, nil)
 	}
@@ -90,6 +97,20 @@ func (c *Call) request() *message.Message {
 
 func (c *Call) maxDuration() time.Duration {
 	return orDefault(c.route.MaxDuration, c.server.cfg.MaxDuration)
+}
+
+// describe gives the caller, who is owed an answer, the one that the callee gave
+// in a reliable 1xx and does not repeat.
+func (l *leg) describe(out *message.Message, caller *talk) {
+	if len(out.Body) > 0 || caller.offers.Offerer() != offer.Remote {
+		return
+	}
+	for _, f := range l.forks {
+		if f.caller == caller && f.sdp != nil {
+			out.Set("Content-Type", f.sdp.Get("Content-Type"))
+			out.Body = f.sdp.Body
+		}
+	}
 }
 
 // refuseAnswer hangs an answered callee up again because the script said so.
@@ -142,6 +163,7 @@ func (c *Call) ackOf(l *leg, d *talk, cseq uint32, from *message.Message) *messa
 	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), ack)
 	}
+	l.authorize(ack)
 	d.carry(offer.ACK, offer.Local, hasSDP(ack))
 	return ack
 }
@@ -195,7 +217,7 @@ func (c *Call) confirmed(e acked) {
 		c.confirmModify(r.cross, e.ack)
 		return
 	}
-	c.a.tx = nil // and with it the bytes of the 2xx
+	c.a.tx, c.provisionals = nil, nil // and with it the bytes of the 2xx
 	if l := c.b; l != nil && l.held {
 		c.a.keepTheirs(e.ack)
 		l.keepOurs(e.ack)

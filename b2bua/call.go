@@ -29,9 +29,14 @@ type Call struct {
 	crossing []*exchange // requests on their way to the other leg
 	modify   *exchange   // the one among them that changes the session
 	errands  []*errand   // requests of our own
-	repeat   *repeat     // our 2xx that waits for its ACK
-	parting  *parting    // the BYE that waits for that ACK
-	open     int         // what keeps the call findable: transactions, repeats, on_end
+
+	provisionals []*provisional // reliable 1xx that the caller has not acknowledged
+	waiting      *response      // the 2xx that waits for that
+	earlyOf      *fork          // the early dialog that alone crosses
+	inviteSeq    uint32         // CSeq of the caller's INVITE
+	repeat       *repeat        // our 2xx that waits for its ACK
+	parting      *parting       // the BYE that waits for that ACK
+	open         int            // what keeps the call findable: transactions, repeats, on_end
 
 	record   *Record // on its own: observers keep it longer than the call
 	mergeKey string
@@ -107,6 +112,7 @@ func (s *Server) newCall(in *admitted) *Call {
 	c := &Call{invite: in.req, mergeKey: in.mergeKey, started: now, phase: (*Call).routing}
 	s.own(&c.owner, c, in.source)
 	c.a = s.legA(c, in)
+	c.inviteSeq, _, _ = in.req.CSeq()
 	c.router = s.cfg.Policy.Router(c)
 	c.plain = !wantsAny(c.router, HookProgress, HookAnswer, HookRequest, HookResponse, HookBye, HookInbound, HookOutbound)
 	c.record = &Record{

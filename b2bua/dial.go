@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"legwork/b2bua/dialog"
@@ -75,6 +74,8 @@ func (c *Call) inviting(ev event) phase {
 // patience ends an attempt whose time is over (flows C6 and C7).
 func (c *Call) patience(e elapsed) phase {
 	switch e.timer {
+	case timerReliable:
+		return c.repeatProvisional()
 	case timerTry:
 		e.leg.cancel("")
 		return c.lost(e.leg, c.failureOf(408, ""), OriginTimeout)
@@ -186,10 +187,8 @@ func (c *Call) send(l *leg) error {
 
 // resend sends a leg's INVITE once more because its callee wants it said
 // another way: with credentials, or with a longer session timer.
-func (c *Call) resend(l *leg, edit func(*message.Message)) {
-	invite := l.invite.Clone()
-	invite.Set("CSeq", strconv.FormatUint(uint64(l.half.Next()), 10)+" INVITE")
-	edit(invite)
+func (c *Call) resend(l *leg, invite *message.Message) {
+	setSeq(invite, l.half.Next())
 	l.forks, l.settled = nil, false
 	c.transmit(l, invite)
 }
@@ -376,6 +375,11 @@ func (c *Call) fail(res *message.Message, origin Origin) phase {
 	out := c.toCaller(res, c.a.dialog.Local)
 	if res == c.failure.res {
 		c.failure.addWritten(out, c.rules(c.a))
+	}
+	for _, name := range []string{"Require", "Unsupported"} { // of 421 and 420
+		if value := res.Get(name); value != "" && (res.Status == 421 || res.Status == 420) {
+			out.Set(name, value)
+		}
 	}
 	if res.Status < 400 {
 		for _, contact := range res.All("Contact") {

@@ -49,7 +49,12 @@ func (o *errand) Failed(_ *transaction.Client, err error) { o.call.post(failed{o
 // final response, or one made here: 408 for silence, 503 for the network; it
 // returns the phase that follows, nil for none other.
 func (c *Call) errand(l *leg, method string, edit func(*message.Message), done func(*message.Message) phase) {
-	o := &errand{call: c, leg: l, talk: l.dialog, method: method, edit: edit, done: done}
+	c.errandIn(l, l.dialog, method, edit, done)
+}
+
+// errandIn sends it in a dialog that may be an early one.
+func (c *Call) errandIn(l *leg, t *talk, method string, edit func(*message.Message), done func(*message.Message) phase) {
+	o := &errand{call: c, leg: l, talk: t, method: method, edit: edit, done: done}
 	o.changes = method == "INVITE" || method == "UPDATE" && edit != nil
 	c.errands = append(c.errands, o)
 	c.runErrands()
@@ -94,6 +99,12 @@ func (o *errand) send() {
 		c.router.Outbound(o.leg.view(), req)
 	}
 	o.talk.carry(carrierOf(o.method).request, offer.Local, hasSDP(req))
+	o.leg.authorize(req)
+	o.transmit(req)
+}
+
+func (o *errand) transmit(req *message.Message) {
+	c := o.call
 	o.req, o.client, o.settled = req, nil, false
 	c.along(o.leg, o.talk, func(f transport.Flow, err error) {
 		switch {
@@ -122,6 +133,14 @@ func (c *Call) errandAnswered(o *errand, res *message.Message, stay phase) phase
 		return stay
 	}
 	if res.Status >= 300 {
+		if again := o.leg.withCredentials(o.req, res); again != nil && o.tries < maxTries {
+			o.tries++
+			o.cseq = o.talk.Next()
+			setSeq(again, o.cseq)
+			o.leg.keepProof(again)
+			o.transmit(again)
+			return stay
+		}
 		o.talk.offers.Fail(carrierOf(o.method).request)
 		if c.errandAgain(o, res) {
 			return stay

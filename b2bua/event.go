@@ -109,10 +109,11 @@ const (
 	timerDuration              // max_duration
 	callTimers
 
-	timerTry     timer = iota - 1 // no 1xx from this target
-	timerRing                     // rang, nobody answered
-	timerSession                  // the session is to be refreshed, or has expired
-	timerRetry                    // a request of ours once more
+	timerTry      timer = iota - 1 // no 1xx from this target
+	timerRing                      // rang, nobody answered
+	timerReliable                  // a reliable 1xx once more
+	timerSession                   // the session is to be refreshed, or has expired
+	timerRetry                     // a request of ours once more
 	timers
 )
 

@@ -167,6 +167,9 @@ func (c *Call) release(l *leg, g goodbye) {
 	case legCalling:
 		l.cancel(g.cause)
 		c.over(l, 487, "", OriginLocal)
+		if w := c.waiting; w != nil && w.to == l {
+			c.late(l, w.res)
+		}
 	case legAnswered:
 		l.state = legOver
 		if l.held {
@@ -228,15 +231,21 @@ func (c *Call) bye(l *leg, d *talk, g goodbye) {
 	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), req)
 	}
+	l.authorize(req)
+	c.sayGoodbye(&farewell{call: c, leg: l, talk: d, req: req})
+}
+
+// sayGoodbye sends a BYE.
+func (c *Call) sayGoodbye(w *farewell) {
 	c.open++
-	c.along(l, d, func(f transport.Flow, err error) {
+	c.along(w.leg, w.talk, func(f transport.Flow, err error) {
 		if err != nil {
 			c.open--
-			c.log().Warn("BYE can't be sent", "leg", l.role.String(), "err", err)
+			c.log().Warn("BYE can't be sent", "leg", w.leg.role.String(), "err", err)
 			return
 		}
-		client := c.server.layer.Request(req, f, &farewell{call: c, leg: l})
-		c.sent(l, req, client.Sent())
+		client := c.server.layer.Request(w.req, f, w)
+		c.sent(w.leg, w.req, client.Sent())
 	})
 }
 
@@ -244,6 +253,8 @@ func (c *Call) bye(l *leg, d *talk, g goodbye) {
 type farewell struct {
 	call *Call
 	leg  *leg
+	talk *talk
+	req  *message.Message
 	done bool
 }
 
@@ -259,6 +270,14 @@ func (c *Call) saidTo(w *farewell) {
 	if !w.done {
 		w.done = true
 		c.open--
+	}
+}
+
+// insist says a goodbye again that was challenged.
+func (c *Call) insist(w *farewell, res *message.Message) {
+	if again := w.leg.withCredentials(w.req, res); again != nil && !w.done {
+		setSeq(again, w.talk.Next())
+		c.sayGoodbye(&farewell{call: c, leg: w.leg, talk: w.talk, req: again})
 	}
 }
 

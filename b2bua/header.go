@@ -12,7 +12,11 @@ import (
 )
 
 // allow lists what crosses or is answered here.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, UPDATE, REFER, SUBSCRIBE"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE, REFER, SUBSCRIBE"
+
+// extensions are the option tags that we understand in Require (RFC 3261 section
+// 8.2.2.3).
+const extensions = "100rel, replaces, timer"
 
 // accept is what a body may be; others cross as they are.
 const accept = "application/sdp"
@@ -91,6 +95,12 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	c.introduce(m)
 	l.timing = c.newTimer(l)
 	l.timing.Ask(m)
+	if c.offers100rel(l) {
+		option(m, "Supported", "100rel")
+	}
+	if c.a.peer.requires && c.prack(l) == trunk.PassPRACK {
+		option(m, "Require", "100rel")
+	}
 	m.Replace(l.hop.target.Headers)
 	return m
 }
@@ -134,11 +144,23 @@ func (o *owner) inDialog(d *talk, method string, cseq uint32) *message.Message {
 	m.Add("From", message.WithTag(d.LocalURI, d.Local))
 	m.Add("To", message.WithTag(d.RemoteURI, d.Remote))
 	m.Add("Call-ID", d.CallID)
-	m.Add("CSeq", strconv.FormatUint(uint64(cseq), 10)+" "+method)
+	setSeq(m, cseq)
 	if ua := o.server.cfg.UserAgent; ua != "" && method != "ACK" {
 		m.Add("User-Agent", ua)
 	}
 	return m
+}
+
+func setSeq(m *message.Message, cseq uint32) {
+	m.Set("CSeq", strconv.FormatUint(uint64(cseq), 10)+" "+m.Method)
+}
+
+// option adds an option tag to Supported, Require or Unsupported.
+func option(m *message.Message, name, tag string) {
+	if before := m.Get(name); before != "" {
+		tag = before + ", " + tag
+	}
+	m.Set(name, tag)
 }
 
 // responseTo builds a response to a request; the To tag is set when it has

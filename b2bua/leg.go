@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"legwork/b2bua/dialog"
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
 	"legwork/b2bua/refresh"
@@ -27,8 +28,10 @@ type leg struct {
 
 	dialog *talk // confirmed, or A's first early one
 	peer   peer
-	theirs []byte // SDP that the peer described its session with last; nil: none yet
-	ours   []byte // SDP that we described it with to the peer
+	digest *digest.Client   // answers the peer's challenges; nil: none came
+	proof  []message.Header // credentials of the last INVITE
+	theirs []byte           // SDP that the peer described its session with last; nil: none yet
+	ours   []byte           // SDP that we described it with to the peer
 
 	timing     refresh.State // its session timer
 	until      time.Time     // when that ends the call
@@ -63,8 +66,10 @@ const (
 
 // fork is one early dialog of a B leg and what it is towards the caller.
 type fork struct {
-	dialog *talk // with the callee
-	caller *talk // with the caller
+	dialog *talk            // with the callee
+	caller *talk            // with the caller
+	rseq   uint32           // of the callee's last reliable 1xx
+	sdp    *message.Message // that reliable 1xx which described the session; nil: none
 }
 
 // talk is a dialog and where the offers in it stand; each early dialog is one
@@ -72,6 +77,7 @@ type fork struct {
 type talk struct {
 	dialog.Dialog
 	offers offer.State
+	rseq   uint32 // of our last reliable 1xx
 }
 
 // legA is the leg towards the caller of an INVITE.
@@ -173,7 +179,7 @@ func (l *leg) dialogOf(res *message.Message) *talk {
 	id := l.half.ID
 	id.Remote = res.ToTag()
 	d := dialog.UAC(id, l.half.LocalURI, message.WithTag(res.Get("To"), ""), contact, res.List("Record-Route"), l.half.LocalSeq)
-	return &talk{*d, l.half.offers}
+	return &talk{Dialog: *d, offers: l.half.offers}
 }
 
 // callerDialog is the A-leg dialog for a new early dialog of a callee: the
@@ -182,7 +188,7 @@ func (c *Call) callerDialog() *talk {
 	for _, l := range c.legs {
 		if len(l.forks) > 0 {
 			d := *c.a.dialog
-			d.Local, d.LocalSeq, d.offers = c.server.newTag(), 0, offer.State{}
+			d.Local, d.LocalSeq, d.offers, d.rseq = c.server.newTag(), 0, offer.State{}, 0
 			d.RemoteSeq, _, _ = c.invite.CSeq()
 			d.carry(offer.INVITE, offer.Remote, hasSDP(c.invite))
 			c.server.index.add(dialogKey{d.CallID, d.Local}, c.a)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
-	"legwork/b2bua/refresh"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/trunk"
 )
@@ -197,7 +196,7 @@ func (t *txn) byDefault() {
 
 // capabilities is the truth about us (RFC 3261 section 11.2).
 func capabilities() []message.Header {
-	return []message.Header{{Name: "Allow", Value: allow}, {Name: "Accept", Value: accept}, {Name: "Supported", Value: refresh.Tag}}
+	return []message.Header{{Name: "Allow", Value: allow}, {Name: "Accept", Value: accept}, {Name: "Supported", Value: extensions}}
 }
 
 // reply gives the request its final response.

@@ -88,6 +88,9 @@ func (o *owner) tell(ev Event) {
 
 // heard tells the observers of a message that came.
 func (o *owner) heard(l *leg, m *message.Message) {
+	if l.digest != nil && !m.IsRequest() {
+		l.digest.Learn(m)
+	}
 	if len(o.server.cfg.Observers) > 0 {
 		o.tell(Event{Kind: EventReceived, Leg: l.view(), Message: m})
 	}

@@ -13,6 +13,7 @@ type peer struct {
 	update   word // the method UPDATE
 	timer    bool // RFC 4028
 	reliable bool // 100rel, RFC 3262
+	requires bool // it requires 100rel
 	replaces bool // RFC 3891
 }
 
@@ -34,9 +35,11 @@ func (p *peer) learn(m *message.Message) {
 		}
 	}
 	_, told := m.Lookup("Supported")
-	if !told {
+	_, wants := m.Lookup("Require")
+	if !told && !wants {
 		return
 	}
+	p.requires = m.HasToken("Require", "100rel")
 	supports := func(tag string) bool { return m.HasToken("Supported", tag) || m.HasToken("Require", tag) }
 	p.timer, p.reliable, p.replaces = supports("timer"), supports("100rel"), supports("replaces")
 }

@@ -3,7 +3,6 @@ package b2bua
 import (
 	"errors"
 	"net/netip"
-	"strconv"
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
@@ -25,6 +24,7 @@ type exchange struct {
 	client   *transaction.Client
 	cseq     uint32 // of the request that went out
 	modifies bool   // a re-INVITE, or an UPDATE with an offer
+	rack     string // of a PRACK
 	late     bool   // a re-INVITE without an offer: its ACK crosses
 	ack      *transaction.Outgoing
 	done     bool // a final response crossed, or none will
@@ -89,6 +89,9 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 		return stay
 	}
 	x := &exchange{call: c, from: e.leg, to: to, near: near, far: far, tx: e.tx, req: e.req, method: e.req.Method}
+	if x.method == "PRACK" {
+		return c.acknowledged(x, e, stay)
+	}
 	if c.mayCross(x, e) {
 		c.cross(x, e)
 	}
@@ -118,7 +121,9 @@ func (c *Call) cross(x *exchange, e request) {
 		c.introduce(out)
 	}
 	c.askTimer(x.to, out)
-	if c.wants(HookRequest) {
+	if x.rack != "" {
+		out.Set("RAck", x.rack)
+	} else if c.wants(HookRequest) {
 		d := shown(out, x.req, c.rules(x.to), func() Decided { return c.router.Request(c.view(), x.from.view(), out) })
 		if r, ok := d.Decision.(Reply); ok {
 			x.far.LocalSeq--
@@ -140,22 +145,20 @@ func (c *Call) cross(x *exchange, e request) {
 	near, far := carrierOf(x.req.Method), carrierOf(x.method)
 	x.near.carry(near.request, offer.Remote, hasSDP(x.req))
 	x.far.carry(far.request, offer.Local, hasSDP(out))
-	c.transmitCrossing(x, out)
+	x.to.authorize(out)
+	c.carryOver(x, out)
 }
 
-// crossAgain sends a request that crosses once more because the far peer wants
-// it said another way.
-func (c *Call) crossAgain(x *exchange, edit func(*message.Message)) {
+// crossAgain sends it once more because the far peer wants it said another way.
+func (c *Call) crossAgain(x *exchange, out *message.Message) {
 	x.cseq = x.far.Next()
-	out := x.out.Clone()
-	out.Set("CSeq", strconv.FormatUint(uint64(x.cseq), 10)+" "+x.method)
-	edit(out)
-	x.client, x.settled = nil, false
-	c.transmitCrossing(x, out)
+	setSeq(out, x.cseq)
+	c.carryOver(x, out)
 }
 
-func (c *Call) transmitCrossing(x *exchange, out *message.Message) {
-	x.out = out
+// carryOver sends the request of an exchange.
+func (c *Call) carryOver(x *exchange, out *message.Message) {
+	x.out, x.client, x.settled = out, nil, false
 	c.along(x.to, x.far, func(f transport.Flow, err error) {
 		switch {
 		case x.done:
@@ -193,6 +196,7 @@ func (c *Call) crossBack(e response, stay phase) phase {
 	case *farewell:
 		c.heard(to.leg, e.res)
 		if e.res.Status >= 200 {
+			c.insist(to, e.res)
 			c.saidTo(to)
 		}
 	}
@@ -211,6 +215,11 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		}
 		return stay
 	}
+	if again := x.to.withCredentials(x.out, res); again != nil {
+		x.to.keepProof(again)
+		c.crossAgain(x, again)
+		return stay
+	}
 	if c.wants(HookInbound) {
 		res = res.Clone()
 		c.router.Inbound(x.to.view(), res)
@@ -219,7 +228,9 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		return stay
 	}
 	if res.Status == 422 && x.to.timing.TooSmall(res) {
-		c.crossAgain(x, x.to.timing.Ask)
+		again := x.out.Clone()
+		x.to.timing.Ask(again)
+		c.crossAgain(x, again)
 		return stay
 	}
 	out := c.responseTo(x.req, res.Status, res.Reason, "")

@@ -102,6 +102,9 @@ func (c *Call) follow(r Route) phase {
 	if code, header := c.a.timing.Refuse(c.invite); code != 0 {
 		return c.reject(Reject{Code: code, Headers: []message.Header{header}})
 	}
+	if c.a.peer.requires && c.prack(c.a) == trunk.NoPRACK {
+		return c.reject(Reject{Code: 420, Headers: []message.Header{{Name: "Unsupported", Value: "100rel"}}})
+	}
 	c.stages = c.expand(r.order(c.server.cfg.Rand), r.Strategy == Parallel)
 	if len(c.stages) == 0 {
 		return c.reject(Reject{Code: 404})
