@@ -155,7 +155,7 @@ end`, it(`
 
 func TestTrunksAreMadeUpFromWhatIsNamed(t *testing.T) {
 	src := folder(t, `M.params = { pbx = { type = "trunk", default = "office" } }
-function M.on_invite(call) return b2b.route { to = { { trunk = call.params.pbx }, { trunk = "Out 1" } } } end`,
+function M.on_invite(call) return b2b.route { to = { { trunk = call.params.pbx, auth = "lent" }, { trunk = "Out 1" } } } end`,
 		map[string]string{"main_test.lua": `local t = require "b2b.test"
 t.it("routes", function()
   local c = t.invite { to = "sip:1@sbc.example", from_trunk = "carrier" }
@@ -169,7 +169,7 @@ end)`})
 		t.Fatal(err)
 	}
 	trunks := Invent(snap)
-	if len(trunks) != 3 {
+	if len(trunks) != 4 {
 		t.Errorf("%+v", trunks)
 	}
 	cfg := Config{Source: src, Trunks: trunks, Bubble: bubble(t)}

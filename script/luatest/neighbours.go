@@ -89,13 +89,13 @@ func (n *neighbours) stranger() (netip.Addr, error) {
 // Names of trunks in Lua, as tests and scripts without a configuration write
 // them.
 var (
-	namedTrunk = regexp.MustCompile(`\b(?:from_)?trunk\s*=\s*["']([^"'\n]+)["']`)
+	namedTrunk = regexp.MustCompile(`\b(?:(?:from_)?trunk|auth)\s*=\s*["']([^"'\n]+)["']`)
 	paramTrunk = regexp.MustCompile(`\{[^{}]*\btype\s*=\s*["']trunk["'][^{}]*\}`)
 	defaulted  = regexp.MustCompile(`\bdefault\s*=\s*["']([^"'\n]+)["']`)
 )
 
 // Invent makes up the trunks that scripts and tests name, for those that have
-// no configuration. Each has a target of its name.
+// no configuration. Each has a target of its name, and credentials.
 func Invent(s *script.Snapshot) []trunk.Trunk {
 	names := map[string]bool{}
 	for _, src := range s.Files {
@@ -115,7 +115,9 @@ func Invent(s *script.Snapshot) []trunk.Trunk {
 		if !regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`).MatchString(host) {
 			host = fmt.Sprintf("trunk%d", i+1)
 		}
-		trunks = append(trunks, trunk.Trunk{Name: name, Targets: []trunk.Endpoint{{URI: "sip:" + host + ".example"}}})
+		trunks = append(trunks, trunk.Trunk{
+			Name: name, Targets: []trunk.Endpoint{{URI: "sip:" + host + ".example"}}, Auth: &trunk.Auth{User: name, Password: name},
+		})
 	}
 	return trunks
 }
