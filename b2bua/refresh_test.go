@@ -73,6 +73,30 @@ func TestACalleeThatDoesNotIsRefreshedByReInviteWithTheLastSDP(t *testing.T) {
 	})
 }
 
+func TestWhatAPeerChangesInItsAnswerToARefreshIsHandedOn(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.timedCall(nil, []string{"Session-Expires: 900;refresher=uac"})
+		for _, address := range []string{"192.0.2.2", "192.0.2.22"} {
+			r.soon(r.bob, "INVITE").Reply(200, func(m *message.Message) {
+				m.Set("Content-Type", "application/sdp")
+				m.Body = []byte(strings.ReplaceAll(strings.ReplaceAll(sdpOffer, "192.0.2.1", address), "- 1 1 IN", "- 1 2 IN"))
+				lines(m, []string{"Session-Expires: 900;refresher=uac"})
+			})
+			r.wait(r.bob, "ACK")
+		}
+		in := r.wait(r.alice, "INVITE")
+		if !strings.Contains(string(in.Body), "c=IN IP4 192.0.2.22\r\n") {
+			t.Errorf("alice is offered\n%s", in.Body)
+		}
+		in.Reply(200, func(m *message.Message) {
+			m.Set("Content-Type", "application/sdp")
+			m.Body = []byte(sdpOffer)
+		})
+		r.wait(r.alice, "ACK")
+		call.hangUpByAlice()
+	})
+}
+
 func TestACallerIsRefreshedWhenItSaysSo(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		call := r.timedCall([]string{"Supported: timer", "Allow: UPDATE", "Session-Expires: 600;refresher=uas"}, nil)

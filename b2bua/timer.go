@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/offer"
 	"legwork/b2bua/refresh"
 	"legwork/b2bua/trunk"
 )
@@ -126,16 +127,36 @@ const sessionExpired = `SIP;cause=408;text="Session timer expired"`
 // a re-INVITE with the SDP that it has from us (RFC 4028 section 7.4).
 func (c *Call) refresh(l *leg) {
 	l.refreshing = true
+	var before []byte
 	method, edit := "INVITE", func(req *message.Message) {
 		req.Set("Content-Type", accept)
 		req.Body = l.ours
+		before = l.theirs
 	}
 	if l.peer.update == allows || len(l.ours) == 0 {
 		method, edit = "UPDATE", nil
 	}
 	c.errand(l, method, edit, func(res *message.Message) phase {
 		l.refreshing = false
+		if len(before) > 0 && !offer.Agree(before, l.theirs) {
+			c.handOn(l)
+		}
 		return c.refreshed(l, method, res)
+	})
+}
+
+// handOn offers to the other leg what the peer of this one has changed in its
+// answer to a refresh. If that is refused, the call goes on as it was.
+func (c *Call) handOn(l *leg) {
+	to := l.other()
+	c.errand(to, "INVITE", func(req *message.Message) {
+		req.Set("Content-Type", accept)
+		req.Body = offer.Continue(to.ours, l.theirs)
+	}, func(res *message.Message) phase {
+		if res.Status == 408 || res.Status == 481 {
+			return c.clear(goodbye{by: to.who(), cause: reasonHeader(res.Status)})
+		}
+		return nil
 	})
 }
 

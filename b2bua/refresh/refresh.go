@@ -149,5 +149,9 @@ func list(m *message.Message, name string) {
 	if m.HasToken(name, Tag) {
 		return
 	}
+	if _, there := m.Lookup(name); !there {
+		m.Add(name, Tag)
+		return
+	}
 	m.Set(name, strings.Join(append(m.All(name), Tag), ", "))
 }

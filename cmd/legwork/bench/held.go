@@ -34,13 +34,14 @@ const (
 	heldRate   = 1000             // calls a second while they are set up
 	heldFor    = 35 * time.Second // past 64*T1: only the dialogs are left
 	heldAfter  = 40 * time.Second
-	heldBound  = 12.0    // KB a call
+	heldBound  = 14.0    // KB a call, with a session timer on each leg
 	heapSlack  = 8 << 10 // KB over the start: pools that stay filled
 	countSlack = 16      // goroutines, files: idle HTTP connections and the like
 )
 
 // measureHeld sets calls up, lets them stand, and looks again after their end.
 func (p plan) measureHeld(ctx context.Context, r *report) error {
+	p.timers = true
 	b, err := p.start(ctx, "legwork")
 	if err != nil {
 		return err

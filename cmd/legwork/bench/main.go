@@ -41,6 +41,7 @@ type plan struct {
 	mostTime  int
 	json      string
 
+	timers   bool   // each leg has a session timer
 	sipp     string // path, found by run
 	kamailio string // path, found by run
 }

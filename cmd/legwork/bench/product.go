@@ -81,8 +81,8 @@ func (p plan) command(ctx context.Context, b *product) (*exec.Cmd, error) {
 		b.admin = ""
 	}
 	var out bytes.Buffer
-	err = template.Must(template.New(b.name).Parse(text)).Execute(&out, map[string]string{
-		"Listen": b.listen, "Callee": b.callee, "Admin": b.admin, "Script": script,
+	err = template.Must(template.New(b.name).Parse(text)).Execute(&out, map[string]any{
+		"Listen": b.listen, "Callee": b.callee, "Admin": b.admin, "Script": script, "Timers": p.timers,
 	})
 	if err != nil {
 		return nil, err
