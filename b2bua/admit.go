@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
@@ -24,6 +25,7 @@ type admitted struct {
 	trunk    *trunk.Trunk // nil: unknown source, allowed
 	load     *trunk.State // where an INVITE was counted in
 	source   Source
+	proof    proof
 	mergeKey string
 }
 
@@ -32,19 +34,15 @@ type admitted struct {
 func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport.Flow) *admitted {
 	set := s.settings()
 	t, _ := set.Trunks.Match(f.Remote.Addr())
-	if t == nil && set.UnknownSources == DropUnknown {
+	p := s.prove(req, set)
+	stranger := t == nil && set.UnknownSources != AllowUnknown && p.outcome != digest.OK
+	if stranger && set.UnknownSources == DropUnknown && p.outcome == digest.Absent {
 		tx.Drop()
 		return nil
 	}
 	code, headers := s.inspect(req)
-	if t == nil && set.UnknownSources == RejectUnknown {
-		if code == 0 {
-			code = 403
-		}
-		s.strangers.Do(func() { // a flood of them must not become one of lines
-			s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", code)
-		})
-		tx.Refuse(code, headers...)
+	if stranger {
+		s.turnAway(tx, req, f, p, code, headers)
 		return nil
 	}
 	if code != 0 {
@@ -60,7 +58,7 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 		s.answer(tx, req, 503, message.Header{Name: "Retry-After", Value: "5"})
 		return nil
 	}
-	in := &admitted{tx: tx, req: req, flow: f, trunk: t, mergeKey: mergeKey(req)}
+	in := &admitted{tx: tx, req: req, flow: f, trunk: t, proof: p, mergeKey: mergeKey(req)}
 	if t != nil && req.Method == "INVITE" {
 		if err := s.trunks.Of(t.Name).Admit(); err != nil {
 			s.log.Info("call refused", "trunk", t.Name, "err", err, "code", 503)
@@ -71,12 +69,29 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 	}
 	in.source = Source{
 		IP: f.Remote.Addr().Unmap().String(), Port: int(f.Remote.Port()),
-		Transport: f.Network(), Listener: f.Listener.Name,
+		Transport: f.Network(), Listener: f.Listener.Name, Account: p.user,
 	}
 	if t != nil {
 		in.source.Trunk, in.source.Params = t.Name, t.Params
 	}
 	return in
+}
+
+// turnAway answers a source of no trunk that is no user either, once and without
+// a transaction: 403, or a challenge where users are configured.
+func (s *Server) turnAway(tx *transaction.Server, req *message.Message, f transport.Flow, p proof, code int, headers []message.Header) {
+	set := s.settings()
+	switch {
+	case code != 0:
+	case set.Users == nil || req.Method == "CANCEL":
+		code = 403
+	default:
+		code, headers = s.refusal(set.Realm, p)
+	}
+	s.strangers.Do(func() { // a flood of them must not become one of lines
+		s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", code)
+	})
+	tx.Refuse(code, headers...)
 }
 
 // inspect is what a request must be before anybody asks who sent it.

@@ -110,7 +110,7 @@ func (c *Call) collapse() (next phase) {
 func (s *Server) newCall(in *admitted) *Call {
 	now := time.Now()
 	c := &Call{invite: in.req, mergeKey: in.mergeKey, started: now, phase: (*Call).routing}
-	s.own(&c.owner, c, in.source)
+	s.own(&c.owner, c, in)
 	c.a = s.legA(c, in)
 	c.inviteSeq, _, _ = in.req.CSeq()
 	c.router = s.cfg.Policy.Router(c)

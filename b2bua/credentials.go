@@ -21,7 +21,7 @@ func (l *leg) account() *trunk.Auth {
 // withCredentials is a request once more with what its 401 or 407 asks for (RFC
 // 3261 section 22); its CSeq is still to be set. nil: the leg has no account, or
 // the peer refuses it.
-func (l *leg) withCredentials(req, res *message.Message) *message.Message {
+func (o *owner) withCredentials(l *leg, req, res *message.Message) *message.Message {
 	account := l.account()
 	if account == nil || res.Status != 401 && res.Status != 407 {
 		return nil
@@ -33,7 +33,7 @@ func (l *leg) withCredentials(req, res *message.Message) *message.Message {
 		return digest.Credentials{User: account.User, Password: account.Password}, true
 	})
 	if err != nil {
-		l.call.log().Warn("challenge can't be answered", "leg", l.role.String(), "method", req.Method, "code", res.Status,
+		o.log().Warn("challenge can't be answered", "leg", l.role.String(), "method", req.Method, "code", res.Status,
 			"trunk", l.trunkName(), "err", err)
 		return nil
 	}
@@ -74,7 +74,7 @@ func (l *leg) keepProof(req *message.Message) {
 // challenged answers the challenge of a callee's INVITE, and tells whether the
 // leg goes on.
 func (c *Call) challenged(l *leg, res *message.Message) bool {
-	again := l.withCredentials(l.invite, res)
+	again := c.withCredentials(l, l.invite, res)
 	if again == nil {
 		return false
 	}

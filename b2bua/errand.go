@@ -133,7 +133,7 @@ func (c *Call) errandAnswered(o *errand, res *message.Message, stay phase) phase
 		return stay
 	}
 	if res.Status >= 300 {
-		if again := o.leg.withCredentials(o.req, res); again != nil && o.tries < maxTries {
+		if again := c.withCredentials(o.leg, o.req, res); again != nil && o.tries < maxTries {
 			o.tries++
 			o.cseq = o.talk.Next()
 			setSeq(again, o.cseq)

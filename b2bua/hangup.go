@@ -275,7 +275,7 @@ func (c *Call) saidTo(w *farewell) {
 
 // insist says a goodbye again that was challenged.
 func (c *Call) insist(w *farewell, res *message.Message) {
-	if again := w.leg.withCredentials(w.req, res); again != nil && !w.done {
+	if again := c.withCredentials(w.leg, w.req, res); again != nil && !w.done {
 		setSeq(again, w.talk.Next())
 		c.sayGoodbye(&farewell{call: c, leg: w.leg, talk: w.talk, req: again})
 	}

@@ -40,10 +40,10 @@ func (c *Call) rules(l *leg) *trunk.Headers {
 }
 
 // crossHeaders copies what may cross and applies the rule's own fields.
-func (*owner) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
+func (o *owner) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
 	for i := range from.Headers {
 		h := &from.Headers[i]
-		if rules.Crosses(h.Name) {
+		if rules.Crosses(h.Name) && (o.source.Account == "" || !isCredentials(h.Name)) {
 			out.Headers = append(out.Headers, *h)
 		}
 	}

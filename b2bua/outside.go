@@ -68,7 +68,7 @@ func (s *Server) outside(in *admitted) {
 
 func (s *Server) newTxn(in *admitted) *txn {
 	t := &txn{tx: in.tx, req: in.req, tag: s.newTag(), started: time.Now()}
-	s.own(&t.owner, t, in.source)
+	s.own(&t.owner, t, in)
 	t.a = &leg{role: RoleA, trunk: in.trunk, flow: in.flow, rule: &trunk.Headers{}}
 	if in.trunk != nil {
 		t.a.rule = &in.trunk.Headers
@@ -165,6 +165,8 @@ func (t *txn) obey(d Decided) {
 		t.reply(e.Code, e.Reason, e.Headers, e.Body)
 	case Reject:
 		t.reply(e.Code, e.Reason, e.Headers, nil)
+	case Challenge:
+		t.challenge(e)
 	case Route:
 		t.follow(e)
 	case Failed:

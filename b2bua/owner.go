@@ -21,6 +21,8 @@ type owner struct {
 	server *Server
 	router Router
 	source Source
+	proof  proof // what its credentials have shown
+	proven bool  // by a challenge of the script
 
 	asked     int // number of the question that the router is answering
 	abandon   context.CancelFunc
@@ -28,8 +30,8 @@ type owner struct {
 }
 
 // own sets up what r owns; its router comes next.
-func (s *Server) own(o *owner, r reader, source Source) {
-	o.id, o.server, o.source = s.newID(), s, source
+func (s *Server) own(o *owner, r reader, in *admitted) {
+	o.id, o.server, o.source, o.proof = s.newID(), s, in.source, in.proof
 	o.serves, o.crew = r, &s.crew
 }
 

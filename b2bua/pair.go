@@ -146,6 +146,7 @@ func (t *txn) request(a *attempt) *message.Message {
 		m.Add("Contact", l.contact())
 	}
 	t.carry(m, req, l)
+	t.carryProofs(m, req, l)
 	if refreshesTarget(req.Method) {
 		t.introduce(m)
 	}
@@ -190,6 +191,11 @@ func (t *txn) responded(a *attempt, res *message.Message) {
 	switch {
 	case res.Status < 300 || res.Status >= 600:
 		t.cross(a)
+	case t.authorize(a):
+	case (res.Status == 401 || res.Status == 407) && a.leg.account() != nil: // not the peer's affair
+		if latest {
+			t.lost(a, 503, OriginLocal)
+		}
 	case !latest:
 		t.told = a
 	case t.redirected(a):
@@ -277,6 +283,7 @@ func (t *txn) cross(a *attempt) {
 	res := a.res
 	out := t.responseTo(t.req, res.Status, res.Reason, t.tag)
 	t.carry(out, res, t.a)
+	t.carryProofs(out, res, a.leg)
 	out.Body = res.Body
 	switch {
 	case res.Status/100 == 3:

@@ -215,7 +215,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		}
 		return stay
 	}
-	if again := x.to.withCredentials(x.out, res); again != nil {
+	if again := c.withCredentials(x.to, x.out, res); again != nil {
 		x.to.keepProof(again)
 		c.crossAgain(x, again)
 		return stay

@@ -41,6 +41,11 @@ func (c *Call) begin() phase {
 		c.invite = c.invite.Clone()
 		c.router.Inbound(c.a.view(), c.invite)
 	}
+	return c.consult()
+}
+
+// consult asks the router where the call goes.
+func (c *Call) consult() phase {
 	if !c.wants(HookInvite) {
 		return c.obey(Decided{})
 	}
@@ -61,6 +66,8 @@ func (c *Call) obey(d Decided) phase {
 		return c.reject(e)
 	case Redirect:
 		return c.redirect(e)
+	case Challenge:
+		return c.challenge(e)
 	case Drop:
 		c.a.tx.Drop()
 		return c.clear(goodbye{by: "script"})
@@ -233,6 +240,8 @@ func (c *Call) describe(d Decision) string {
 		return fmt.Sprintf("reject %d %s", e.Code, e.Reason)
 	case Redirect:
 		return fmt.Sprintf("redirect %d", e.Code)
+	case Challenge:
+		return "challenge"
 	case Drop:
 		return "drop"
 	case Next:

@@ -16,11 +16,13 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/registrar"
 	"legwork/b2bua/transaction"
@@ -52,8 +54,11 @@ type Settings struct {
 	Limits         Limits
 	Realm          string // of challenges made here
 	Users          Users  // nil: none are configured
-	Timer          trunk.Timer
-	Registrar      *registrar.Registrar // nil: REGISTER is not taken
+	// Algorithms of challenges made here; nil: SHA-256, then MD5. Offer only
+	// what the secrets of all users can check: clients take the first they know.
+	Algorithms []digest.Algorithm
+	Timer      trunk.Timer
+	Registrar  *registrar.Registrar // nil: REGISTER is not taken
 }
 
 // Unknown says what happens to requests of no trunk.
@@ -85,6 +90,8 @@ type Server struct {
 	index     *index
 	crew      crew
 	setting   atomic.Pointer[Settings]
+	digest    atomic.Pointer[digest.Server]
+	seal      [32]byte // of the nonces, whatever the settings
 	trunks    *trunk.States
 	gate      *gate // of INVITEs
 	others    *gate // of other requests outside dialogs
@@ -104,6 +111,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg.defaults()
 	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}}
+	_, _ = rand.Read(s.seal[:]) // never fails (crypto/rand)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.layer = transaction.New(transaction.Config{
 		Send: func(f transport.Flow, b []byte, failed func(error)) { s.transport.Send(f, b, failed) },
@@ -150,8 +158,25 @@ func (s *Server) Apply(settings Settings) error {
 			return fmt.Errorf("default_route names the trunk %q, which does not exist", name)
 		}
 	}
+	if err := s.offer(settings.Algorithms); err != nil {
+		return err
+	}
 	s.trunks.Follow(settings.Trunks)
 	s.setting.Store(&settings)
+	return nil
+}
+
+// offer makes challenges with these algorithms. Nonces under way stay good
+// unless they change.
+func (s *Server) offer(algorithms []digest.Algorithm) error {
+	if now := s.setting.Load(); now != nil && slices.Equal(now.Algorithms, algorithms) {
+		return nil
+	}
+	d, err := digest.NewServer(digest.Config{Secret: s.seal[:], Algorithms: algorithms})
+	if err != nil {
+		return err
+	}
+	s.digest.Store(d)
 	return nil
 }
 

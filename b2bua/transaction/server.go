@@ -158,9 +158,7 @@ func (s *Server) Again() {
 func (s *Server) Refuse(code int, headers ...message.Header) {
 	req := s.Request()
 	res := req.Respond(code, "", lastingTag(req))
-	for _, h := range headers {
-		res.Set(h.Name, h.Value)
-	}
+	res.Replace(headers)
 	s.Drop()
 	s.layer.send(s.flow, res.Bytes())
 }
