@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"net/netip"
 	"time"
 
 	"legwork/b2bua/message"
@@ -44,8 +45,9 @@ type (
 	}
 	// acked is an ACK to a 2xx of ours.
 	acked struct {
-		leg *leg
-		ack *message.Message
+		leg    *leg
+		ack    *message.Message
+		source netip.Addr
 	}
 	// elapsed is a timer; an older set of the same timer is not run.
 	elapsed struct {

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"net/netip"
 	"sync"
 
 	"legwork/b2bua/message"
@@ -22,7 +23,7 @@ type dialogKey struct{ callID, tag string }
 // are called in the reader's goroutine.
 type party interface {
 	request(tx *transaction.Server, req *message.Message, tag string)
-	acked(ack *message.Message)
+	acked(ack *message.Message, source netip.Addr)
 }
 
 func newIndex() *index {

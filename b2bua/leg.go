@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"net/netip"
 	"time"
 
 	"legwork/b2bua/dialog"
@@ -114,7 +115,7 @@ func (l *leg) request(tx *transaction.Server, req *message.Message, tag string) 
 }
 
 // acked takes the ACK to a 2xx of ours.
-func (l *leg) acked(ack *message.Message) { l.call.take(acked{l, ack}) }
+func (l *leg) acked(ack *message.Message, source netip.Addr) { l.call.take(acked{l, ack, source}) }
 
 // other is the leg on the far side; nil while no callee is being tried.
 func (l *leg) other() *leg {

@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"legwork/b2bua/message"
@@ -304,4 +305,4 @@ func (a *attempt) request(tx *transaction.Server, req *message.Message, _ string
 	a.txn.server.answer(tx, req, 481)
 }
 
-func (a *attempt) acked(*message.Message) {}
+func (a *attempt) acked(*message.Message, netip.Addr) {}

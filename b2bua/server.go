@@ -115,7 +115,7 @@ func New(cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.layer = transaction.New(transaction.Config{
 		Send: func(f transport.Flow, b []byte, failed func(error)) { s.transport.Send(f, b, failed) },
-		Core: s, T1: cfg.T1, T2: cfg.T2, T4: cfg.T4,
+		Core: s, Alias: s.alias, T1: cfg.T1, T2: cfg.T2, T4: cfg.T4,
 	})
 	s.transport = transport.New(transport.Config{
 		Handler: s.layer.Receive, Refused: s.layer.Refused,
@@ -249,9 +249,9 @@ func (s *Server) Cancel(tx *transaction.Server, cancel *message.Message) {
 }
 
 // ACK takes the ACK of a 2xx of ours.
-func (s *Server) ACK(ack *message.Message, _ transport.Flow) {
+func (s *Server) ACK(ack *message.Message, f transport.Flow) {
 	if p := s.index.party(ack.CallID(), ack.ToTag()); p != nil {
-		p.acked(ack)
+		p.acked(ack, f.Remote.Addr())
 	}
 }
 

@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type Server struct {
 	layer  *Layer
 	key    string
 	flow   transport.Flow
+	source netip.Addr
 	invite bool
 
 	mu    sync.Mutex // guards all below
@@ -40,7 +42,7 @@ type Server struct {
 // newServer is nil when another reader has just begun the same transaction.
 func newServer(l *Layer, key string, req *message.Message, f transport.Flow) *Server {
 	s := &Server{
-		layer: l, key: key, flow: transport.ResponseFlow(req, f),
+		layer: l, key: key, flow: transport.ResponseFlow(req, f), source: f.Remote.Addr(),
 		invite: req.Method == "INVITE", req: req, toTag: req.ToTag(),
 	}
 	s.again.tx, s.end.tx = s, s
@@ -60,6 +62,9 @@ func newServer(l *Layer, key string, req *message.Message, f transport.Flow) *Se
 
 // Flow is where responses go.
 func (s *Server) Flow() transport.Flow { return s.flow }
+
+// Source is the address that the request came from.
+func (s *Server) Source() netip.Addr { return s.source }
 
 // Request is the request; nil after a final response.
 func (s *Server) Request() *message.Message {

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"hash/fnv"
+	"net/netip"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,9 @@ type Config struct {
 	Send       func(f transport.Flow, b []byte, failed func(error)) // transport.Send
 	Core       Core
 	T1, T2, T4 time.Duration // 0: 500 ms, 4 s, 5 s
+	// Alias tells whether a response may come from another address than its
+	// request went to; nil: it may not.
+	Alias      func(asked, answered netip.Addr) bool
 	MaxServers int           // server transactions at once; 0: 200,000
 	Unique     func() string // part of a branch that is never used twice; nil: crypto/rand
 }
@@ -136,12 +140,25 @@ func (l *Layer) receiveResponse(res *message.Message, f transport.Flow) {
 	if _, params, ok := res.TopVia(); ok {
 		var scratch [128]byte
 		branch, _ := message.ParamIn(params, "branch")
-		if c, ok := l.clients.get(appendClientKey(scratch[:0], branch, res.Method)); ok {
+		if c, ok := l.clients.get(appendClientKey(scratch[:0], branch, res.Method)); ok && l.answers(c, res, f) {
 			c.receive(res, f)
 			return
 		}
 	}
 	l.stray(res, f)
+}
+
+// answers refuses a response that somebody else made up: it comes from where the
+// request did not go, or names another dialog.
+func (l *Layer) answers(c *Client, res *message.Message, f transport.Flow) bool {
+	asked, from := c.flow.Remote.Addr().Unmap(), f.Remote.Addr().Unmap()
+	if asked != from && (l.config.Alias == nil || !l.config.Alias(asked, from)) {
+		return false
+	}
+	c.mu.Lock()
+	req := c.req
+	c.mu.Unlock()
+	return req == nil || req.CallID() == res.CallID() && req.FromTag() == res.FromTag()
 }
 
 func (l *Layer) stray(res *message.Message, f transport.Flow) {
@@ -188,7 +205,7 @@ func (l *Layer) receiveCancel(key string, cancel *message.Message, f transport.F
 	var scratch [256]byte
 	inviteKey, _ := appendServerKey(scratch[:0], cancel, "INVITE")
 	invite, ok := l.servers.get(inviteKey)
-	if !ok {
+	if !ok || invite.source != f.Remote.Addr() { // whoever sent the INVITE cancels it (RFC 3261 section 9.1)
 		l.config.Core.Request(s, cancel, f)
 		return
 	}

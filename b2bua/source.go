@@ -1,0 +1,50 @@
+package b2bua
+
+import (
+	"net/netip"
+
+	"legwork/b2bua/message"
+)
+
+// knows tells whether a message in a dialog of the leg's may come from an
+// address: where the peer was met, another address of its trunk, or a host that
+// its Contact or route set names. A name in these is believed; nobody is kept
+// waiting for a look-up.
+func (l *leg) knows(t *talk, source netip.Addr) bool {
+	source = source.Unmap()
+	if source == l.flow.Remote.Addr().Unmap() || l.trunk != nil && l.call.server.sameTrunk(l.trunk.Name, source) {
+		return true
+	}
+	if names(t.Target, source) {
+		return true
+	}
+	for _, r := range t.Routes {
+		if a, err := message.ParseAddr(r); err == nil && names(a.URI, source) {
+			return true
+		}
+	}
+	return false
+}
+
+// names tells whether a URI's host is that address, or a name.
+func names(uri string, addr netip.Addr) bool {
+	u, err := message.ParseURI(uri)
+	if err != nil {
+		return false
+	}
+	host, err := netip.ParseAddr(u.BareHost())
+	return err != nil || host.Unmap() == addr
+}
+
+// sameTrunk tells whether the live settings know an address as that trunk's.
+func (s *Server) sameTrunk(name string, addr netip.Addr) bool {
+	t, _ := s.settings().Trunks.Match(addr)
+	return t != nil && t.Name == name
+}
+
+// alias tells whether a response may come from another address than its request
+// went to: both are of one trunk.
+func (s *Server) alias(asked, answered netip.Addr) bool {
+	t, _ := s.settings().Trunks.Match(asked)
+	return t != nil && s.sameTrunk(t.Name, answered)
+}
