@@ -52,7 +52,7 @@ func (c *Call) talking(ev event) phase {
 		case timerRetry:
 			c.wake(e.leg)
 		case timerSession:
-			return c.sessionDue(e.leg)
+			return c.sessionDue(e.leg, (*Call).talking)
 		}
 	}
 	return (*Call).talking

@@ -3,6 +3,7 @@ package b2bua
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -327,51 +328,54 @@ func TestARefreshByUpdateWaitsForNothing(t *testing.T) {
 	})
 }
 
-// stubbornly is a neighbour that answers what refreshes and hangs up.
-func stubbornly(lines_ ...string) func(*simnet.Incoming) {
-	return func(in *simnet.Incoming) {
-		switch in.Name() {
-		case "UPDATE":
-			in.Reply(200, func(m *message.Message) { lines(m, lines_) })
-		case "BYE":
-			in.Reply(200, nil)
-		}
+// Two hours of ninety seconds: a hundred and sixty refreshes of each leg, while
+// something happens to every fifth packet.
+func TestALongCallOfShortTimersOutlivesABadNetwork(t *testing.T) {
+	for name, befalls := range map[string]func(*rig, simnet.Packet) bool{
+		"lost": func(*rig, simnet.Packet) bool { return false },
+		"doubled": func(r *rig, p simnet.Packet) bool {
+			go r.network.Inject(p, 200*time.Millisecond)
+			return true
+		},
+		"late": func(r *rig, p simnet.Packet) bool {
+			go r.network.Inject(p, 700*time.Millisecond)
+			return false
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, routed(trunk.Timer{Expires: 90 * time.Second}), func(r *rig) { r.twoHours(befalls) })
+		})
 	}
 }
 
-// Two hours of ninety seconds: a hundred and sixty refreshes of each leg, while
-// every fifth packet is lost.
-func TestALongCallOfShortTimersOutlivesTheLossOfPackets(t *testing.T) {
-	play(t, routed(trunk.Timer{Expires: 90 * time.Second}), func(r *rig) {
-		call := r.timedCall([]string{"Supported: timer", "Allow: UPDATE", "Session-Expires: 90;refresher=uac"},
-			[]string{"Allow: UPDATE", "Session-Expires: 90;refresher=uac"})
-		n, updates := 0, 0
-		r.network.OnPath(func(simnet.Packet) bool {
-			n++
-			return n%5 != 0
-		})
-		answer := stubbornly("Session-Expires: 90;refresher=uac")
-		r.bob.Hear(func(in *simnet.Incoming) {
-			if in.Name() == "UPDATE" {
-				updates++
-			}
-			answer(in)
-		})
-		for range 160 {
-			time.Sleep(40 * time.Second)
-			r.say(r.alice, call.alice, "UPDATE", func(m *message.Message) {
-				lines(m, []string{"Supported: timer", "Session-Expires: 90;refresher=uac"})
-			})
-			r.wait(r.alice, "200 UPDATE")
-			time.Sleep(5 * time.Second)
-		}
-		if updates < 155 {
-			t.Errorf("bob had %d refreshes", updates)
-		}
-		r.say(r.alice, call.alice, "BYE", nil)
-		r.wait(r.alice, "200 BYE")
-		if rec := r.record(); rec.HungUpBy != "caller" || rec.Duration < 7200 {
-			t.Errorf("hung up by %s after %.0f s", rec.HungUpBy, rec.Duration)
+func (r *rig) twoHours(befalls func(*rig, simnet.Packet) bool) {
+	r.Helper()
+	ours := []string{"Session-Expires: 90;refresher=uac"}
+	call := r.timedCall([]string{"Supported: timer", "Allow: UPDATE", ours[0]}, []string{"Allow: UPDATE", ours[0]})
+	packets := 0
+	var updates atomic.Int64
+	r.network.OnPath(func(p simnet.Packet) bool {
+		packets++
+		return packets%5 != 0 || befalls(r, p)
+	})
+	r.bob.Hear(func(in *simnet.Incoming) {
+		switch in.Name() {
+		case "UPDATE":
+			updates.Add(1)
+			in.Reply(200, func(m *message.Message) { lines(m, ours) })
+		case "BYE":
+			in.Reply(200, nil)
 		}
 	})
+	for range 160 {
+		time.Sleep(40 * time.Second)
+		r.say(r.alice, call.alice, "UPDATE", func(m *message.Message) { lines(m, append(ours, "Supported: timer")) })
+		r.wait(r.alice, "200 UPDATE")
+		time.Sleep(5 * time.Second)
+	}
+	r.say(r.alice, call.alice, "BYE", nil)
+	r.wait(r.alice, "200 BYE")
+	if rec := r.record(); rec.HungUpBy != "caller" || rec.Duration < 7200 || updates.Load() < 155 {
+		r.Errorf("hung up by %s after %.0f s and %d refreshes", rec.HungUpBy, rec.Duration, updates.Load())
+	}
 }

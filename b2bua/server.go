@@ -5,7 +5,8 @@
 // the order a call takes: server.go (a message comes in), admit.go (may it?),
 // call.go and mailbox.go (who owns a call), route.go (where to), dial.go (one
 // target after the other), progress.go, answer.go, relay.go and modify.go
-// (requests within the call), hangup.go (goodbye), header.go (what crosses).
+// (requests within the call), timer.go (session timers), hangup.go (goodbye),
+// header.go (what crosses).
 package b2bua
 
 import (

@@ -107,7 +107,7 @@ func (c *Call) restartTimer(l *leg) {
 
 // sessionDue refreshes the session of a leg, or ends the call when it is too
 // late for that (RFC 4028 section 10).
-func (c *Call) sessionDue(l *leg) phase {
+func (c *Call) sessionDue(l *leg, stay phase) phase {
 	left := time.Until(l.until)
 	if left <= 0 {
 		c.log().Info("session timer ran out", "leg", l.role.String())
@@ -117,7 +117,7 @@ func (c *Call) sessionDue(l *leg) phase {
 	if l.timing.Ours() && !l.refreshing {
 		c.refresh(l)
 	}
-	return (*Call).talking
+	return stay
 }
 
 // sessionExpired is the Reason of a call whose session nobody refreshed.

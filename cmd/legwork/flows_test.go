@@ -57,6 +57,7 @@ var flows = map[string]flow{
 	"C15 every ACK lost":               {caller: "uac_no_ack", first: "uas", more: "sip: {t1: 20ms}\n", repeats: true},
 	"C20 caller holds and resumes":     {caller: "uac_reinvite", first: "uas_reinvite"},
 	"C20 callee holds and resumes":     {caller: "uac_held", first: "uas_hold"},
+	"C25 session timers":               {caller: "uac_timer", first: "uas_timer", more: "sip: {timer: {expires: 300}}\n"},
 	"C29 a digit":                      {caller: "uac_info", first: "uas_info"},
 	"C7 nobody listens, then the next": {user: "both", caller: "uac", second: "uas"},
 }
