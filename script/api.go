@@ -72,6 +72,7 @@ func hookItems() []Item {
 		outside("on_subscribe", "SUBSCRIBE outside any dialog. nil: 405"),
 		outside("on_publish", "PUBLISH. nil: 405"),
 		outside("on_notify", "NOTIFY outside any dialog and subscription. nil: 481"),
+		outside("on_info", "INFO outside any dialog. nil: 481"),
 		outside("on_service", "SERVICE outside any dialog. nil: 405"),
 		outside("on_benotify", "BENOTIFY outside any dialog and subscription. nil: 481"),
 		outside("on_other", "a request outside any dialog whose method has no hook: M.on_<method>, in small letters, serves any. A REFER outside any dialog comes here. nil: 405 or 501"),

@@ -37,7 +37,8 @@ const onOther = "on_other"
 // on_<method> serves any other method too.
 func outsideHooks() []string {
 	return []string{
-		"on_register", "on_message", "on_options", "on_subscribe", "on_publish", "on_notify", "on_service", "on_benotify",
+		"on_register", "on_message", "on_options", "on_subscribe", "on_publish", "on_notify", "on_info", "on_service",
+		"on_benotify",
 		onOther,
 	}
 }
@@ -45,7 +46,7 @@ func outsideHooks() []string {
 // withinCalls are no hooks: outside a dialog these methods mean nothing, and the
 // engine answers them.
 func withinCalls() []string {
-	return []string{"on_ack", "on_cancel", "on_info", "on_prack", "on_update"}
+	return []string{"on_ack", "on_cancel", "on_prack", "on_update"}
 }
 
 // otherFields are the other things that the engine looks for in M.
@@ -80,7 +81,7 @@ func checkField(name string) string {
 	case slices.Contains(known, name) || isOutside(name):
 		return ""
 	case slices.Contains(withinCalls(), name):
-		return fmt.Sprintf("unknown hook %s: %s means nothing outside a call; what crosses within one is for on_request",
+		return fmt.Sprintf("unknown hook %s: outside a call, %s means nothing",
 			name, strings.ToUpper(name[len("on_"):]))
 	case strings.HasPrefix(name, "on_"):
 		return "unknown hook " + name + meant(name, known)

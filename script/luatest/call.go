@@ -8,7 +8,8 @@ import (
 	"legwork/b2bua/transaction"
 )
 
-// call is one INVITE of a test and what came of it.
+// call is one INVITE of a test and what came of it, or a request outside any
+// call.
 type call struct {
 	stage  *stage
 	engine string // the engine's id, once it has one
@@ -24,7 +25,7 @@ type leg struct {
 	key    string
 	name   string // "a", or "b"
 	source b2bua.Source
-	invite *message.Message    // that began the leg
+	invite *message.Message    // that began the leg; of t.request, that request
 	client *transaction.Client // of an INVITE that was sent from here
 	dialog *dialog.Dialog      // nil: no answer with a tag yet
 	asked  bool                // the last INVITE that was sent from here had an offer
@@ -42,14 +43,14 @@ func keyOf(callID, tag string) string { return callID + " " + tag }
 // of a B leg may come to its agent first.
 func (s *stage) Observe(ev b2bua.Event) {
 	m := ev.Message
-	if m == nil || m.Method != "INVITE" || !m.IsRequest() {
+	if m == nil || !m.IsRequest() || m.ToTag() != "" {
 		return
 	}
 	key := keyOf(m.CallID(), m.FromTag())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case ev.Kind == b2bua.EventBegan:
+	case ev.Leg.Index == 0 && (ev.Kind == b2bua.EventBegan || ev.Kind == b2bua.EventReceived):
 		if l := s.legs[key]; l != nil {
 			for _, c := range s.calls {
 				if c.a == l {
@@ -96,7 +97,7 @@ func (s *stage) legOf(a *simnet.Agent, in *simnet.Incoming) *leg {
 			return l
 		}
 	}
-	if in.Method != "INVITE" || !in.IsRequest() || in.ToTag() != "" {
+	if !in.IsRequest() || in.ToTag() != "" || in.Method == "ACK" || in.Method == "CANCEL" {
 		return nil
 	}
 	peer := in.Flow().Remote
@@ -145,7 +146,7 @@ func (l *leg) takeCancel() func() {
 // takeResponse acknowledges every 2xx to an INVITE, with an answer when the
 // INVITE had no offer.
 func (l *leg) takeResponse(in *simnet.Incoming) func() {
-	if in.Method != "INVITE" {
+	if in.Method != l.invite.Method || !opensDialog(in.Method) {
 		return nil
 	}
 	cseq, _, _ := in.CSeq()
@@ -154,7 +155,7 @@ func (l *leg) takeResponse(in *simnet.Incoming) func() {
 			l.dialog = l.agent.Dialog(l.invite, in.Message, false)
 		}
 	}
-	if in.Status/100 != 2 || l.dialog == nil {
+	if in.Method != "INVITE" || in.Status/100 != 2 || l.dialog == nil {
 		return nil
 	}
 	ack := l.agent.In(l.dialog, "ACK", cseq)
@@ -167,6 +168,9 @@ func (l *leg) takeResponse(in *simnet.Incoming) func() {
 	}
 	return func() { _, _ = l.agent.SendACK(ack, l.peer) } // the flow exists: an INVITE went over it
 }
+
+// opensDialog tells the methods whose 2xx begins a dialog.
+func opensDialog(method string) bool { return method == "INVITE" || method == "SUBSCRIBE" }
 
 // received is the last message that want describes: a method, a code, or nil
 // for any.
@@ -181,11 +185,11 @@ func (l *leg) received(method string, code int) *message.Message {
 	return nil
 }
 
-// final is the final response to the INVITE that began the call; nil: none yet.
+// final is the final response to what began the call; nil: none yet.
 func (l *leg) final() *message.Message {
 	first, _, _ := l.invite.CSeq()
 	for _, m := range l.got {
-		if cseq, _, _ := m.CSeq(); m.Status >= 200 && m.Method == "INVITE" && cseq == first {
+		if cseq, _, _ := m.CSeq(); m.Status >= 200 && m.Method == l.invite.Method && cseq == first {
 			return m
 		}
 	}

@@ -12,8 +12,9 @@ import (
 	"legwork/b2bua/simnet"
 )
 
-// invitation is what t.invite is given.
+// invitation is what t.invite or t.request is given.
 type invitation struct {
+	method       string
 	to, from, id string
 	trunk        string
 	stranger     bool   // from no trunk
@@ -29,7 +30,7 @@ const (
 	maxText    = 60_000 // bytes of a body or a file: more does not fit a datagram
 )
 
-// invite begins a call.
+// invite begins a call, or sends a request outside any.
 func (s *stage) invite(i invitation) (*call, error) {
 	if len(s.calls) >= maxCalls {
 		return nil, fmt.Errorf("a test makes at most %d calls", maxCalls)
@@ -97,9 +98,17 @@ func (s *stage) source(i invitation) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("from_trunk is missing; one of: %s (or false for a source that nobody knows)", list)
 }
 
-// compose makes the INVITE.
+// compose makes the request.
 func (s *stage) compose(agent *simnet.Agent, i invitation) (*message.Message, error) {
 	m := agent.Invite(i.to, "")
+	m.Method = i.method
+	m.Set("CSeq", "1 "+i.method)
+	switch i.method {
+	case "REGISTER":
+		enrol(m)
+	case "MESSAGE":
+		m.Del("Contact") // RFC 3428 section 8
+	}
 	if i.file != "" {
 		read, err := s.fixture(i.file, m)
 		if err != nil {
@@ -129,6 +138,15 @@ func (s *stage) compose(agent *simnet.Agent, i invitation) (*message.Message, er
 	}
 	i.put(m)
 	return m, nil
+}
+
+// enrol makes a REGISTER of it: sent to the domain, for the one who sends it
+// (RFC 3261 section 10.2).
+func enrol(m *message.Message) {
+	if u, err := message.ParseURI(m.URI); err == nil {
+		m.URI = message.URI{Scheme: u.Scheme, Host: u.Host, Port: u.Port}.String()
+	}
+	m.Set("From", message.WithTag(m.Get("To"), m.FromTag()))
 }
 
 // fixture reads an INVITE from a file beside the tests. What belongs to the

@@ -71,14 +71,14 @@ func (l *library) run(fn *glua.LFunction, result func(glua.LValue)) error {
 // open makes the table t.
 func (l *library) open(L *glua.LState) glua.LValue {
 	l.calls = lua.NewClass(L, "call", lua.ClassDef[*call]{Methods: map[string]glua.LGFunction{
-		"a": l.callerLeg, "b": l.calleeLeg, "attempts": l.attempts,
+		"a": l.callerLeg, "b": l.calleeLeg, "attempts": l.attempts, "final": l.finalOfCall,
 	}})
 	l.legs = lua.NewClass(L, "leg", lua.ClassDef[*leg]{Methods: map[string]glua.LGFunction{
 		"send": l.send, "received": l.received, "final": l.final,
 	}})
 	t := L.NewTable()
 	lua.Register(L, t, map[string]glua.LGFunction{
-		"it": l.it, "invite": l.invite, "advance": l.advance, "eq": equal, "ok": truthy, "match": l.matches, "raises": l.raises,
+		"it": l.it, "invite": l.invite, "request": l.request, "advance": l.advance, "eq": equal, "ok": truthy, "match": l.matches, "raises": l.raises,
 	})
 	return lua.ReadOnly(L, "b2b.test", t)
 }
@@ -108,11 +108,16 @@ func (l *library) within(L *glua.LState, what string) {
 }
 
 // invite is t.invite{...}.
-func (l *library) invite(L *glua.LState) int {
-	l.within(L, "t.invite")
-	c, err := l.stage.invite(invitationOf(L, L.Get(1)))
+func (l *library) invite(L *glua.LState) int { return l.begin(L, "t.invite", invitationOf) }
+
+// request is t.request{...}.
+func (l *library) request(L *glua.LState) int { return l.begin(L, "t.request", requestOf) }
+
+func (l *library) begin(L *glua.LState, what string, read func(*glua.LState) invitation) int {
+	l.within(L, what)
+	c, err := l.stage.invite(read(L))
 	if err != nil {
-		lua.RaiseAt(L, "t.invite: %s", err.Error())
+		lua.RaiseAt(L, "%s: %s", what, err.Error())
 	}
 	L.Push(l.calls.New(L, c))
 	return 1
@@ -224,6 +229,13 @@ func (l *library) final(L *glua.LState) int {
 	if one.name != "a" {
 		lua.RaiseAt(L, "final is what the caller got: c:a():final(); what a callee got is c:b(n):received()")
 	}
+	return l.showFinal(L, one)
+}
+
+// finalOfCall is c:final(), the same.
+func (l *library) finalOfCall(L *glua.LState) int { return l.showFinal(L, l.calls.Check(L, 1).a) }
+
+func (l *library) showFinal(L *glua.LState, one *leg) int {
 	one.stage.mu.Lock()
 	m := one.final()
 	one.stage.mu.Unlock()

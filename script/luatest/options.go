@@ -17,34 +17,38 @@ const (
 	maxAdvance = 366 * 24 * 3600 // seconds
 )
 
-// invitationOf reads the argument of t.invite.
-func invitationOf(L *glua.LState, v glua.LValue) invitation {
-	known := []string{"to", "from", "from_trunk", "headers", "body", "sdp", "file", "id"}
-	t, ok := v.(*glua.LTable)
+// options is the table that t.invite or t.request is given.
+type options struct {
+	L    *glua.LState
+	t    *glua.LTable
+	what string
+}
+
+// optionsOf refuses keys that are not known.
+func optionsOf(L *glua.LState, what string, known ...string) options {
+	t, ok := L.Get(1).(*glua.LTable)
 	if !ok {
-		lua.RaiseAt(L, "t.invite{to=..., from_trunk=...}: want a table, got %s", kindOf(v))
+		lua.RaiseAt(L, "%s{to=..., from_trunk=...}: want a table, got %s", what, kindOf(L.Get(1)))
 	}
 	t.ForEach(func(k, _ glua.LValue) {
 		if name := k.String(); !slices.Contains(known, name) {
-			lua.RaiseAt(L, "t.invite: unknown key %q%s", name, meant(name, known))
+			lua.RaiseAt(L, "%s: unknown key %q%s", what, name, meant(name, known))
 		}
 	})
-	i := invitation{
-		to: option(L, t, "to"), from: option(L, t, "from"), id: option(L, t, "id"), file: option(L, t, "file"),
-	}
-	if t.RawGetString("from_trunk") == glua.LFalse {
-		i.stranger = true
-	} else {
-		i.trunk = option(L, t, "from_trunk")
-	}
-	if i.to == "" && i.file == "" {
+	return options{L, t, what}
+}
+
+// invitationOf reads the argument of t.invite.
+func invitationOf(L *glua.LState) invitation {
+	o := optionsOf(L, "t.invite", "to", "from", "from_trunk", "headers", "body", "sdp", "file", "id")
+	i := o.request("INVITE")
+	if i.file = o.text("file"); i.to == "" && i.file == "" {
 		lua.RaiseAt(L, "t.invite: to = \"sip:...\" or file = \"invite.sip\" is missing")
 	}
-	body, sdp := t.RawGetString("body"), t.RawGetString("sdp")
+	body, sdp := o.t.RawGetString("body"), o.t.RawGetString("sdp")
 	if body != glua.LNil && sdp != glua.LNil {
 		lua.RaiseAt(L, "t.invite: give body or sdp, not both")
 	}
-	i.content = contentOf(L, t.RawGetString("headers"), body)
 	if sdp != glua.LNil {
 		i.body, i.given = bodyOf(L, sdp)
 		if len(i.body) > 0 {
@@ -54,15 +58,45 @@ func invitationOf(L *glua.LState, v glua.LValue) invitation {
 	return i
 }
 
-// option is "" when the key is not there.
-func option(L *glua.LState, t *glua.LTable, key string) string {
-	v := t.RawGetString(key)
+// requestOf reads the argument of t.request.
+func requestOf(L *glua.LState) invitation {
+	o := optionsOf(L, "t.request", "method", "to", "from", "from_trunk", "headers", "body", "id")
+	method := o.text("method")
+	switch {
+	case !message.IsToken(method):
+		lua.RaiseAt(L, "t.request: method = %q is not a method", method)
+	case method == "INVITE" || method == "ACK" || method == "CANCEL":
+		lua.RaiseAt(L, "t.request: a call is placed with t.invite{...}")
+	}
+	i := o.request(method)
+	if i.to == "" {
+		lua.RaiseAt(L, "t.request: to = \"sip:...\" is missing")
+	}
+	i.given = true
+	return i
+}
+
+// request reads what both have.
+func (o options) request(method string) invitation {
+	i := invitation{method: method, to: o.text("to"), from: o.text("from"), id: o.text("id")}
+	if o.t.RawGetString("from_trunk") == glua.LFalse {
+		i.stranger = true
+	} else {
+		i.trunk = o.text("from_trunk")
+	}
+	i.content = contentOf(o.L, o.t.RawGetString("headers"), o.t.RawGetString("body"))
+	return i
+}
+
+// text is "" when the key is not there.
+func (o options) text(key string) string {
+	v := o.t.RawGetString(key)
 	if v == glua.LNil {
 		return ""
 	}
-	s := strings.TrimSpace(textOf(L, v))
+	s := strings.TrimSpace(textOf(o.L, v))
 	if s == "" || message.CheckValue(s) != nil {
-		lua.RaiseAt(L, "t.invite: %s = %q is not one line of text", key, s)
+		lua.RaiseAt(o.L, "%s: %s = %q is not one line of text", o.what, key, s)
 	}
 	return s
 }

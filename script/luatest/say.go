@@ -67,7 +67,7 @@ func (l *leg) reply(code int, c content) error {
 		}
 		c.put(res)
 	})
-	if in.Method == "INVITE" && code > 100 && code < 300 {
+	if opensDialog(in.Method) && code > 100 && code < 300 {
 		l.established(in, sent)
 	}
 	l.stage.settle()
@@ -145,7 +145,7 @@ func (l *leg) cancel(c content) error {
 	l.stage.mu.Lock()
 	client, final := l.client, l.final()
 	l.stage.mu.Unlock()
-	if client == nil || final != nil {
+	if client == nil || final != nil || l.invite.Method != "INVITE" {
 		return fmt.Errorf("there is no INVITE to cancel; %s", l.heard())
 	}
 	reason := ""

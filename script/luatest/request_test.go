@@ -1,0 +1,77 @@
+package luatest
+
+import "testing"
+
+// outside answers what is no call.
+const outside = `
+function M.on_message(txn)
+  if txn.req.body == "here" then return b2b.reply(200, "Read", { ["X-By"] = txn.source.trunk }, "thanks") end
+  return b2b.route { to = { { trunk = "first" }, { trunk = "second" } }, callid = "keep" }
+end
+function M.on_register(txn)
+  return b2b.reject(403, ("%s %s %s"):format(tostring(txn.req.uri), txn.req.from.uri.user, txn.req.to.uri.user))
+end
+function M.on_other(txn) return b2b.reply(299, txn.req.method) end
+`
+
+func TestARequestOutsideACallIsAnsweredByItsHook(t *testing.T) {
+	passes(t, outside, `
+t.it("here", function()
+  local c = t.request { method = "MESSAGE", to = "sip:bob@sbc.example", from_trunk = "pbx", body = "here" }
+  t.eq(c:final().status, 200)
+  t.eq(c:a():final().h["X-By"], "pbx")
+  t.eq(c:a():received().body, "thanks")
+  t.eq(c:attempts(), 0)
+end)
+t.it("registers for itself with the domain", function()
+  local c = t.request { method = "REGISTER", to = "sip:bob@sbc.example:5070", from_trunk = "pbx" }
+  t.eq(c:final().reason, "sip:sbc.example:5070 bob bob")
+end)
+t.it("by its method", function()
+  t.eq(t.request { method = "X-FOO", to = "sip:bob@sbc.example", from_trunk = "pbx" }:final().reason, "X-FOO")
+  t.eq(t.request { method = "OPTIONS", to = "sip:sbc.example", from_trunk = "pbx" }:final().status, 299)
+end)
+t.it("in the middle of a call", function()
+  local c = t.invite { to = "sip:bob@sbc.example", from_trunk = "pbx" }
+  t.eq(c:final().status, 404)
+  t.eq(t.request { method = "MESSAGE", to = "sip:bob@sbc.example", from_trunk = "pbx", body = "here" }:final().status, 200)
+  t.eq(c:attempts(), 0)
+end)
+`)
+}
+
+func TestARequestThatGoesOnIsSeenByItsTargets(t *testing.T) {
+	passes(t, outside, `
+t.it("to the second when the first is down", function()
+  local c = t.request {
+    method = "MESSAGE", to = "sip:bob@sbc.example", from = "sip:anna@pbx.example", from_trunk = "pbx",
+    headers = { ["Content-Type"] = "text/plain" }, body = "far", id = "m1",
+  }
+  t.eq(c:b(1):received("MESSAGE").body, "far")
+  t.eq(c:b(1):received().call_id, "m1")
+  t.ok(not c:b(1):received().contact)
+  c:b(1):send(503)
+  t.eq(c:attempts(), 2)
+  c:b(2):send(202, { ["SIP-ETag"] = "e1" })
+  t.eq(c:final().status, 202)
+  t.eq(c:final().h["SIP-ETag"], "e1")
+end)
+`)
+}
+
+func TestAMisuseOfARequestIsExplained(t *testing.T) {
+	for body, want := range map[string]string{
+		`t.request { to = "sip:1@sbc.example" }`:                    `t.request: method = "" is not a method`,
+		`t.request { method = "A B", to = "sip:1@sbc.example" }`:    `t.request: method = "A B" is not a method`,
+		`t.request { method = "INVITE", to = "sip:1@sbc.example" }`: `t.request: a call is placed with t.invite{...}`,
+		`t.request { method = "MESSAGE" }`:                          `t.request: to = "sip:..." is missing`,
+		`t.request { metod = "MESSAGE" }`:                           `t.request: unknown key "metod"; did you mean "method"?`,
+		`t.request "MESSAGE"`:                                       `t.request{to=..., from_trunk=...}: want a table, got a string`,
+		`t.request { method = "MESSAGE", to = "sip:1@sbc.example", from_trunk = "pbx" }:a():send("CANCEL")`: `send: there is no INVITE to cancel; nothing came`,
+		`t.request { method = "MESSAGE", to = "sip:1@sbc.example", from_trunk = "pbx" }:a():send("INFO")`:   `send: INFO needs a dialog and there is none; nothing came`,
+	} {
+		if got := breaks(t, outside, it(body)); got != "main_test.lua:3: "+want {
+			t.Errorf("%s\n got %s\nwant %s", body, got, want)
+		}
+	}
+}
