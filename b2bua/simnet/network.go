@@ -53,8 +53,9 @@ type Network struct {
 	seq       int
 	timer     *time.Timer
 	nextPort  uint16
-	everyone  *socket   // takes datagrams for nobody
-	accepts   *listener // takes streams to nobody
+	everyone  *socket                 // takes datagrams for nobody
+	paths     map[netip.AddrPort]path // by how everyone sees the sender
+	accepts   *listener               // takes streams to nobody
 }
 
 // New makes a network with the faults.
@@ -62,8 +63,12 @@ func New(f Faults) *Network {
 	return &Network{
 		faults: f, random: rand.New(rand.NewPCG(f.Seed, 1)), nextPort: 20000,
 		sockets: map[netip.AddrPort]*socket{}, listeners: map[netip.AddrPort]*listener{}, hosts: map[string][]netip.Addr{},
+		paths: map[netip.AddrPort]path{},
 	}
 }
+
+// path is between a sender and an address that everyone stands in for.
+type path struct{ from, to netip.AddrPort }
 
 // Host gives a name its addresses.
 func (n *Network) Host(name string, addrs ...netip.Addr) {
@@ -82,7 +87,8 @@ func (n *Network) OnPath(f func(p Packet) bool) {
 
 // Everyone makes an agent's socket or listener, or both of one address, take
 // what is for addresses that nobody has, and of names that nobody has: they get
-// one from 198.18.0.0/24.
+// one from 198.18.0.0/24. What the agent sends back comes from where it was
+// asked; for that it sees each sender at a port of its own.
 func (n *Network) Everyone(addr netip.AddrPort) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -145,6 +151,9 @@ func (n *Network) SourceAddr(remote netip.Addr) (netip.Addr, error) {
 func (n *Network) send(p Packet) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if back, ok := n.paths[p.To]; ok {
+		p.From, p.To = back.to, back.from
+	}
 	if n.onPath != nil && !n.onPath(p) {
 		return
 	}
@@ -197,8 +206,9 @@ func (n *Network) land() {
 
 func (n *Network) deliver(p Packet) {
 	to := n.sockets[p.To]
-	if to == nil {
+	if to == nil && n.everyone != nil {
 		to = n.everyone
+		p.From = n.seen(path{p.From, p.To})
 	}
 	if to != nil {
 		to.put(p)
@@ -207,6 +217,18 @@ func (n *Network) deliver(p Packet) {
 	if from := n.sockets[p.From]; from != nil && from.refused != nil && !n.faults.Unrefused {
 		go from.refused(p.To, errors.New("connection refused"))
 	}
+}
+
+// seen is the address of a path's sender for everyone.
+func (n *Network) seen(one path) netip.AddrPort {
+	for at, known := range n.paths {
+		if known == one {
+			return at
+		}
+	}
+	at := n.freePort(netip.AddrPortFrom(one.from.Addr(), 0))
+	n.paths[at] = one
+	return at
 }
 
 // flight is a packet in the air.
