@@ -43,6 +43,9 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 			}
 		}
 	}
+	if c.onBehalf != nil {
+		return c.deliver(l, out)
+	}
 	c.a.dialog = caller
 	caller.carry(offer.OK, offer.Local, hasSDP(out))
 	c.a.keepTheirs(c.invite)
@@ -159,11 +162,13 @@ func (c *Call) ackOf(l *leg, d *talk, cseq uint32, from *message.Message) *messa
 		ack.Set("Max-Forwards", hops(from))
 		c.crossHeaders(ack, from, c.rules(l))
 		ack.Body = from.Body
+		l.splice(ack, nil)
 	}
 	if c.wants(HookOutbound) {
 		c.router.Outbound(l.view(), ack)
 	}
 	l.authorize(ack)
+	l.keepOurs(ack)
 	d.carry(offer.ACK, offer.Local, hasSDP(ack))
 	return ack
 }
@@ -220,7 +225,6 @@ func (c *Call) confirmed(e acked) {
 	c.a.tx, c.provisionals = nil, nil // and with it the bytes of the 2xx
 	if l := c.b; l != nil && l.held {
 		c.a.keepTheirs(e.ack)
-		l.keepOurs(e.ack)
 		c.acknowledge(l, e.ack)
 	}
 }

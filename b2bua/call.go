@@ -38,6 +38,8 @@ type Call struct {
 	parting      *parting       // the BYE that waits for that ACK
 	open         int            // what keeps the call findable: transactions, repeats, on_end
 
+	transfers
+
 	record   *Record // on its own: observers keep it longer than the call
 	mergeKey string
 	started  time.Time
@@ -75,8 +77,15 @@ func (c *Call) handle(ev event) {
 	case asked:
 		e.to <- c.state()
 		return
+	default:
+		if c.amongCalls(ev) {
+			return
+		}
 	}
 	c.phase = c.phase(c, ev)
+	if c.debt != nil {
+		c.phase = c.pay()
+	}
 	if len(c.errands) > 0 {
 		c.runErrands()
 	}

@@ -116,6 +116,7 @@ const (
 	timerReliable                  // a reliable 1xx once more
 	timerSession                   // the session is to be refreshed, or has expired
 	timerRetry                     // a request of ours once more
+	timerLeave                     // a referrer has not hung up itself
 	timers
 )
 

@@ -41,6 +41,10 @@ func (c *Call) talking(ev event) phase {
 		c.cancelModify(e)
 	case hangUp:
 		return c.clear(goodbye{by: e.by, cause: callCleared(e.by)})
+	case decided:
+		if e.asked == c.asked {
+			return c.referDecided(e.Decided)
+		}
 	case elapsed:
 		switch e.timer {
 		case timerRepeat:
@@ -53,6 +57,9 @@ func (c *Call) talking(ev event) phase {
 			c.wake(e.leg)
 		case timerSession:
 			return c.sessionDue(e.leg, (*Call).talking)
+		case timerLeave:
+			c.release(e.leg, goodbye{cause: movedOn})
+			c.leave(e.leg)
 		}
 	}
 	return (*Call).talking
@@ -133,6 +140,7 @@ func (c *Call) clear(g goodbye) phase {
 	for _, l := range c.legs {
 		l.stopAll()
 	}
+	c.dropTransfer()
 	for len(c.crossing) > 0 {
 		c.breakOff(c.crossing[0])
 	}
@@ -195,9 +203,9 @@ func (l *leg) cancel(reason string) {
 func (c *Call) part(l *leg, g goodbye) {
 	waiting := c.repeat != nil && c.repeat.leg == l
 	switch {
-	case l == g.from && waiting:
+	case (l == g.from || l.left) && waiting:
 		c.stopRepeat()
-	case l == g.from:
+	case l == g.from || l.left:
 	case waiting:
 		c.parting = &parting{l, g}
 	default:
@@ -396,6 +404,9 @@ func (c *Call) conclude(g goodbye) {
 		return
 	}
 	c.ended = true
+	if c.onBehalf != nil {
+		return // no record, no count, no caller
+	}
 	c.closeRecord(g)
 	c.server.active.Add(-1)
 	c.freeTrunk(c.a)

@@ -16,7 +16,7 @@ const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, 
 
 // extensions are the option tags that we understand in Require (RFC 3261 section
 // 8.2.2.3).
-const extensions = "100rel, replaces, timer"
+const extensions = "100rel, norefersub, replaces, timer"
 
 // accept is what a body may be; others cross as they are.
 const accept = "application/sdp"
@@ -102,6 +102,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 		option(m, "Require", "100rel")
 	}
 	m.Replace(l.hop.target.Headers)
+	c.replacing(m)
 	return m
 }
 
@@ -119,6 +120,9 @@ func hops(from *message.Message) string {
 // introduce adds what we are and can (RFC 3261 section 20.5).
 func (o *owner) introduce(m *message.Message) {
 	m.Set("Allow", allow)
+	if m.Method == "INVITE" {
+		option(m, "Supported", "replaces, norefersub")
+	}
 	o.sign(m)
 }
 

@@ -113,11 +113,20 @@ func (x *index) admit(c *Call, mergeKey string) bool {
 	return true
 }
 
+// move leads a dialog to another leg; the calls of both mind their keys.
+func (x *index) move(key dialogKey, to *leg) {
+	x.mu.Lock()
+	x.parties[key] = to
+	x.mu.Unlock()
+}
+
 // forget removes a call and all that leads to it.
 func (x *index) forget(c *Call, mergeKey string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.calls, c.id)
+	if x.calls[c.id] == c { // a search has the id of another
+		delete(x.calls, c.id)
+	}
 	delete(x.merged, mergeKey)
 	for _, key := range c.keys {
 		delete(x.parties, key)

@@ -38,6 +38,11 @@ type leg struct {
 	until      time.Time     // when that ends the call
 	refreshing bool          // a refresh of ours is under way
 
+	heir    *leg // who it is in the call that it was given to
+	left    bool // it is no longer of this call
+	spliced bool // its session was continued with somebody else's: see splice
+	refers  int  // how many of its REFERs were obeyed
+
 	// of the A leg
 	tx *transaction.Server // the INVITE
 

@@ -119,7 +119,6 @@ func (c *Call) modified(x *exchange) {
 func (c *Call) confirmModify(x *exchange, ack *message.Message) {
 	if x.late {
 		x.from.keepTheirs(ack)
-		x.to.keepOurs(ack)
 		c.acknowledgeModify(x, ack)
 	}
 	c.crossed(x)

@@ -66,6 +66,9 @@ func (c *Call) between(e request) (near *talk, to *leg, far *talk) {
 // inDialogRequest takes a request of either leg: BYE ends the call, all others
 // cross.
 func (c *Call) inDialogRequest(e request, stay phase) phase {
+	if next, taken := c.aside(e, stay); taken {
+		return next
+	}
 	near, to, far := c.between(e)
 	if near == nil {
 		return c.withoutFarSide(e, stay)
@@ -92,6 +95,9 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 	if code, header := c.untimely(e); code != 0 {
 		c.reply(e, code, []message.Header{header})
 		return stay
+	}
+	if e.req.Method == "REFER" {
+		return c.refer(&referral{e, near, to, far}, stay)
 	}
 	x := &exchange{call: c, from: e.leg, to: to, near: near, far: far, tx: e.tx, req: e.req, method: e.req.Method}
 	if x.method == "PRACK" {
@@ -121,6 +127,8 @@ func (c *Call) cross(x *exchange, e request) {
 	out.Set("Max-Forwards", hops(x.req))
 	c.crossHeaders(out, x.req, c.rules(x.to))
 	out.Body = x.req.Body
+	x.to.splice(out, nil)
+	c.renumber(x, out)
 	if refreshesTarget(x.method) {
 		out.Set("Contact", x.to.contact())
 		c.introduce(out)
@@ -241,6 +249,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	out := c.responseTo(x.req, res.Status, res.Reason, "")
 	c.crossHeaders(out, res, c.rules(x.from))
 	out.Body = res.Body
+	x.from.splice(out, x.req)
 	if refreshesTarget(x.req.Method) && res.Status < 300 {
 		out.Set("Contact", x.from.contact())
 	}

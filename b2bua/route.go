@@ -21,6 +21,9 @@ func (c *Call) routing(ev event) phase {
 	switch e := ev.(type) {
 	case invited:
 		c.server.delay.saw(time.Since(e.posted))
+		if _, replaces := c.invite.Lookup("Replaces"); replaces {
+			return c.beginReplacing()
+		}
 		return c.begin()
 	case decided:
 		if e.asked == c.asked {
@@ -69,6 +72,9 @@ func (c *Call) obey(d Decided) phase {
 	case Challenge:
 		return c.challenge(e)
 	case Drop:
+		if c.onBehalf != nil { // nobody to be dropped is waiting
+			return c.reject(Reject{Code: 603})
+		}
 		c.a.tx.Drop()
 		return c.clear(goodbye{by: "script"})
 	case Failed:
@@ -105,6 +111,9 @@ func (c *Call) redirect(r Redirect) phase {
 func (c *Call) follow(r Route) phase {
 	r.Try, r.Ring, r.Budget = orDefault(r.Try, defaultTry), orDefault(r.Ring, defaultRing), orDefault(r.Budget, defaultBudget)
 	c.route = r
+	if c.succeeds != nil {
+		return c.succeed()
+	}
 	c.a.timing = c.newTimer(c.a)
 	if code, header := c.a.timing.Refuse(c.invite); code != 0 {
 		return c.reject(Reject{Code: code, Headers: []message.Header{header}})
@@ -252,6 +261,14 @@ func (c *Call) describe(d Decision) string {
 		return fmt.Sprintf("reply %d", e.Code)
 	case Skip:
 		return "skip"
+	case Pass:
+		return "pass"
+	case Transfer:
+		text := "transfer"
+		for _, t := range e.Targets {
+			text += " " + t.name()
+		}
+		return text
 	case Suppress:
 		return "suppress"
 	case HangUp:
