@@ -50,14 +50,8 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	caller.carry(offer.OK, offer.Local, hasSDP(out))
 	c.a.keepTheirs(c.invite)
 	c.a.keepOurs(out)
-	c.answered = true
-	c.record.Answered = time.Now()
-	c.record.Code, c.record.Reason = out.Status, out.Reason
 	c.finishAttempt(l, res.Status, res.Reason, OriginPeer)
-	c.record.Target = l.hop.uri
-	if l.trunk != nil {
-		c.record.TargetTrunk = l.trunk.Name
-	}
+	c.answeredBy(l, out)
 	l.held = l.dialog.offers.Offerer() == offer.Remote
 	c.a.stop(timerReliable)
 	if !l.held {

@@ -3,6 +3,7 @@ package b2bua
 import (
 	"time"
 
+	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/trunk"
 )
@@ -34,6 +35,22 @@ func (c *Call) finishAttempt(l *leg, code int, reason string, origin Origin) {
 		state.Answered()
 	} else {
 		state.Failed()
+	}
+}
+
+// answeredBy notes that the caller gets its 2xx.
+func (c *Call) answeredBy(l *leg, res *message.Message) {
+	c.answered = true
+	c.record.Answered = time.Now()
+	c.record.Code, c.record.Reason = res.Status, res.Reason
+	c.talksTo(l)
+}
+
+// talksTo notes who a leg leads to.
+func (c *Call) talksTo(l *leg) {
+	c.record.Target, c.record.TargetTrunk = l.hop.uri, l.trunkName()
+	if l.hop.uri == "" { // we did not call it
+		c.record.Target = l.dialog.Target
 	}
 }
 

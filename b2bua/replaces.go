@@ -1,8 +1,6 @@
 package b2bua
 
 import (
-	"time"
-
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
 )
@@ -168,16 +166,13 @@ func (c *Call) succeeding(ev event) phase { return c.beforeAnswer(ev, (*Call).su
 
 // succeeded answers the caller: the survivor is its callee now.
 func (c *Call) succeeded(l *leg) phase {
-	c.b, c.answered = l, true
+	c.b = l
 	res := c.responseTo(c.invite, 200, "", c.a.dialog.Local)
 	res.Set("Contact", c.a.contact())
 	c.introduce(res)
 	putSDP(res, l.theirs)
-	c.record.Answered, c.record.Code, c.record.Reason = time.Now(), res.Status, res.Reason
-	c.record.Target = l.dialog.Target
-	if l.trunk != nil {
-		c.record.TargetTrunk = l.trunk.Name
-	}
+	c.answeredBy(l, res)
+	c.record.Attempts = append(c.record.Attempts, Attempt{Target: c.record.Target, Trunk: l.trunkName(), Code: res.Status, Reason: res.Reason, Origin: OriginPeer, Started: c.started})
 	c.a.dialog.carry(offer.OK, offer.Local, hasSDP(res))
 	c.a.keepTheirs(c.invite)
 	c.a.keepOurs(res)

@@ -153,13 +153,7 @@ func (c *Call) pair() phase {
 	c.transfer = nil
 	t.survivor.spliced, t.fresh.spliced = true, true
 	c.exchange(t)
-	c.record.Target, c.record.TargetTrunk = t.fresh.hop.uri, ""
-	if c.record.Target == "" {
-		c.record.Target = t.fresh.dialog.Target
-	}
-	if t.fresh.trunk != nil {
-		c.record.TargetTrunk = t.fresh.trunk.Name
-	}
+	c.talksTo(t.fresh)
 	t.sub.notify(200, "", true)
 	if !t.gone {
 		t.referrer.after(timerLeave, hangUpAfter)
