@@ -226,6 +226,7 @@ func (c *Call) errandDone(o *errand, res *message.Message, stay phase) phase {
 			break
 		}
 	}
+	o.req, o.edit = nil, nil
 	if next := o.done(res); next != nil {
 		return next
 	}

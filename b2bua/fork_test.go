@@ -11,7 +11,7 @@ import (
 
 // together routes to bob and carol at once.
 func together(context.Context, View) Decided {
-	d := toBobThenCarol(nil, View{}).Decision.(Route)
+	d := toBobThenCarol(context.Background(), View{}).Decision.(Route)
 	d.Strategy = Parallel
 	return Decided{Decision: d}
 }

@@ -276,7 +276,7 @@ func (w *farewell) Failed(_ *transaction.Client, err error) { w.call.post(failed
 
 func (c *Call) saidTo(w *farewell) {
 	if !w.done {
-		w.done = true
+		w.done, w.req = true, nil // its transaction keeps w for a while
 		c.open--
 	}
 }
@@ -395,7 +395,11 @@ func (c *Call) lingering() phase {
 func (c *Call) shrink() {
 	c.invite, c.folded, c.stages, c.onEnd, c.crossing = nil, nil, nil, nil, nil
 	c.route, c.failure = Route{}, failure{}
-	c.a.tx = nil
+	c.provisionals, c.waiting, c.earlyOf = nil, nil, nil
+	c.a.tx, c.a.theirs, c.a.ours = nil, nil, nil
+	for _, l := range c.legs {
+		l.theirs, l.ours = nil, nil
+	}
 }
 
 // conclude closes the record and asks on_end, which may wait.

@@ -301,7 +301,7 @@ func TestPRACKPassed(t *testing.T) {
 func TestEarlyGates(t *testing.T) {
 	gate := func(e Early) func(context.Context, View) Decided {
 		return func(context.Context, View) Decided {
-			r := together(nil, View{}).Decision.(Route)
+			r := together(context.Background(), View{}).Decision.(Route)
 			r.Early = e
 			return Decided{Decision: r}
 		}
