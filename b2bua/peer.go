@@ -78,15 +78,27 @@ func hasSDP(m *message.Message) bool {
 // keepTheirs keeps the session as the peer has described it, keepOurs as we
 // have described it to the peer: what is refreshed or handed on is the last of
 // each.
-func (l *leg) keepTheirs(m *message.Message) { keepSDP(&l.theirs, m) }
+func (l *leg) keepTheirs(m *message.Message) { l.keepSDP(&l.theirs, m) }
 
-func (l *leg) keepOurs(m *message.Message) { keepSDP(&l.ours, m) }
+func (l *leg) keepOurs(m *message.Message) { l.keepSDP(&l.ours, m) }
 
-func keepSDP(at *[]byte, m *message.Message) {
+// keepSDP keeps a copy, not the datagram that it came in; what crossed unchanged
+// is shared with the other leg.
+func (l *leg) keepSDP(at *[]byte, m *message.Message) {
 	if m == nil || len(m.Body) == 0 {
 		return
 	}
-	if sdp, ok := offer.Find(m.Get("Content-Type"), m.Body); ok && !bytes.Equal(*at, sdp) {
-		*at = bytes.Clone(sdp) // not the datagram that it came in
+	sdp, ok := offer.Find(m.Get("Content-Type"), m.Body)
+	if !ok || bytes.Equal(*at, sdp) {
+		return
 	}
+	if o := l.other(); o != nil {
+		for _, same := range [][]byte{o.theirs, o.ours} {
+			if bytes.Equal(same, sdp) {
+				*at = same
+				return
+			}
+		}
+	}
+	*at = bytes.Clone(sdp)
 }

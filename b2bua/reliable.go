@@ -69,8 +69,11 @@ func (c *Call) offers100rel(l *leg) bool {
 // comes too early (RFC 3262 section 4).
 func (c *Call) reliable(l *leg, res *message.Message) (f *fork, rseq uint32, ok bool) {
 	f = l.fork(res)
+	if f == nil || !res.HasToken("Require", "100rel") {
+		return f, 0, true
+	}
 	n, err := strconv.ParseUint(res.Get("RSeq"), 10, 32)
-	if f == nil || err != nil || n == 0 || !res.HasToken("Require", "100rel") {
+	if err != nil || n == 0 {
 		return f, 0, true
 	}
 	if f.rseq != 0 && uint32(n) != f.rseq+1 {
