@@ -22,13 +22,18 @@
 //	     There is no proxy in the document's.
 //	3.2  Session Establishment Through Two      TestSessionEstablishmentThroughTwoProxies
 //	     Proxies
+//	     The first challenge is a Legwork's too.
+//	3.3  Session with Multiple Proxy            TestSessionWithMultipleProxyAuthentication
+//	     Authentication
+//	     Proxy 2 challenges Proxy 1, which answers; Alice hears nothing of it (F9 to F11).
 //	3.4  Successful Session with Proxy Failure  TestSuccessfulSessionWithProxyFailure
 //	3.5  Session Through a SIP ALG              TestSessionThroughASIPALG
 //	     The script writes the gateway's address into SDP; it carries no RTP.
 //	3.6  Session via Redirect and Proxy         TestSessionViaRedirectAndProxyServersWithSDPInACK
 //	     Servers with SDP in ACK
 //	3.7  Session with re-INVITE                 TestSessionWithReINVITE
-//	     ACK, re-INVITE and BYE go past the document's proxy.
+//	     ACK, re-INVITE and BYE go past the document's proxy. Bob's new address must be
+//	     one of his trunk's.
 //	3.8  Unsuccessful No Answer                 TestUnsuccessfulNoAnswer
 //	3.9  Unsuccessful Busy                      TestUnsuccessfulBusy
 //	3.10 Unsuccessful No Response from User     TestUnsuccessfulNoResponseFromUserAgent
@@ -40,6 +45,8 @@
 //	2.1  Call Hold                              TestCallHold
 //	2.2  Consultation Hold                      TestConsultationHold
 //	2.3  Music on Hold                          not played: needs a media server
+//	2.4  Transfer - Unattended                  TestTransferUnattended
+//	2.6  Transfer - Instant Messaging           not played: its messages are no calls
 //	2.7  Call Forwarding Unconditional          TestCallForwardingUnconditional
 //	2.8  Call Forwarding - Busy                 TestCallForwardingBusy
 //	     The proxy's own 181 is missing: a script can't make one.
@@ -48,4 +55,6 @@
 //	     Added
 //	2.11 3-Way Conference - Third Party Joins   not played: needs a mixer
 //	2.12 Find-Me                                TestFindMe
+//	2.13 Incoming Call Screening                TestIncomingCallScreening
+//	2.14 Outgoing Call Screening                TestOutgoingCallScreening
 package flows

@@ -26,6 +26,7 @@ type line struct {
 	target string // address of the next hop of ACKs
 
 	dialog  *dialog.Dialog
+	early   bool             // it is
 	invite  *message.Message // ours, the latest
 	client  *transaction.Client
 	mine    *message.Message   // our latest request
@@ -137,18 +138,26 @@ func (l *line) asked(in *simnet.Incoming) {
 // answered takes a response.
 func (l *line) answered(in *simnet.Incoming) {
 	l.hearSDP(in.Message)
-	if in.Method != "INVITE" || in.Status >= 300 || in.ToTag() == "" {
+	if in.Status == 401 || in.Status == 407 {
+		l.p.challenged(in.Message)
+	}
+	if !makesDialog(in.Method) || in.Status >= 300 || in.ToTag() == "" {
 		return
 	}
-	if in.Status < 200 {
-		return
+	if in.Method == "INVITE" {
+		l.ok = in.Message
 	}
-	l.ok = in.Message
-	if l.dialog == nil {
-		l.dialog = l.p.agent.Dialog(l.invite, in.Message, false)
+	if l.dialog == nil || l.early {
+		l.dialog, l.early = l.p.agent.Dialog(l.mine, in.Message, false), in.Status < 200
 	} else if c, ok := in.Contact(); ok {
 		l.dialog.Refresh(c.URI)
 	}
+}
+
+// makesDialog is true for requests that begin a dialog (RFC 3261 section 12, RFC 6665,
+// RFC 3515).
+func makesDialog(method string) bool {
+	return method == "INVITE" || method == "SUBSCRIBE" || method == "REFER"
 }
 
 func (l *line) hearSDP(m *message.Message) {
@@ -235,10 +244,10 @@ func (l *line) answers(code int, edits []edit) *message.Message {
 	if code >= 200 {
 		l.pending = l.pending[:len(l.pending)-1]
 	}
+	if makesDialog(in.Method) && code > 100 && code < 300 && l.dialog == nil {
+		l.dialog = l.p.agent.Dialog(in.Message, sent, true)
+	}
 	if in.Method == "INVITE" {
-		if code/100 == 2 && l.dialog == nil {
-			l.dialog = l.p.agent.Dialog(in.Message, sent, true)
-		}
 		l.repeats(in, code)
 	}
 	return sent

@@ -2,10 +2,12 @@
 -- have services. The same script runs in both proxies; their trunks differ.
 local people = require "people"
 local forwarding = require "forwarding"
+local screening = require "screening"
 
 local M = {}
 
 M.params = {
+  authenticate = { type = "boolean", default = false, doc = "calls of this neighbour are challenged" },
   alg = { type = "string", default = "", doc = "where RTP of this neighbour goes, as an application level gateway has it" },
 }
 
@@ -18,13 +20,16 @@ local function set(list)
 end
 
 -- reach finds a person's phone: it is a neighbour of ours, or one of the proxy of
--- their domain.
+-- their domain, or it has registered here.
 local function reach(name)
   local person, known = people[name], set(b2b.trunk.list())
   if known[person.phone] then
     return { trunk = person.phone, user = person.phone, try = 33 }
   end
-  return { trunk = person.domain, user = name, try = 35 } -- a proxy waits for its phones
+  if known[person.domain] then
+    return { trunk = person.domain, user = name, try = 35 } -- a proxy waits for its phones
+  end
+  return { aor = "sip:" .. name .. "@biloxi.example.com" }
 end
 
 function M.on_invite(call)
@@ -32,6 +37,12 @@ function M.on_invite(call)
   local callee = name and people[name]
   if not callee then
     return b2b.reject(404)
+  end
+  if not call.source.account and (call.params.authenticate or screening.asks(name)) then
+    return b2b.challenge { code = 407 }
+  end
+  if screening.refuses(call.source.account, name) then
+    return b2b.reject(403, "Screening Failure")
   end
   if callee.moved then
     return b2b.redirect { contact = callee.moved }
@@ -41,6 +52,19 @@ function M.on_invite(call)
     targets[i] = reach(one)
   end
   return b2b.route { to = targets, ring = 20 }
+end
+
+-- Subscriptions and REFERs outside calls go to whom they are for.
+function M.on_subscribe(txn)
+  local name = txn.req.uri.user
+  if not name or not people[name] then
+    return b2b.reject(404)
+  end
+  return b2b.route { to = reach(name) }
+end
+
+function M.on_other(txn)
+  return txn.req.method == "REFER" and M.on_subscribe(txn) or nil
 end
 
 function M.on_failure(call, _, res)

@@ -50,6 +50,13 @@ t.it("says where one has moved", function()
   t.eq(c:a():final().contact.uri.host, "192.0.2.233")
 end)
 
+t.it("wants to know who calls one who screens calls", function()
+  local c = call("bob.private")
+  t.eq(c:attempts(), 0)
+  t.eq(c:a():final().status, 407)
+  t.ok(c:a():final().h["Proxy-Authenticate"])
+end)
+
 t.it("knows nobody else", function()
   t.eq(call("nobody"):a():final().status, 404)
 end)

@@ -1,5 +1,7 @@
 package flows
 
+import "legwork/b2bua/message"
+
 // What happens in most flows alike, and stands with its F-numbers in
 // rfc3665_session_test.go.
 
@@ -32,4 +34,8 @@ func (w *world) hangsUp(one, other *phone) {
 	other.gets("BYE")
 	other.sends("200")
 	one.gets("200")
+}
+
+func header(name, value string) edit {
+	return func(m *message.Message) { m.Set(name, value) }
 }

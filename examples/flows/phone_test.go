@@ -16,14 +16,15 @@ import (
 // embeds the line in use: the latest that was begun or answered.
 type phone struct {
 	*line
-	w     *world
-	name  string
-	host  string // of its SDP
-	aor   string
-	proxy string // where requests outside dialogs go
-	agent *simnet.Agent
-	past  []*simnet.Agent // where the phone was before it moved
-	told  int             // versions of SDP
+	w       *world
+	name    string
+	host    string // of its SDP
+	aor     string
+	proxy   string // where requests outside dialogs go
+	agent   *simnet.Agent
+	past    []*simnet.Agent // where the phone was before it moved
+	version int             // of its SDP
+	challenge
 
 	mu    sync.Mutex // guards all below, and the inboxes of lines
 	lines []*line
@@ -150,8 +151,8 @@ func (p *phone) left() string {
 // sdp is a new description of what the phone hears and says; direction "" is
 // that of every phone that is not on hold.
 func (p *phone) sdp(direction string) string {
-	p.told++
-	text := "v=0\r\no=" + p.name + " 2890844526 " + strconv.Itoa(2890844525+p.told) + " IN IP4 " + p.host + "\r\ns=-\r\nc=IN IP4 " + p.host +
+	p.version++
+	text := "v=0\r\no=" + p.name + " 2890844526 " + strconv.Itoa(2890844525+p.version) + " IN IP4 " + p.host + "\r\ns=-\r\nc=IN IP4 " + p.host +
 		"\r\nt=0 0\r\nm=audio 49172 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 	if direction != "" {
 		text += "a=" + direction + "\r\n"

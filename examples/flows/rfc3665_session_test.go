@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
 )
 
 // RFC 3665 section 3.1: there is no proxy in the document's.
@@ -29,9 +30,13 @@ func TestSuccessfulSessionEstablishment(t *testing.T) {
 
 // RFC 3665 section 3.2. Each proxy answers a BYE itself and says it on.
 func TestSessionEstablishmentThroughTwoProxies(t *testing.T) {
-	play(t, twoProxies(), func(w *world) {
+	both := twoProxies()
+	authenticating(both[ss1])
+	play(t, both, func(w *world) {
 		alice, bob := w.alice(), w.bob()
-		alice.calls("sip:bob@biloxi.example.com") // F4 INVITE, F5
+		alice.calls("sip:bob@biloxi.example.com") // F1 INVITE
+		alice.gets("407")                         // F2, F3 ACK
+		alice.proves("alice", "zanzibar")         // F4 INVITE, F5
 		alice.gets("100")                         // F6
 		invite := bob.gets("INVITE")              // F7
 		if hops(invite) != 2 {
@@ -51,16 +56,53 @@ func TestSessionEstablishmentThroughTwoProxies(t *testing.T) {
 	})
 }
 
+// RFC 3665 section 3.3. Proxy 2 does not know Alice but Proxy 1, which calls it:
+// its challenge is answered there, and F9 to F11 do not happen.
+func TestSessionWithMultipleProxyAuthentication(t *testing.T) {
+	both := twoProxies()
+	authenticating(both[ss1])
+	both[ss1][1].Auth = &trunk.Auth{User: "ss1", Password: "between proxies"}
+	both[ss2][2].Params = map[string]any{"authenticate": true}
+	play(t, both, func(w *world) {
+		alice, bob := w.alice(), w.bob()
+		alice.calls("sip:bob@biloxi.example.com") // F1 INVITE
+		alice.gets("407")                         // F2, F3 ACK
+		alice.proves("alice", "zanzibar")         // F4 INVITE, F5, F7 407, F8 ACK, F12 INVITE
+		alice.gets("100")                         // F6
+		invite := bob.gets("INVITE")              // F14
+		for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+			if value, crossed := invite.Lookup(name); crossed {
+				w.Errorf("Bob was told %s: %s", name, value)
+			}
+		}
+		bob.sends("200")   // F16, F17
+		alice.gets("200")  // F18
+		alice.sends("ACK") // F19, F20
+		bob.gets("ACK")    // F21
+		w.talk(alice.line, bob.line)
+		bob.sends("BYE")   // F22, F23
+		alice.gets("BYE")  // F24
+		alice.sends("200") // F25, F26
+		bob.gets("200")    // F27
+	})
+}
+
 // RFC 3665 section 3.4: Proxy 1 is dead, and Proxy 2 is tried instead.
 func TestSuccessfulSessionWithProxyFailure(t *testing.T) {
 	only := proxies{ss2: {phoneAt("alice", atAtlanta), phoneAt("bob", atBiloxi)}}
+	authenticating(only[ss2])
 	play(t, only, func(w *world) {
 		alice, bob := w.alice(), w.bob()
 		w.deaf[ss1] = true
 		alice.calls("sip:bob@biloxi.example.com") // F1 to F7: INVITE seven times
 		alice.gets("408")                         // made by the phone: nothing came
+		if n := w.times(atAtlanta, ss1, "INVITE"); n != 7 {
+			w.Errorf("Proxy 1 was sent %d INVITEs, want 7", n)
+		}
 		alice.proxy = ss2
-		alice.calls("sip:bob@biloxi.example.com") // F11 INVITE
+		alice.calls("sip:bob@biloxi.example.com") // F8 INVITE
+		alice.gets("407")                         // F9, F10 ACK
+		alice.proves("alice", "zanzibar")         // F11 INVITE
 		alice.gets("100")                         // F13
 		bob.gets("INVITE")                        // F12
 		bob.sends("180")                          // F14
@@ -145,9 +187,12 @@ func TestSessionViaRedirectAndProxyServersWithSDPInACK(t *testing.T) {
 	})
 }
 
-// RFC 3665 section 3.7: Bob takes his phone elsewhere.
+// RFC 3665 section 3.7: Bob takes his phone elsewhere, to an address that is his
+// trunk's too. From any other his re-INVITE would be a stranger's.
 func TestSessionWithReINVITE(t *testing.T) {
-	play(t, proxies{ss2: {phoneAt("alice", atAtlanta), phoneAt("bob", atBiloxi)}}, func(w *world) {
+	bobs := phoneAt("bob", atBiloxi)
+	bobs.Match = append(bobs.Match, "192.0.2.202")
+	play(t, proxies{ss2: {phoneAt("alice", atAtlanta), bobs}}, func(w *world) {
 		alice, bob := w.alice(), w.bob()
 		alice.proxy = ss2
 		alice.calls("sip:bob@biloxi.example.com") // F1 INVITE
@@ -217,6 +262,9 @@ func TestUnsuccessfulNoResponseFromUserAgent(t *testing.T) {
 		alice.calls("sip:bob@biloxi.example.com") // F1 INVITE, F2, F4, F6 to F11: INVITE six times more
 		alice.gets("100")                         // F3
 		res := alice.gets("480")                  // F12, F13 ACK, F14, F15 ACK
+		if n := w.times(ss2, atBiloxi, "INVITE"); n != 7 {
+			w.Errorf("Bob was sent %d INVITEs, want 7", n)
+		}
 		if took := time.Since(begun); res.Reason != "No Response" || took < 31*time.Second {
 			w.Errorf("%d %s after %s", res.Status, res.Reason, took)
 		}

@@ -30,6 +30,16 @@ func (s *wire) all() []simnet.Packet {
 	return slices.Clone(s.packets)
 }
 
+// times counts the requests that one host sent to another.
+func (w *world) times(from, to, method string) (n int) {
+	for _, p := range w.wire.all() {
+		if p.From.String() == from && p.To.String() == to && strings.HasPrefix(string(p.Bytes), method+" ") {
+			n++
+		}
+	}
+	return n
+}
+
 // seen is one message between two hosts.
 type seen struct {
 	*message.Message

@@ -13,7 +13,9 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/b2bua/registrar"
 	"legwork/b2bua/simnet"
+	"legwork/b2bua/store"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 	"legwork/script"
@@ -31,17 +33,20 @@ const (
 	atAtlanta  = "192.0.2.101:5060" // client.atlanta.example.com
 	atBiloxi   = "192.0.2.201:5060" // client.biloxi.example.com
 	atChicago  = "192.0.2.100:5060" // client.chicago.example.com
+	atBill     = "192.0.2.204:5060" // a colleague of Bob's
+	atPark     = "192.0.2.205:5060" // the park server
 	atDesk     = "192.0.2.203:5060" // a third place of Bob's
 	elsewhere  = "192.0.2.202:5060" // where Bob goes in RFC 3665 section 3.7
 	theirPause = 8 * time.Second    // of people between one thing and the next
 )
 
-// proxies are the Legworks of a deployment, by address, each with its trunks.
+// proxies are the Legworks of a deployment, by address, each with its trunks. All
+// know the same users.
 type proxies map[string][]trunk.Trunk
 
 // oneProxy stands between all phones.
 func oneProxy() proxies {
-	return proxies{ss1: {phoneAt("alice", atAtlanta), phoneAt("bob", atBiloxi), phoneAt("carol", atChicago), phoneAt("desk", atDesk)}}
+	return proxies{ss1: {phoneAt("alice", atAtlanta), phoneAt("bob", atBiloxi), phoneAt("carol", atChicago), phoneAt("desk", atDesk), phoneAt("bill", atBill), phoneAt("park", atPark)}}
 }
 
 // twoProxies serve a domain each.
@@ -50,6 +55,20 @@ func twoProxies() proxies {
 		ss1: {phoneAt("alice", atAtlanta), phoneAt("biloxi", ss2)},
 		ss2: {phoneAt("bob", atBiloxi), phoneAt("carol", atChicago), phoneAt("atlanta", ss1)},
 	}
+}
+
+// realm is the domain of a proxy.
+func realm(addr string) string {
+	if addr == ss2 {
+		return "biloxi.example.com"
+	}
+	return "atlanta.example.com"
+}
+
+// authenticating has a proxy challenge the calls of its first trunk.
+func authenticating(trunks []trunk.Trunk) []trunk.Trunk {
+	trunks[0].Params = map[string]any{"authenticate": true}
+	return trunks
 }
 
 func phoneAt(name, addr string) trunk.Trunk {
@@ -128,8 +147,13 @@ func (w *world) start(addr string, trunks []trunk.Trunk) *engine {
 	log := slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelError}))
 	table, err := trunk.NewTable(trunks, nil)
 	w.must(err)
+	bindings, err := registrar.New(registrar.Config{
+		Store: store.NewMemory(store.Limits{}), Min: time.Minute, Default: 5 * time.Minute, Max: time.Hour,
+	})
+	w.must(err)
 	e.server, err = b2bua.New(b2bua.Config{
-		Policy: e, Network: w.net, Log: log, UserAgent: "legwork", Settings: b2bua.Settings{Trunks: table},
+		Policy: e, Network: w.net, Log: log, UserAgent: "legwork",
+		Settings: b2bua.Settings{Trunks: table, Realm: realm(addr), Users: users, Registrar: bindings},
 	})
 	w.must(err)
 	e.libraries, err = lib.NewEnv(lib.Config{Log: log, ReasonPhrase: message.ReasonPhrase, Transport: offline{}})
