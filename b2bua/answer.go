@@ -129,8 +129,8 @@ func (l *leg) confirm(res *message.Message) (caller *talk) {
 	if f == nil {
 		return l.call.a.dialog
 	}
-	l.dialog.LocalSeq, l.dialog.RemoteSeq, l.dialog.offers = f.dialog.LocalSeq, f.dialog.RemoteSeq, f.dialog.offers
-	f.dialog = l.dialog
+	f.dialog.Target, f.dialog.Routes = l.dialog.Target, l.dialog.Routes
+	l.dialog = f.dialog // requests on their way hold it
 	return f.caller
 }
 
