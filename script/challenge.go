@@ -53,7 +53,7 @@ func (m *machine) challenge(L *glua.LState) b2bua.Decision {
 }
 
 const (
-	maxRealm     = 256
+	maxRealm     = 128
 	maxClaimants = 4 // users who are looked up for one request
 )
 

@@ -92,6 +92,7 @@ func (v *verdict) checkScripts(cfg *config.Config, table *trunk.Table) {
 	defer libraries.Close()
 	problems, rows := script.Check(context.Background(), script.Config{
 		Source: sourceOf(cfg), Trunks: func() *trunk.Table { return table }, States: trunk.NewStates(), Lib: libraries,
+		Realm: func() string { return cfg.Users.Realm },
 	})
 	for _, p := range problemsFromHere(cfg, problems) {
 		v.add(finding{File: nearest(p.File), Line: p.Line, Col: p.Col, Message: p.Msg, Warning: p.Warning})

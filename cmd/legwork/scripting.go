@@ -40,6 +40,7 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 	}
 	e.policy, err = script.New(ctx, script.Config{
 		Source: sourceOf(e.Config), Trunks: e.trunks.Load, States: e.server.Trunks(), Lib: e.libraries, Log: e.Log,
+		Realm:  func() string { return e.live.Load().Users.Realm },
 		Test:   e.testScripts,
 		Errors: e.observers.metrics.ScriptError, Reloaded: func(r script.Report) { e.observers.metrics.Reloaded(r.Err) },
 	})

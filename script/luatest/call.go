@@ -1,8 +1,11 @@
 package luatest
 
 import (
+	"fmt"
+
 	"legwork/b2bua"
 	"legwork/b2bua/dialog"
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/simnet"
 	"legwork/b2bua/transaction"
@@ -31,8 +34,10 @@ type leg struct {
 	asked  bool                // the last INVITE that was sent from here had an offer
 	media  uint64              // versions of SDP that were sent from here
 	got    []*message.Message
-	open   []*simnet.Incoming // requests that have no final answer yet
-	called []byte             // offer of the last INVITE that came, nil: none
+	open   []*simnet.Incoming  // requests that have no final answer yet
+	called []byte              // offer of the last INVITE that came, nil: none
+	auth   *digest.Credentials // answers challenges of invite; nil: nothing does
+	proofs digest.Client
 }
 
 // keyOf tells legs apart: by Call-ID and the caller's tag towards A, the
@@ -143,9 +148,37 @@ func (l *leg) takeCancel() func() {
 	return nil
 }
 
+// prove sends what began the leg again, with an answer to its challenge; nil
+// when there is none.
+func (l *leg) prove(in *simnet.Incoming) func() {
+	cseq, _, _ := in.CSeq()
+	if n, _, _ := l.invite.CSeq(); l.auth == nil || cseq != n || in.Method != l.invite.Method {
+		return nil
+	}
+	again := l.invite.Clone()
+	fields, err := l.proofs.Answer(in.Message, again, func(string) (digest.Credentials, bool) { return *l.auth, true })
+	if err != nil {
+		return nil // no challenge, or one that was answered
+	}
+	again.Del("Via")
+	again.Set("CSeq", fmt.Sprintf("%d %s", cseq+1, again.Method))
+	again.Replace(fields)
+	l.invite = again
+	return func() {
+		if client, err := l.agent.Send(again, l.peer); err == nil {
+			l.stage.mu.Lock()
+			l.client = client
+			l.stage.mu.Unlock()
+		}
+	}
+}
+
 // takeResponse acknowledges every 2xx to an INVITE, with an answer when the
 // INVITE had no offer.
 func (l *leg) takeResponse(in *simnet.Incoming) func() {
+	if again := l.prove(in); again != nil {
+		return again
+	}
 	if in.Method != l.invite.Method || !opensDialog(in.Method) {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"legwork/b2bua"
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/simnet"
 )
@@ -17,8 +18,9 @@ type invitation struct {
 	method       string
 	to, from, id string
 	trunk        string
-	stranger     bool   // from no trunk
-	file         string // SIP text
+	stranger     bool                // from no trunk
+	file         string              // SIP text
+	auth         *digest.Credentials // of the caller; nil: none
 	content
 }
 
@@ -49,7 +51,7 @@ func (s *stage) invite(i invitation) (*call, error) {
 	}
 	l := &leg{
 		stage: s, agent: agent, peer: engineFor(at), name: "a", invite: m, key: keyOf(m.CallID(), m.FromTag()),
-		asked: isSDP(m), media: 1,
+		asked: isSDP(m), media: 1, auth: i.auth,
 	}
 	engine := netip.MustParseAddrPort(l.peer)
 	l.source = b2bua.Source{IP: engine.Addr().String(), Port: int(engine.Port())}

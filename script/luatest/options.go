@@ -7,6 +7,7 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/script/lua"
 )
@@ -40,7 +41,7 @@ func optionsOf(L *glua.LState, what string, known ...string) options {
 
 // invitationOf reads the argument of t.invite.
 func invitationOf(L *glua.LState) invitation {
-	o := optionsOf(L, "t.invite", "to", "from", "from_trunk", "headers", "body", "sdp", "file", "id")
+	o := optionsOf(L, "t.invite", "to", "from", "from_trunk", "headers", "body", "sdp", "file", "id", "auth")
 	i := o.request("INVITE")
 	if i.file = o.text("file"); i.to == "" && i.file == "" {
 		lua.RaiseAt(L, "t.invite: to = \"sip:...\" or file = \"invite.sip\" is missing")
@@ -60,7 +61,7 @@ func invitationOf(L *glua.LState) invitation {
 
 // requestOf reads the argument of t.request.
 func requestOf(L *glua.LState) invitation {
-	o := optionsOf(L, "t.request", "method", "to", "from", "from_trunk", "headers", "body", "id")
+	o := optionsOf(L, "t.request", "method", "to", "from", "from_trunk", "headers", "body", "id", "auth")
 	method := o.text("method")
 	switch {
 	case !message.IsToken(method):
@@ -84,8 +85,25 @@ func (o options) request(method string) invitation {
 	} else {
 		i.trunk = o.text("from_trunk")
 	}
+	if v := o.t.RawGetString("auth"); v != glua.LNil {
+		i.auth = o.credentials(v)
+	}
 	i.content = contentOf(o.L, o.t.RawGetString("headers"), o.t.RawGetString("body"))
 	return i
+}
+
+// credentials reads auth = {user=, password=}.
+func (o options) credentials(v glua.LValue) *digest.Credentials {
+	t, ok := v.(*glua.LTable)
+	if !ok {
+		lua.RaiseAt(o.L, "%s: auth = {user = ..., password = ...}: want a table, got %s", o.what, kindOf(v))
+	}
+	c := options{o.L, t, o.what + ": auth"}
+	who := &digest.Credentials{User: c.text("user"), Password: c.text("password")}
+	if who.User == "" || who.Password == "" {
+		lua.RaiseAt(o.L, "%s: auth needs user and password", o.what)
+	}
+	return who
 }
 
 // text is "" when the key is not there.

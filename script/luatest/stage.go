@@ -1,6 +1,7 @@
 package luatest
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -90,7 +91,7 @@ func (s *stage) openServer(seed uint64) (err error) {
 	cfg := s.cfg.Server
 	cfg.Policy, cfg.Observers, cfg.Network, cfg.Log = asked{s}, []b2bua.Observer{s.ring, s}, s.network, slog.New(s.log)
 	cfg.Rand = random(seed)
-	cfg.Settings.Trunks = s.near.table
+	cfg.Settings.Trunks, cfg.Settings.Realm = s.near.table, s.realm()
 	if s.cfg.Registrar != nil {
 		if cfg.Settings.Registrar, err = s.cfg.Registrar(); err != nil {
 			return err
@@ -109,6 +110,9 @@ func (s *stage) openServer(seed uint64) (err error) {
 	return nil
 }
 
+// realm is the configured one, or what a configuration without one has.
+func (s *stage) realm() string { return cmp.Or(s.cfg.Server.Settings.Realm, "legwork") }
+
 // asked passes the engine's questions on: the server is made before the policy.
 type asked struct{ *stage }
 
@@ -125,7 +129,7 @@ func (s *stage) loadScripts(seed uint64) (err error) {
 	}
 	s.policy, err = script.New(context.Background(), script.Config{
 		Source: s.cfg.Source, Trunks: func() *trunk.Table { return s.near.table }, States: s.server.Trunks(),
-		Lib: s.shared, Log: slog.New(s.log), Machines: 1,
+		Lib: s.shared, Log: slog.New(s.log), Machines: 1, Realm: s.realm,
 	})
 	return err
 }

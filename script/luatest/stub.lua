@@ -9,10 +9,15 @@ local t = {}
 function t.it(name, fn) end
 
 ---Places a call. from_trunk = false is a source that nobody knows, sdp = false or body = false no body; file is an
----INVITE as text beside the tests.
----@param call { to?: string, from?: string, from_trunk?: string|false, headers?: table<string, string|string[]>, body?: string|false, sdp?: string|false, file?: string, id?: string }
+---INVITE as text beside the tests. With auth the caller answers a challenge.
+---@param call { to?: string, from?: string, from_trunk?: string|false, headers?: table<string, string|string[]>, body?: string|false, sdp?: string|false, file?: string, id?: string, auth?: { user: string, password: string } }
 ---@return b2b.test.call
 function t.invite(call) end
+
+---Sends a request outside any call. A REGISTER goes to the domain of to, for to.
+---@param request { method: string, to: string, from?: string, from_trunk?: string|false, headers?: table<string, string|string[]>, body?: string|false, id?: string, auth?: { user: string, password: string } }
+---@return b2b.test.call
+function t.request(request) end
 
 ---Lets time pass.
 ---@param seconds number
@@ -53,6 +58,10 @@ function call:b(n) end
 ---@return integer
 function call:attempts() end
 
+---The final response to the caller, or nil.
+---@return message?
+function call:final() end
+
 ---@class b2b.test.leg
 local leg = {}
 
@@ -67,7 +76,7 @@ function leg:send(what, headers, body) end
 ---@return message?
 function leg:received(what) end
 
----The final response to the caller's INVITE, or nil.
+---The final response to the caller, or nil.
 ---@return message?
 function leg:final() end
 
