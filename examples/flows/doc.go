@@ -46,6 +46,11 @@
 //	2.2  Consultation Hold                      TestConsultationHold
 //	2.3  Music on Hold                          not played: needs a media server
 //	2.4  Transfer - Unattended                  TestTransferUnattended
+//	     The same for a phone that knows no     TestTransferUnattendedDoneHere
+//	     REFER: Legwork calls Carol, and Alice hears of it by a re-INVITE.
+//	2.5  Transfer - Attended                    TestTransferAttended
+//	     Replaces names another dialog on each leg.
+//	     The same for phones that know no REFER TestTransferAttendedDoneHere
 //	2.6  Transfer - Instant Messaging           not played: its messages are no calls
 //	2.7  Call Forwarding Unconditional          TestCallForwardingUnconditional
 //	2.8  Call Forwarding - Busy                 TestCallForwardingBusy

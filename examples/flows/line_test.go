@@ -335,7 +335,8 @@ func (w *world) held(a, b *line) {
 // agree says that each line has what the other said last.
 func (w *world) agree(a, b *line) {
 	w.Helper()
-	if a.local == "" || a.local != b.remote || b.local == "" || b.local != a.remote {
+	same := func(said, heard string) bool { return said != "" && w.session(said) == w.session(heard) }
+	if !same(a.local, b.remote) || !same(b.local, a.remote) {
 		w.Errorf("%s and %s do not agree:\n%s", a.p.name, b.p.name, strings.Join([]string{a.local, b.remote, b.local, a.remote}, "\n"))
 	}
 }

@@ -8,6 +8,7 @@ local M = {}
 
 M.params = {
   authenticate = { type = "boolean", default = false, doc = "calls of this neighbour are challenged" },
+  refer = { type = "string", default = "pass", doc = "local: REFERs of calls from this neighbour are obeyed here" },
   alg = { type = "string", default = "", doc = "where RTP of this neighbour goes, as an application level gateway has it" },
 }
 
@@ -51,7 +52,7 @@ function M.on_invite(call)
   for i, one in ipairs(forwarding.chain(name)) do
     targets[i] = reach(one)
   end
-  return b2b.route { to = targets, ring = 20 }
+  return b2b.route { to = targets, ring = 20, refer = call.params.refer }
 end
 
 -- Subscriptions and REFERs outside calls go to whom they are for.

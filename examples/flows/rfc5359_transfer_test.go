@@ -64,3 +64,39 @@ func TestTransferUnattended(t *testing.T) {
 		w.hangsUp(alice, carol)
 	})
 }
+
+// obeying has all transfers done by the proxy, for phones that know no REFER.
+func obeying(with proxies) proxies {
+	for i := range with[ss1] {
+		with[ss1][i].Params = map[string]any{"refer": "local"}
+	}
+	return with
+}
+
+// RFC 5359 section 2.4 for a phone that knows no REFER: Legwork calls Carol for
+// Alice, and Alice hears of it by a re-INVITE.
+func TestTransferUnattendedDoneHere(t *testing.T) {
+	play(t, obeying(oneProxy()), func(w *world) {
+		w.splices = true
+		alice, bob, carol := w.alice(), w.bob(), w.carol()
+		w.connect(alice, bob)
+		bob.sends("REFER", referTo(carol.aor), referredBy(bob))
+		bob.gets("202")
+		bob.told("100 Trying")
+		if invite := carol.gets("INVITE"); invite.Get("Referred-By") != "<"+bob.aor+">" {
+			w.Errorf("Carol does not know who sent Alice: %s", invite)
+		}
+		carol.sends("180")
+		bob.told("180 Ringing")
+		carol.sends("200")
+		carol.gets("ACK")
+		alice.gets("INVITE")
+		alice.sends("200")
+		alice.gets("ACK")
+		w.talk(alice.line, carol.line)
+		bob.told("200 OK")
+		bob.sends("BYE")
+		bob.gets("200")
+		w.hangsUp(alice, carol)
+	})
+}

@@ -85,6 +85,7 @@ type world struct {
 	wire    *wire
 	deaf    map[string]bool // addresses that answer nothing: packets come again
 	edits   bool            // the script changes SDP
+	splices bool            // people are put through to others
 }
 
 // engine is one Legwork with the scripts of this folder.
