@@ -177,6 +177,8 @@ type Target struct {
 	Ring    time.Duration     // 0: the route's
 	Try     time.Duration     // 0: the route's
 	CDR     map[string]string // goes to the record of its attempt
+
+	located *located // what became of AOR
 }
 
 // Retry is a set of codes, classes and origins after which the next target is

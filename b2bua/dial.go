@@ -146,12 +146,12 @@ func (c *Call) dial(h hop) {
 		}
 		l.load = state
 	}
-	c.reach(h.next, listener, func(f transport.Flow, err error) {
+	c.find(&h, listener, func(f transport.Flow, err error) {
 		if l.state != legIdle {
 			return
 		}
 		if err == nil {
-			l.flow = f
+			l.flow, l.home = f, h.home()
 			err = l.call.send(l)
 		}
 		if err != nil {
@@ -228,6 +228,8 @@ func (c *Call) unreachable(l *leg, err error) phase {
 	case errors.Is(err, errSkipped):
 		c.over(l, 0, err.Error(), OriginLocal)
 		return c.next()
+	case errors.Is(err, errMissing):
+		return c.lost(l, c.failureOf(l.hop.at.missing, ""), OriginLocal)
 	case errors.Is(err, errBusy):
 		return c.lost(l, c.failureOf(503, ""), OriginLocal)
 	case errors.Is(err, errNotFound):
@@ -245,7 +247,7 @@ func (c *Call) lost(l *leg, res *message.Message, origin Origin) phase {
 	if origin == OriginPeer {
 		c.respectRetryAfter(l, res)
 	}
-	retry := c.route.Retry.Has(res.Status, origin) && !l.rang
+	retry := l.hop.missing() || c.route.Retry.Has(res.Status, origin) && !l.rang
 	if then := l.hop.then; len(then) > 0 && retry && c.trying() != nil {
 		then[0].then = then[1:]
 		c.dial(then[0])
@@ -346,7 +348,8 @@ func (c *Call) onward(d Decided) phase {
 	if c.redirected() {
 		return c.next()
 	}
-	if c.route.Retry.Has(c.failure.res.Status, c.failure.origin) && !c.failure.rang && len(c.stages) > 0 {
+	retry := c.failure.leg.hop.missing() || c.route.Retry.Has(c.failure.res.Status, c.failure.origin) && !c.failure.rang
+	if retry && len(c.stages) > 0 {
 		return c.next()
 	}
 	return c.failCaller()

@@ -85,6 +85,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 		callID = c.invite.CallID()
 	}
 	m := &message.Message{Method: "INVITE", URI: l.hop.uri, Body: c.invite.Body, Headers: make([]message.Header, 0, 24)}
+	l.hop.addRoutes(m)
 	m.Add("Max-Forwards", hops(c.invite))
 	m.Add("From", message.WithTag(c.invite.Get("From"), c.server.newTag()))
 	m.Add("To", message.WithTag(c.invite.Get("To"), ""))

@@ -21,6 +21,7 @@ type leg struct {
 	index  int
 	trunk  *trunk.Trunk // nil: none
 	flow   transport.Flow
+	home   string // host in its Contact that only the flow leads to; "": none
 	state  legState
 	clocks [timers - callTimers]clock
 	rang   bool
@@ -95,7 +96,7 @@ func (s *Server) legA(c *Call, in *admitted) *leg {
 		contact = a.URI
 	}
 	id := dialog.ID{CallID: req.CallID(), Local: s.newTag(), Remote: req.FromTag()}
-	l := &leg{call: c, role: RoleA, trunk: in.trunk, load: in.load, flow: in.flow, tx: in.tx}
+	l := &leg{call: c, role: RoleA, trunk: in.trunk, load: in.load, flow: in.flow, home: home(req, in.flow), tx: in.tx}
 	l.dialog = &talk{Dialog: *dialog.UAS(id, message.WithTag(req.Get("To"), ""), message.WithTag(req.Get("From"), ""),
 		contact, req.List("Record-Route"), cseq)}
 	l.dialog.carry(offer.INVITE, offer.Remote, hasSDP(req))

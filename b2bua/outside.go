@@ -111,6 +111,10 @@ func (t *txn) pend(ev event) {
 		if e.asked == t.asked {
 			t.obey(e.Decided)
 		}
+	case filed:
+		t.registered(e)
+	case returned:
+		t.conclude(e.res)
 	case hangUp:
 		t.reply(max(e.code, 400), "", nil, nil)
 	default:
@@ -139,12 +143,24 @@ func (t *txn) begin() {
 }
 
 func (t *txn) decide() {
-	if !t.wants(HookOutside) {
+	lent := lentTo(t.req.URI)
+	if t.req.Method == "REGISTER" {
+		lent = nil
+	}
+	if !t.wants(HookOutside) && lent == nil {
 		t.byDefault()
 		return
 	}
-	v := t.view()
-	t.ask(func(ctx context.Context) Decided { return t.router.Outside(ctx, v) })
+	v, asked := t.view(), t.wants(HookOutside)
+	t.ask(func(ctx context.Context) (d Decided) {
+		if asked {
+			d = t.router.Outside(ctx, v)
+		}
+		if d.Decision == nil {
+			d.Decision = lent
+		}
+		return d
+	})
 }
 
 // view is what a hook may know of the request.
@@ -167,6 +183,8 @@ func (t *txn) obey(d Decided) {
 		t.reply(e.Code, e.Reason, e.Headers, nil)
 	case Challenge:
 		t.challenge(e)
+	case Accept:
+		t.accept(e)
 	case Route:
 		t.follow(e)
 	case Failed:
@@ -187,6 +205,8 @@ func (t *txn) byDefault() {
 	switch method := t.req.Method; {
 	case method == "OPTIONS":
 		t.reply(200, "", capabilities(), nil)
+	case method == "REGISTER":
+		t.register()
 	case method == "NOTIFY" || method == "BENOTIFY" || method == "INFO":
 		t.reply(481, "", nil, nil)
 	case !methods[method]:

@@ -47,7 +47,7 @@ func (o *owner) ask(question func(context.Context) Decided) {
 	asked := o.asked
 	o.question = func() event {
 		defer cancel()
-		return decided{asked, question(ctx)}
+		return decided{asked, o.server.locate(question(ctx))}
 	}
 }
 

@@ -17,6 +17,7 @@ type relaying struct {
 	hops     []hop      // not yet tried
 	attempts []*attempt // in order
 	told     *attempt   // whose failure is the caller's when nothing better comes
+	loans    []loan     // contacts of a REGISTER
 }
 
 // attempt is the request at one target.
@@ -55,6 +56,10 @@ func (t *txn) follow(r Route) {
 	}
 	if len(t.hops) == 0 {
 		t.reply(404, "", nil, nil)
+		return
+	}
+	if t.req.Method == "REGISTER" && t.borrow() != nil {
+		t.reply(400, "Bad Contact", nil, nil)
 		return
 	}
 	budget := min(orDefault(r.Budget, defaultBudget), 62*t.server.cfg.T1-time.Since(t.started))
@@ -107,7 +112,7 @@ func (t *txn) next() {
 	if len(t.hops) > 0 {
 		t.after(timerMove, orDefault(h.target.Try, t.route.Try))
 	}
-	t.reach(h.next, listener, func(f transport.Flow, err error) {
+	t.find(&h, listener, func(f transport.Flow, err error) {
 		switch {
 		case a.over || t.forgotten:
 		case err != nil:
@@ -138,12 +143,16 @@ func (t *txn) request(a *attempt) *message.Message {
 		callID = req.CallID()
 	}
 	m := &message.Message{Method: req.Method, URI: l.hop.uri, Body: req.Body, Headers: make([]message.Header, 0, 24)}
+	l.hop.addRoutes(m)
 	m.Add("Max-Forwards", hops(req))
 	m.Add("From", message.WithTag(req.Get("From"), t.server.newTag()))
 	m.Add("To", message.WithTag(req.Get("To"), ""))
 	m.Add("Call-ID", callID)
 	m.Add("CSeq", "1 "+req.Method)
-	if _, has := req.Lookup("Contact"); has || refreshesTarget(req.Method) {
+	switch _, has := req.Lookup("Contact"); {
+	case req.Method == "REGISTER":
+		t.lend(m, l)
+	case has || refreshesTarget(req.Method):
 		m.Add("Contact", l.contact())
 	}
 	t.carry(m, req, l)
@@ -213,6 +222,8 @@ func (t *txn) unanswered(a *attempt, err error) {
 	case !latest:
 	case errors.Is(err, transaction.ErrTimeout):
 		t.lost(a, 408, OriginTimeout)
+	case errors.Is(err, errMissing):
+		t.lost(a, a.leg.hop.at.missing, OriginLocal)
 	case errors.Is(err, errNotFound):
 		t.lost(a, 503, OriginDNS)
 	default:
@@ -226,7 +237,7 @@ func (t *txn) lost(a *attempt, code int, origin Origin) {
 	if origin == OriginPeer {
 		t.told = a
 	}
-	if len(t.hops) > 0 && t.route.Retry.Has(code, origin) {
+	if len(t.hops) > 0 && (a.leg.hop.missing() || t.route.Retry.Has(code, origin)) {
 		t.next()
 		return
 	}
@@ -287,6 +298,9 @@ func (t *txn) cross(a *attempt) {
 	t.carryProofs(out, res, a.leg)
 	out.Body = res.Body
 	switch {
+	case res.Status < 300 && t.req.Method == "REGISTER":
+		t.giveBack(res, out)
+		return
 	case res.Status/100 == 3:
 		for _, contact := range res.All("Contact") {
 			out.Add("Contact", contact)

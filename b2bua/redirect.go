@@ -41,7 +41,7 @@ func followed(code int) bool { return code >= 300 && code <= 302 || code == 305 
 // redirected is the hop that a callee names in its place. It belongs to the same
 // trunk, of which the callee speaks. 305 names a proxy for the same URI.
 func (h hop) redirected(uri string, code int) hop {
-	h.next, h.then = uri, nil
+	h.next, h.then, h.at = uri, nil, nil
 	if code != 305 {
 		h.uri = uri
 	}

@@ -361,18 +361,29 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 // section 18.2.2 does so for responses; peers behind NAT need it for requests
 // too). One that we opened serves its own address only: another port is another
 // neighbour.
-func (c *Call) along(l *leg, d *talk, then func(transport.Flow, error)) {
+func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
+	if l.home != "" && len(d.Routes) == 0 && l.isHome(next) {
+		then(l.flow, nil)
+		return
+	}
 	listener := ""
 	if l.flow.Listener != nil {
 		listener = l.flow.Listener.Name
 	}
-	c.reach(next, listener, func(f transport.Flow, err error) {
+	o.reach(next, listener, func(f transport.Flow, err error) {
 		if err == nil && l.serves(f.Remote) {
 			f = l.flow
 		}
 		then(f, err)
 	})
+}
+
+// isHome tells whether a URI is the peer's own address, which only its flow
+// leads to.
+func (l *leg) isHome(uri string) bool {
+	u, err := message.ParseURI(uri)
+	return err == nil && u.Host == l.home && (!l.flow.Stream() || l.flow.Accepted())
 }
 
 // serves reports whether the leg's connection leads to an address.

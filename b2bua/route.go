@@ -49,11 +49,20 @@ func (c *Call) begin() phase {
 
 // consult asks the router where the call goes.
 func (c *Call) consult() phase {
-	if !c.wants(HookInvite) {
+	lent := lentTo(c.invite.URI)
+	if !c.wants(HookInvite) && lent == nil {
 		return c.obey(Decided{})
 	}
-	v := c.view()
-	c.ask(func(ctx context.Context) Decided { return c.router.Invite(ctx, v) })
+	v, asked := c.view(), c.wants(HookInvite)
+	c.ask(func(ctx context.Context) (d Decided) {
+		if asked {
+			d = c.router.Invite(ctx, v)
+		}
+		if d.Decision == nil {
+			d.Decision = lent
+		}
+		return d
+	})
 	return (*Call).routing
 }
 
@@ -162,7 +171,8 @@ type hop struct {
 	uri    string // Request-URI
 	next   string // URI of the next hop
 	trunk  *trunk.Trunk
-	then   []hop // further places of the same target, when it is tried beside others
+	then   []hop    // further places of the same target, when it is tried beside others
+	at     *located // of a registered contact; nil: anything else
 }
 
 // expand turns targets into stages that are tried one after the other. A target
@@ -197,7 +207,11 @@ func (c *Call) expand(targets []Target, together bool) [][]hop {
 func (s *Server) places(t Target, asked string) []hop {
 	table := s.settings().Trunks
 	if t.URI != "" {
-		return []hop{{target: t, uri: t.requestURI(t.URI, ""), next: t.URI, trunk: table.Get(t.Trunk)}}
+		h := hop{target: t, uri: t.requestURI(t.URI, ""), next: t.URI, trunk: table.Get(t.Trunk), at: t.located}
+		if h.at != nil && len(h.at.routes) > 0 {
+			h.next = message.URIOf(h.at.routes[0])
+		}
+		return []hop{h}
 	}
 	tr := table.Get(t.Trunk)
 	if tr == nil {
@@ -280,6 +294,9 @@ func (c *Call) describe(d Decision) string {
 }
 
 func (t Target) name() string {
+	if t.AOR != "" {
+		return t.AOR
+	}
 	if t.Trunk != "" {
 		return t.Trunk
 	}

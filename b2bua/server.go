@@ -26,6 +26,7 @@ import (
 	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/registrar"
+	"legwork/b2bua/store"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -44,6 +45,7 @@ type Config struct {
 	// MaxDuration ends a call that its route does not limit; 0: 4 h.
 	MaxDuration time.Duration
 	Rand        func() float64 // in [0,1); nil: math/rand
+	Store       store.Store    // of relayed registrations; nil: in memory
 	Settings    Settings
 }
 
@@ -92,7 +94,8 @@ type Server struct {
 	crew      crew
 	setting   atomic.Pointer[Settings]
 	digest    atomic.Pointer[digest.Server]
-	seal      [32]byte // of the nonces, whatever the settings
+	lent      *registrar.Registrar // of the tokens that phones have upstream
+	seal      [32]byte             // of the nonces, whatever the settings
 	trunks    *trunk.States
 	gate      *gate // of INVITEs
 	others    *gate // of other requests outside dialogs
@@ -113,6 +116,11 @@ func New(cfg Config) (*Server, error) {
 	cfg.defaults()
 	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}}
 	_, _ = rand.Read(s.seal[:]) // never fails (crypto/rand)
+	lent, err := newLender(cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	s.lent = lent
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.layer = transaction.New(transaction.Config{
 		Send: func(f transport.Flow, b []byte, failed func(error)) { s.transport.Send(f, b, failed) },

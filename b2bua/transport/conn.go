@@ -23,6 +23,7 @@ type conn struct {
 	transport *Transport
 	flow      Flow // with this connection
 	accepted  bool
+	serial    uint64
 	socket    net.Conn // set before reader and writer start, or by the writer that dials
 
 	mu      sync.Mutex // guards all below

@@ -70,7 +70,8 @@ func (t *Transport) connection(f Flow) *conn {
 
 // enter makes a connection known; t.mu is held.
 func (t *Transport) enter(f Flow) *conn {
-	c := &conn{transport: t, flow: f}
+	t.serial++
+	c := &conn{transport: t, flow: f, serial: t.serial}
 	c.flow.conn = c
 	t.conns[path{f.Listener, f.Remote}] = c
 	t.open[c] = struct{}{}

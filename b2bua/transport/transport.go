@@ -10,6 +10,7 @@
 package transport
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"maps"
@@ -57,6 +58,7 @@ type Transport struct {
 	log    *slog.Logger
 	count  struct{ received, sent, malformed, connections, turnedAway atomic.Int64 }
 	done   chan struct{}  // closed by Close
+	run    string         // tells tokens of this process from others
 	work   sync.WaitGroup // readers, acceptors, writers
 
 	mu        sync.Mutex // guards all below
@@ -64,6 +66,7 @@ type Transport struct {
 	conns     map[path]*conn // the one to send on
 	open      map[*conn]struct{}
 	sources   map[netip.Addr]int // accepted connections
+	serial    uint64             // of the last connection
 	closed    bool
 }
 
@@ -90,7 +93,7 @@ func New(c Config) *Transport {
 		}
 	}
 	return &Transport{
-		config: c, log: c.Log, done: make(chan struct{}), open: make(map[*conn]struct{}),
+		config: c, log: c.Log, done: make(chan struct{}), run: rand.Text() + ".", open: make(map[*conn]struct{}),
 		conns: make(map[path]*conn), sources: make(map[netip.Addr]int),
 	}
 }

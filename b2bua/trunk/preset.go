@@ -78,6 +78,7 @@ func kindOfExtension(lower []byte) kind {
 		"history-info",              // RFC 7044
 		"identity", "identity-info", // RFC 8224, 4474
 		"p-asserted-service", "p-preferred-service", // RFC 6050
+		"p-associated-uri",                                        // RFC 7315
 		"accept-contact", "reject-contact", "request-disposition", // RFC 3841
 		"reason",                // RFC 3326
 		"referred-by",           // RFC 3892

@@ -1,0 +1,45 @@
+package transport
+
+import (
+	"io"
+	"testing"
+)
+
+func TestATokenLeadsBackToItsSocket(t *testing.T) {
+	r := open(t, Config{})
+	l := r.listen("udp")
+	f := Flow{Listener: l, Remote: l.Local}
+	if got, ok := r.Redeem(r.Token(f)); !ok || got != f {
+		t.Errorf("%v %+v", ok, got)
+	}
+	for _, bad := range []string{"", "udp", "udp a b c d", "udp " + l.Local.String() + " nowhere  " + l.Name, "udp 192.0.2.1:1 192.0.2.2:2  " + l.Name} {
+		if got, ok := r.Redeem(bad); ok {
+			t.Errorf("%q leads to %+v", bad, got)
+		}
+	}
+}
+
+func TestATokenOfAConnectionEndsWithIt(t *testing.T) {
+	r := open(t, Config{})
+	l := r.listen("tcp")
+	c := dialTCP(t, l)
+	if _, err := io.WriteString(c, options(viaTCP, "1")); err != nil {
+		t.Fatal(err)
+	}
+	f := r.next().f
+	token := r.Token(f)
+	if got, ok := r.Redeem(token); !ok || got != f {
+		t.Errorf("%v %+v", ok, got)
+	}
+	other := open(t, Config{})
+	if _, ok := other.Redeem(token); ok {
+		t.Error("another process takes it")
+	}
+	if _, ok := r.Redeem(r.Token(Flow{Listener: l, Remote: f.Remote})); ok {
+		t.Error("a flow without a connection has a token")
+	}
+	f.conn.close(ErrClosed)
+	if _, ok := r.Redeem(token); ok {
+		t.Error("a closed connection is led to")
+	}
+}
