@@ -67,11 +67,6 @@ func (c *Call) leaves(e request, stay phase) (phase, bool) {
 		return stay, true
 	}
 	c.transfer.gone = true
-	for _, x := range append([]*exchange(nil), c.crossing...) {
-		if x.from == e.leg || x.to == e.leg {
-			c.breakOff(x)
-		}
-	}
 	c.leave(e.leg)
 	return stay, true
 }
@@ -81,6 +76,7 @@ func (c *Call) leave(l *leg) {
 	if c.repeat != nil && c.repeat.leg == l {
 		c.stopRepeat()
 	}
+	c.disengage(l)
 	l.stopAll()
 	l.left, l.state = true, legOver
 	c.freeTrunk(l)
@@ -88,6 +84,18 @@ func (c *Call) leave(l *leg) {
 		if o.leg == l && o.method != "NOTIFY" {
 			o.answered = true
 			c.errands = slices.DeleteFunc(c.errands, func(other *errand) bool { return other == o })
+		}
+	}
+}
+
+// disengage breaks off what is on its way between a leg and another: its answer
+// must not touch the call any more.
+func (c *Call) disengage(l *leg) {
+	for _, x := range slices.Clone(c.crossing) {
+		if x.from == l || x.to == l {
+			x.near.offers.Fail(carrierOf(x.req.Method).request)
+			x.far.offers.Fail(carrierOf(x.method).request)
+			c.breakOff(x)
 		}
 	}
 }

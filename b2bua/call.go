@@ -123,12 +123,17 @@ func (s *Server) newCall(in *admitted) *Call {
 	c.a = s.legA(c, in)
 	c.inviteSeq, _, _ = in.req.CSeq()
 	c.router = s.cfg.Policy.Router(c)
-	c.plain = !wantsAny(c.router, HookProgress, HookAnswer, HookRequest, HookResponse, HookBye, HookInbound, HookOutbound)
+	c.plain = plain(c.router)
 	c.record = &Record{
 		ID: c.id, Started: now, From: message.URIOf(in.req.Get("From")), To: in.req.URI, CallID: in.req.CallID(),
 		Source: in.flow.Remote.String(), Transport: in.source.Transport, Trunk: in.source.Trunk, Script: c.router.Name(), Attempts: []Attempt{},
 	}
 	return c
+}
+
+// plain tells whether a call asks no hook that a reader's goroutine may not ask.
+func plain(r Router) bool {
+	return !wantsAny(r, HookProgress, HookAnswer, HookRequest, HookResponse, HookBye, HookInbound, HookOutbound)
 }
 
 func wantsAny(r Router, hooks ...Hook) bool { return slices.ContainsFunc(hooks, r.Wants) }

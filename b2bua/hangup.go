@@ -409,7 +409,8 @@ func (c *Call) conclude(g goodbye) {
 	}
 	c.ended = true
 	if c.onBehalf != nil {
-		return // no record, no count, no caller
+		c.sound(c.failureOf(487, "")) // unless it has said how it ended
+		return
 	}
 	c.closeRecord(g)
 	c.server.active.Add(-1)

@@ -106,8 +106,10 @@ func (c *Call) confirmedMatch(survivor, replaced *leg, r message.Replaces) match
 	switch {
 	case r.EarlyOnly:
 		return match{code: 486}
-	case survivor.left || c.transfer != nil:
+	case survivor.left:
 		return match{code: 481}
+	case c.transfer != nil:
+		return match{code: 491}
 	}
 	return c.matched(survivor, survivor.dialog, replaced, r, false)
 }

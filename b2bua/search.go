@@ -34,7 +34,7 @@ func (c *Call) search(refer *message.Message, targets []Target) {
 	s.a.peer.update = refuses
 	s.a.timing = refresh.New(refresh.Terms{Off: true})
 	s.router = c.server.cfg.Policy.Router(s)
-	s.plain = c.plain
+	s.plain = plain(s.router)
 	s.record = &Record{ID: c.id}
 	if t.to.Replaces != nil && targets == nil {
 		s.replaces = t.to.Replaces
@@ -139,10 +139,10 @@ func (c *Call) sound(res *message.Message) {
 // deliver gives the leg that has answered to who it was searched for, and ends
 // the search. res is its 2xx as the script has left it.
 func (c *Call) deliver(l *leg, res *message.Message) phase {
-	c.silent = true
 	l.keepTheirs(res)
 	c.finishAttempt(l, res.Status, res.Reason, OriginPeer)
 	c.acknowledge(l, nil)
+	c.silent = true
 	c.legs = slices.DeleteFunc(c.legs, func(o *leg) bool { return o == l })
 	c.give(l, c.onBehalf, c.tale())
 	return c.clear(goodbye{})

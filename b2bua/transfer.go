@@ -152,6 +152,7 @@ func (c *Call) pair() phase {
 	t := c.transfer
 	c.transfer = nil
 	t.survivor.spliced, t.fresh.spliced = true, true
+	c.disengage(t.referrer)
 	c.exchange(t)
 	c.talksTo(t.fresh)
 	t.sub.notify(200, "", true)
