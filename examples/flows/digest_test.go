@@ -29,7 +29,7 @@ func users(user string) (b2bua.Secret, bool) {
 // challenge is the latest one of a phone's proxy, and how often it was answered.
 type challenge struct {
 	values  map[string]string
-	answers string // the header field of credentials
+	answers string // the header field of the credentials
 	count   int
 }
 

@@ -18,6 +18,12 @@
 //
 // # RFC 3665
 //
+//	2.1  Successful New Registration            TestSuccessfulNewRegistration
+//	2.2  Update of Contact List                 TestUpdateOfContactList
+//	2.3  Request for Current Contact List       TestRequestForCurrentContactList
+//	2.4  Cancellation of Registration           TestCancellationOfRegistration
+//	2.5  Unsuccessful Registration              TestUnsuccessfulRegistration
+//	     Nor does the password of another user register.
 //	3.1  Successful Session Establishment       TestSuccessfulSessionEstablishment
 //	     There is no proxy in the document's.
 //	3.2  Session Establishment Through Two      TestSessionEstablishmentThroughTwoProxies

@@ -16,15 +16,15 @@ import (
 // embeds the line in use: the latest that was begun or answered.
 type phone struct {
 	*line
-	w       *world
-	name    string
-	host    string // of its SDP
-	aor     string
-	proxy   string // where requests outside dialogs go
-	agent   *simnet.Agent
-	past    []*simnet.Agent // where the phone was before it moved
-	version int             // of its SDP
-	challenge
+	w         *world
+	name      string
+	host      string // of its SDP
+	aor       string
+	proxy     string // where requests outside dialogs go
+	agent     *simnet.Agent
+	past      []*simnet.Agent // where the phone was before it moved
+	version   int             // of its SDP
+	challenge challenge
 
 	mu    sync.Mutex // guards all below, and the inboxes of lines
 	lines []*line
