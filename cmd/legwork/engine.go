@@ -10,6 +10,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/admin"
+	"legwork/b2bua/digest"
 	"legwork/b2bua/registrar"
 	"legwork/b2bua/store"
 	"legwork/b2bua/transport"
@@ -39,7 +40,7 @@ type engine struct {
 	setup
 	seen       map[string]glance // of the configuration's files, before anybody hears that we are ready
 	hosts      *hosts
-	bindings   store.Store // of the registrar, apart from what scripts store and may fill
+	bindings   store.Store // of phones, apart from what scripts store and may fill
 	libraries  *lib.Env
 	policy     *script.Policy
 	observers  *observers
@@ -99,7 +100,7 @@ func (e *engine) openServer(context.Context) (err error) {
 	e.server, err = b2bua.New(b2bua.Config{
 		Policy: e, Observers: e.observers.list, Network: e.Network, Log: e.Log, UserAgent: c.SIP.UserAgent,
 		T1: c.SIP.T1, T2: c.SIP.T2, MaxMessage: c.SIP.MaxMessage, UDPMax: c.SIP.UDPMax, MaxDuration: c.SIP.MaxDuration,
-		Settings: changing,
+		Store: e.bindings, Settings: changing,
 	})
 	return err
 }
@@ -124,7 +125,7 @@ func settings(c *config.Config, trunks *trunk.Table) b2bua.Settings {
 			Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS), PerSourceCPS: float64(c.Limits.PerSourceCPS),
 			QueueDelay: c.Limits.Overload.QueueDelay,
 		},
-		Realm: c.Users.Realm, Users: usersOf(c.Users),
+		Realm: c.Users.Realm, Users: usersOf(c.Users), Algorithms: algorithmsOf(c.Users),
 		Timer: trunk.Timer{Expires: time.Duration(c.SIP.Timer.Expires), Min: time.Duration(c.SIP.Timer.Min)},
 	}
 }
@@ -139,6 +140,18 @@ func usersOf(u config.Users) b2bua.Users {
 		a, ok := u.Accounts[user]
 		return b2bua.Secret{Password: string(a.Password), HA1: string(a.HA1)}, ok
 	}
+}
+
+// algorithmsOf are those that all users can answer to: a phone takes the one it
+// likes best, and there is no asking it for another. Nil is all.
+func algorithmsOf(u config.Users) []digest.Algorithm {
+	switch md5, sha256 := u.Hashes(); {
+	case md5 && !sha256:
+		return []digest.Algorithm{digest.MD5}
+	case sha256 && !md5:
+		return []digest.Algorithm{digest.SHA256}
+	}
+	return nil
 }
 
 // registrarOf is nil when none is enabled.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/digest"
 	"legwork/b2bua/simnet"
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
@@ -176,6 +178,29 @@ func TestNoPasswordIsShownOnItsWayToTheEngine(t *testing.T) {
 	for _, leak := range []string{"s3cret", fmt.Sprintf("%x", "s3cret")} {
 		if strings.Contains(out.String(), leak) {
 			t.Errorf("found %s in %s", leak, out.String())
+		}
+	}
+}
+
+func TestOnlyWhatAllUsersCanAnswerIsOffered(t *testing.T) {
+	password, short, long := config.Account{Password: "x"}, config.Account{HA1: config.Secret(strings.Repeat("5a", 16))}, config.Account{HA1: config.Secret(strings.Repeat("5a", 32))}
+	for _, c := range []struct {
+		users []config.Account
+		want  []digest.Algorithm
+	}{
+		{nil, nil},
+		{[]config.Account{password}, nil},
+		{[]config.Account{password, short}, []digest.Algorithm{digest.MD5}},
+		{[]config.Account{password, long}, []digest.Algorithm{digest.SHA256}},
+		{[]config.Account{short, long}, nil},
+	} {
+		cfg := config.Default()
+		cfg.Users.File, cfg.Users.Accounts = "users.yaml", map[string]config.Account{}
+		for i, a := range c.users {
+			cfg.Users.Accounts[fmt.Sprint(i)] = a
+		}
+		if got := settings(cfg, nil).Algorithms; !slices.Equal(got, c.want) {
+			t.Errorf("%d users: got %v, want %v", len(c.users), got, c.want)
 		}
 	}
 }

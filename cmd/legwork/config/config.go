@@ -157,7 +157,7 @@ type TrunkTimer struct {
 
 // Users are those who authenticate here.
 type Users struct {
-	File  string `yaml:"file" doc:"YAML of name: password, or name: HA1 (32 or 64 hexadecimal digits: MD5 or SHA-256 of user:realm:password)."`
+	File  string `yaml:"file" doc:"YAML of name: password, or name: HA1 (hexadecimal MD5 or SHA-256 of user:realm:password, the same for all)."`
 	Realm string `yaml:"realm" doc:"Realm of challenges; an HA1 is good for one realm only."`
 
 	Accounts map[string]Account `yaml:"-"` // what stands in File

@@ -25,6 +25,7 @@ func folder(t *testing.T) string {
 	for name, content := range map[string]string{
 		"hash": strings.Repeat("5A", 32), "main.lua": "return {}", "profile.lua": "return {}", "token": "  s3cret\n", "blank": "\n",
 		"large": strings.Repeat("x", maxSecret+1), "users.yaml": users,
+		"mixed.yaml": users, "hashed.yaml": "a: " + strings.Repeat("5A", 32) + "\nb: x\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -139,7 +140,11 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},
 		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute, Timer: Timer{Expires: Seconds(10 * time.Minute), Min: Seconds(100 * time.Second)}},
 		Log:    Log{Level: "debug", Format: "json"},
-		Files:  []string{filepath.Join(dir, "hash"), filepath.Join(dir, "token"), filepath.Join(dir, "users.yaml")},
+		Warnings: Problems{{
+			File: filepath.Join(dir, "legwork.yaml"), Line: 25, Col: 15, Cure: "give all the same kind, or passwords",
+			Msg: "users.file: some users have an MD5 HA1 and some one of SHA-256: a phone answers the kind it likes best, whatever its user has",
+		}},
+		Files: []string{filepath.Join(dir, "hash"), filepath.Join(dir, "token"), filepath.Join(dir, "users.yaml")},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %s\nwant %s", show(got), show(want))

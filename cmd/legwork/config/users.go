@@ -33,6 +33,18 @@ func (r *reader) users(u *Users) {
 	inner.problems.sort()
 	r.elsewhere = append(r.elsewhere, inner.problems...)
 	r.files = append(r.files, inner.files...)
+	if md5, sha256 := u.Hashes(); md5 && sha256 {
+		r.warn(&u.File, "users.file: some users have an MD5 HA1 and some one of SHA-256: a phone answers the kind it likes best, whatever its user has", "give all the same kind, or passwords")
+	}
+}
+
+// Hashes tells which kinds of HA1 there are among the users.
+func (u *Users) Hashes() (md5, sha256 bool) {
+	for _, a := range u.Accounts {
+		md5 = md5 || len(a.HA1) == 32
+		sha256 = sha256 || len(a.HA1) == 64
+	}
+	return md5, sha256
 }
 
 func (r *reader) accounts(src []byte) map[string]Account {

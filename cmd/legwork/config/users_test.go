@@ -87,8 +87,12 @@ func TestWhatIsHardlyMeantIsWarnedOf(t *testing.T) {
 	const listen = "listen: [{transport: udp, address: \"192.0.2.1:5060\"}, {name: t, transport: tcp, address: \"192.0.2.1:5060\"}]\n"
 	for _, c := range []mistake{
 		{"registrar: {enabled: true}", `legwork.yaml:1:22: registrar: there are no users: what trunks may send registers without a password; name them in users.file`},
-		{"registrar: {enabled: true}\nusers: {file: users.yaml}", ""},
+		{"registrar: {enabled: true}\nusers: {file: hashed.yaml}", ""},
 		{"registrar: {enabled: false}", ""},
+		{
+			"users: {file: mixed.yaml}",
+			`legwork.yaml:1:15: users.file: some users have an MD5 HA1 and some one of SHA-256: a phone answers the kind it likes best, whatever its user has; give all the same kind, or passwords`,
+		},
 		{
 			listen + `trunks: {a: {targets: ["sip:a.example", "sip:b.example;transport=UDP;lr"], listen: t}}`,
 			`legwork.yaml:2:84: listen: "t" is for tcp, and no target of trunk "a" is: its calls leave from another listener; name a listener of their transport, or write ;transport=tcp behind them`,
