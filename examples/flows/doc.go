@@ -50,7 +50,7 @@
 //
 //	2.1  Call Hold                              TestCallHold
 //	2.2  Consultation Hold                      TestConsultationHold
-//	2.3  Music on Hold                          not played: needs a media server
+//	2.3  Music on Hold                          TestMusicOnHold
 //	2.4  Transfer - Unattended                  TestTransferUnattended
 //	     The same for a phone that knows no     TestTransferUnattendedDoneHere
 //	     REFER: Legwork calls Carol, and Alice hears of it by a re-INVITE.

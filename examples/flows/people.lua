@@ -7,6 +7,7 @@ local people = {
   carol = { phone = "carol" },
   bill = { phone = "bill" },
   park = { phone = "park" }, -- the park server of RFC 5359, 2.15
+  music = { phone = "music" }, -- the music server of 2.3
 
   ["bob.moved"] = { moved = "sip:bob@192.0.2.233:5060" }, -- RFC 3665, 3.6
   ["bob.always"] = { always = "carol" }, -- RFC 5359, 2.7

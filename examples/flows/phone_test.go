@@ -48,6 +48,10 @@ func (w *world) carol() *phone {
 	return w.phone("carol", "chicago.example.com", atChicago, ss1)
 }
 
+func (w *world) music() *phone {
+	return w.phone("music", "biloxi.example.com", atMusic, ss1)
+}
+
 func (w *world) desk() *phone {
 	return w.phone("desk", "biloxi.example.com", atDesk, ss1)
 }

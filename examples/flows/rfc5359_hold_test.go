@@ -1,6 +1,10 @@
 package flows
 
-import "testing"
+import (
+	"testing"
+
+	"legwork/b2bua/message"
+)
 
 // RFC 5359 section 2.1: Bob holds and resumes.
 func TestCallHold(t *testing.T) {
@@ -83,5 +87,47 @@ func TestConsultationHold(t *testing.T) {
 		withAlice.gets("BYE")  // F36
 		withAlice.sends("200") // F37
 		alice.gets("200")      // F38
+	})
+}
+
+// RFC 5359 section 2.3: Bob has Alice offer her session, which he passes on to a
+// music server, and the server's answer back to her.
+func TestMusicOnHold(t *testing.T) {
+	play(t, oneProxy(), func(w *world) {
+		alice, bob, music := w.alice(), w.bob(), w.music()
+		withAlice := w.connect(alice, bob)
+
+		withAlice.sends("INVITE", withoutSDP)
+		if invite := alice.gets("INVITE"); len(invite.Body) != 0 {
+			w.Error("an offer appeared from nowhere")
+		}
+		alice.sends("200") // with the offer
+		withAlice.gets("200")
+		bob.calls(music.aor, func(m *message.Message) { with(m, withAlice.remote) })
+		bob.gets("100")
+		music.gets("INVITE")
+		music.sends("200", func(m *message.Message) { with(m, music.sdp("sendonly")) })
+		bob.gets("200")
+		bob.sends("ACK")
+		music.gets("ACK")
+		withAlice.sends("ACK", func(m *message.Message) { with(m, bob.remote) })
+		alice.gets("ACK")
+		w.agree(alice.line, music.line)
+
+		withAlice.sends("INVITE")
+		alice.gets("INVITE")
+		alice.sends("200")
+		withAlice.gets("200")
+		withAlice.sends("ACK")
+		alice.gets("ACK")
+		w.talk(alice.line, withAlice)
+		bob.sends("BYE")
+		music.gets("BYE")
+		music.sends("200")
+		bob.gets("200")
+		alice.sends("BYE")
+		withAlice.gets("BYE")
+		withAlice.sends("200")
+		alice.gets("200")
 	})
 }

@@ -35,6 +35,7 @@ const (
 	atChicago  = "192.0.2.100:5060" // client.chicago.example.com
 	atBill     = "192.0.2.204:5060" // a colleague of Bob's
 	atPark     = "192.0.2.205:5060" // the park server
+	atMusic    = "192.0.2.206:5060" // the music server
 	atDesk     = "192.0.2.203:5060" // a third place of Bob's
 	elsewhere  = "192.0.2.202:5060" // where Bob goes in RFC 3665 section 3.7
 	theirPause = 8 * time.Second    // of people between one thing and the next
@@ -46,7 +47,10 @@ type proxies map[string][]trunk.Trunk
 
 // oneProxy stands between all phones.
 func oneProxy() proxies {
-	return proxies{ss1: {phoneAt("alice", atAtlanta), phoneAt("bob", atBiloxi), phoneAt("carol", atChicago), phoneAt("desk", atDesk), phoneAt("bill", atBill), phoneAt("park", atPark)}}
+	return proxies{ss1: {
+		phoneAt("alice", atAtlanta), phoneAt("bob", atBiloxi), phoneAt("carol", atChicago),
+		phoneAt("desk", atDesk), phoneAt("bill", atBill), phoneAt("park", atPark), phoneAt("music", atMusic),
+	}}
 }
 
 // twoProxies serve a domain each.
@@ -105,6 +109,9 @@ func weathers() map[string]simnet.Faults {
 	for seed := uint64(1); seed <= 3; seed++ {
 		all[fmt.Sprintf("lossy %d", seed)] = simnet.Faults{Seed: seed, Lose: 0.15, Delay: 20 * time.Millisecond}
 		all[fmt.Sprintf("doubled %d", seed)] = simnet.Faults{Seed: seed, Double: 0.3, Delay: 20 * time.Millisecond, Jitter: 200 * time.Millisecond}
+		all[fmt.Sprintf("foul %d", seed)] = simnet.Faults{
+			Seed: seed, Lose: 0.15, Double: 0.3, Reorder: 0.3, Delay: 20 * time.Millisecond, Jitter: 700 * time.Millisecond,
+		}
 		all[fmt.Sprintf("swapped %d", seed)] = simnet.Faults{Seed: seed, Reorder: 0.3, Delay: 20 * time.Millisecond, Jitter: 60 * time.Millisecond}
 	}
 	return all
