@@ -76,7 +76,6 @@ func (c *Call) give(l *leg, to *Call, s story) {
 	d := *l.dialog
 	heir.call, heir.dialog, heir.clocks = to, &d, [timers - callTimers]clock{}
 	heir.client, heir.tx, heir.forks, heir.extras, heir.ack = nil, nil, nil, nil, nil
-	heir.spliced = true
 	l.heir, l.left, l.load, l.state = &heir, true, nil, legOver
 	key := dialogKey{d.CallID, d.Local}
 	for i, k := range c.keys {

@@ -91,14 +91,14 @@ func (c *Call) matching(r message.Replaces) match {
 	}
 	for _, l := range c.legs {
 		for _, f := range l.forks {
-			if l.state == legCalling && (f.dialog.CallID == r.CallID && f.dialog.Local == r.ToTag && f.dialog.Remote == r.FromTag ||
+			if c.onBehalf == nil && l.state == legCalling && (f.dialog.CallID == r.CallID && f.dialog.Local == r.ToTag && f.dialog.Remote == r.FromTag ||
 				f.caller.CallID == r.CallID && f.caller.Remote == r.ToTag && f.caller.Local == r.FromTag) {
 				return c.matched(c.a, f.caller, l, r, true)
 			}
 		}
 	}
 	// An early dialog that its survivor did not begin can't be replaced (RFC
-	// 3891 section 3), nor one that nobody has answered at all.
+	// 3891 section 3): that of a search nobody has begun.
 	return match{code: 481}
 }
 
@@ -138,7 +138,7 @@ func (c *Call) beginReplacing() phase {
 			c.succeeds = &m
 		}
 		c.replaces = &m.replaces
-		return c.begin()
+		return c.consult()
 	})
 	return (*Call).routing
 }
@@ -146,12 +146,11 @@ func (c *Call) beginReplacing() phase {
 // replacing puts the Replaces on the INVITE of a B leg: the caller's never
 // crosses, since it names a dialog that the callee does not know.
 func (c *Call) replacing(m *message.Message) {
-	m.Del("Replaces")
 	if c.replaces == nil {
 		return
 	}
 	m.Set("Replaces", c.replaces.String())
-	m.Add("Require", "replaces")
+	option(m, "Require", "replaces")
 }
 
 // succeed takes the place of the replaced leg itself: the route of the call that

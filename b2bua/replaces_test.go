@@ -342,3 +342,26 @@ func TestTheScriptMayForbidATakeover(t *testing.T) {
 		r.hangUp(r.alice, call.caller, r.bob)
 	})
 }
+
+func TestAJoinWaitsForAReInviteOfTheOtherCall(t *testing.T) {
+	play(t, &fixed{invite: byUser}, func(r *rig) {
+		first := r.connect(r.alice, r.bob, "bob")
+		second := r.connect(r.bob, r.carol, "carol")
+		r.say(r.carol, second.callee, "INVITE", answerAt("192.0.2.3"))
+		in := r.wait(r.bob, "INVITE")
+		r.refer(r.bob, first.callee, referTo("sip:carol@"+sbc, second.caller), nil)
+		r.takesOver(r.alice, "192.0.2.1")
+		if _, err := r.bob.Next(3*time.Second, "BYE"); err == nil {
+			r.Error("the other call was ended within its re-INVITE")
+		}
+		in.Reply(200, answerAt("192.0.2.2"))
+		r.wait(r.carol, "200")
+		_, err := r.carol.SendACK(r.carol.In(second.callee, "ACK", second.callee.LocalSeq), sbc)
+		r.check(err)
+		r.takesOver(r.carol, "192.0.2.3")
+		r.notified(r.bob, "200")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.hangUp(r.alice, first.caller, r.carol)
+	})
+}

@@ -21,9 +21,6 @@ func (c *Call) routing(ev event) phase {
 	switch e := ev.(type) {
 	case invited:
 		c.server.delay.saw(time.Since(e.posted))
-		if _, replaces := c.invite.Lookup("Replaces"); replaces {
-			return c.beginReplacing()
-		}
 		return c.begin()
 	case decided:
 		if e.asked == c.asked {
@@ -43,6 +40,9 @@ func (c *Call) begin() phase {
 	if c.wants(HookInbound) {
 		c.invite = c.invite.Clone()
 		c.router.Inbound(c.a.view(), c.invite)
+	}
+	if _, replaces := c.invite.Lookup("Replaces"); replaces {
+		return c.beginReplacing()
 	}
 	return c.consult()
 }

@@ -1,7 +1,6 @@
 package b2bua
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -26,7 +25,7 @@ func (c *Call) search(refer *message.Message, targets []Target) {
 	s := &Call{invite: invite, started: time.Now(), phase: (*Call).searching}
 	s.onBehalf, s.given, s.route = c, targets, c.route
 	c.server.own(&s.owner, s, &admitted{source: c.sourceOf(t.referrer)})
-	s.id = c.id
+	s.id, s.proven = c.id, c.proven && t.referrer == c.a
 	id := dialog.ID{CallID: invite.CallID(), Local: c.server.newTag(), Remote: invite.FromTag()}
 	s.a = &leg{call: s, role: RoleA, trunk: t.referrer.trunk, flow: t.referrer.flow}
 	s.a.dialog = &talk{Dialog: *dialog.UAS(id, invite.Get("To"), message.WithTag(invite.Get("From"), ""), message.URIOf(invite.Get("From")), nil, 1)}
@@ -52,12 +51,7 @@ func (c *Call) searching(ev event) phase {
 			of := c.route // who was transferred talks by it
 			return c.follow(Route{Targets: c.given, Headers: of.Headers, PRACK: of.PRACK, Timer: of.Timer})
 		}
-		if !c.wants(HookInvite) {
-			return c.obey(Decided{})
-		}
-		v := c.view()
-		c.ask(func(ctx context.Context) Decided { return c.router.Invite(ctx, v) })
-		return (*Call).routing
+		return c.consult()
 	}
 	return c.beforeAnswer(ev, (*Call).searching)
 }

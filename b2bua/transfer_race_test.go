@@ -190,3 +190,30 @@ func TestATransferIsTransferredOn(t *testing.T) {
 		}
 	})
 }
+
+func TestACallerThatRefersAndHangsUpHearsNoMoreOfTheCall(t *testing.T) {
+	play(t, &fixed{invite: byUser}, func(r *rig) {
+		call := r.answered()
+		r.refer(r.alice, call.alice, "<sip:carol@192.0.2.10>", func(m *message.Message) { m.Set("Refer-Sub", "false") })
+		r.wait(r.alice, "202 REFER")
+		r.say(r.alice, call.alice, "BYE", nil)
+		r.wait(r.alice, "200 BYE")
+		r.wait(r.carol, "INVITE").Reply(486, nil)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.never(r.alice, "BYE", "NOTIFY")
+	})
+}
+
+func TestWhatComesForALegThatWasGivenAwayFollowsIt(t *testing.T) {
+	to := &Call{}
+	to.running = true // nobody empties its box
+	old := &leg{heir: &leg{call: to}}
+	for _, ev := range []event{request{leg: old}, acked{leg: old}} {
+		if !new(Call).amongCalls(ev) {
+			t.Errorf("%T stayed", ev)
+		}
+	}
+	if len(to.queue) != 2 || to.queue[0].(request).leg != old.heir || to.queue[1].(acked).leg != old.heir {
+		t.Errorf("%v followed", to.queue)
+	}
+}

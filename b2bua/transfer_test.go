@@ -128,10 +128,13 @@ func TestTheCallerTransfersItsCallee(t *testing.T) {
 		r.notified(r.alice, "200")
 		bye := r.wait(r.alice, "BYE") // since alice does not hang up
 		bye.Reply(200, nil)
-		r.say(r.bob, call.bob, "INVITE", answerAt("192.0.2.2"))
+		r.say(r.bob, call.bob, "INVITE", answerAt("192.0.2.78"))
 		again := r.wait(r.carol, "INVITE")
 		again.Reply(200, answerAt("192.0.2.3"))
-		r.wait(r.bob, "200")
+		ok := r.wait(r.bob, "200")
+		if origin(again.Message) != "- 1 2 IN IP4 192.0.2.2" || origin(ok.Message) != "- 1 2 IN IP4 192.0.2.1" {
+			r.Errorf("carol was offered %s, bob was answered %s", again.Body, ok.Body)
+		}
 		_, err := r.bob.SendACK(r.bob.In(call.bob, "ACK", call.bob.LocalSeq), sbc)
 		r.check(err)
 		r.wait(r.carol, "ACK")
