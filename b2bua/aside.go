@@ -140,8 +140,9 @@ type notice struct {
 	last   bool
 }
 
-// subscribedFor is how long a referrer is told; no search lasts as long.
-const subscribedFor = "600"
+// subscribedFor is how many seconds a referrer is told: longer than anybody
+// searches.
+const subscribedFor = "3600"
 
 // notify tells the referrer of a response; the last one ends the subscription.
 func (s *subscribed) notify(code int, reason string, last bool) {

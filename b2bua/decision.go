@@ -54,7 +54,8 @@ type (
 	}
 	// Pass lets a REFER cross.
 	Pass struct{}
-	// Transfer obeys a REFER here, with these in place of its Refer-To.
+	// Transfer obeys a REFER here, with these in place of its Refer-To, also of
+	// the Replaces in that; on_invite is not asked about them.
 	Transfer struct{ Targets []Target }
 	// Accept stores the binding of a REGISTER here.
 	Accept struct{ Expires time.Duration } // the most that is granted; 0: as configured
@@ -137,9 +138,13 @@ type Refer uint8
 
 // The values of route key refer.
 const (
-	PassRefer   Refer = iota // it crosses, a Replaces in it rewritten
-	LocalRefer               // obeyed here
-	RejectRefer              // 603
+	PassRefer Refer = iota // it crosses, a Replaces in it rewritten
+	// LocalRefer obeys it here: Invite is asked about the INVITE that it wants,
+	// on a router of its own. Two calls that it names are joined. A caller whose
+	// Replaces names this call once it is answered takes its place here; Invite
+	// may refuse that, its targets are not tried.
+	LocalRefer
+	RejectRefer // 603
 )
 
 // Redirects says what becomes of a callee's 3xx.

@@ -46,6 +46,13 @@ func (c *Call) answeredBy(l *leg, res *message.Message) {
 	c.talksTo(l)
 }
 
+// joined notes a leg that we did not call as an attempt that was answered.
+func (c *Call) joined(l *leg) {
+	c.record.Attempts = append(c.record.Attempts, Attempt{
+		Target: l.dialog.Target, Trunk: l.trunkName(), Code: 200, Reason: message.ReasonPhrase(200), Origin: OriginPeer, Started: time.Now(),
+	})
+}
+
 // talksTo notes who a leg leads to.
 func (c *Call) talksTo(l *leg) {
 	c.record.Target, c.record.TargetTrunk = l.hop.uri, l.trunkName()

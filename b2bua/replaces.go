@@ -173,7 +173,7 @@ func (c *Call) succeeded(l *leg) phase {
 	c.introduce(res)
 	putSDP(res, l.theirs)
 	c.answeredBy(l, res)
-	c.record.Attempts = append(c.record.Attempts, Attempt{Target: c.record.Target, Trunk: l.trunkName(), Code: res.Status, Reason: res.Reason, Origin: OriginPeer, Started: c.started})
+	c.joined(l)
 	c.a.dialog.carry(offer.OK, offer.Local, hasSDP(res))
 	c.a.keepTheirs(c.invite)
 	c.a.keepOurs(res)

@@ -365,3 +365,31 @@ func TestAJoinWaitsForAReInviteOfTheOtherCall(t *testing.T) {
 		r.hangUp(r.alice, first.caller, r.carol)
 	})
 }
+
+func TestCallsOfDifferentStreamsAreJoined(t *testing.T) {
+	play(t, &fixed{invite: byUser}, func(r *rig) {
+		first := r.connect(r.alice, r.bob, "bob")
+		video := "m=video 4002 RTP/AVP 31\r\n"
+		r.say(r.alice, first.caller, "INVITE", func(m *message.Message) { putSDP(m, []byte(sdpAt("192.0.2.1")+video)) })
+		r.wait(r.bob, "INVITE").Reply(200, func(m *message.Message) { putSDP(m, []byte(sdpAt("192.0.2.2")+video)) })
+		r.wait(r.alice, "200")
+		r.ack(first.caller, first.caller.LocalSeq, "")
+		r.wait(r.bob, "ACK")
+		second := r.connect(r.bob, r.carol, "carol")
+		r.refer(r.bob, first.callee, referTo("sip:carol@"+sbc, second.caller), nil)
+		in := r.wait(r.alice, "INVITE")
+		if !strings.HasSuffix(string(in.Body), "m=video 0 RTP/AVP 31\r\n") {
+			r.Errorf("alice was offered %s", in.Body)
+		}
+		in.Reply(200, func(m *message.Message) { putSDP(m, []byte(sdpAt("192.0.2.1")+"m=video 0 RTP/AVP 31\r\n")) })
+		at := r.wait(r.carol, "INVITE")
+		at.Reply(200, func(m *message.Message) { putSDP(m, []byte(sdpAt("192.0.2.3")+"m=video 0 RTP/AVP 31\r\n")) })
+		if !strings.Contains(string(at.Body), "m=video 0 RTP/AVP 31") {
+			r.Errorf("carol was offered %s", at.Body)
+		}
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.notified(r.bob, "200")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.hangUp(r.alice, first.caller, r.carol)
+	})
+}

@@ -160,6 +160,11 @@ func playOn(t *testing.T, faults simnet.Faults, p *fixed, f func(r *rig)) {
 		if n := r.server.index.size() + len(r.server.index.parties) + len(r.server.index.merged); n != 0 {
 			t.Errorf("%d calls, legs or INVITEs are left over", n)
 		}
+		for _, s := range r.server.Trunks().Stats() {
+			if s.Calls != 0 {
+				t.Errorf("%d calls are left over in trunk %s", s.Calls, s.Name)
+			}
+		}
 		if c := r.server.Counters(); c.Servers != 0 || c.Clients != 0 {
 			t.Errorf("transactions are left over: %+v", c)
 		}

@@ -69,11 +69,7 @@ func (c *Call) referredInvite(refer *message.Message) *message.Message {
 	m.Add("Call-ID", c.server.newCallID())
 	m.Add("CSeq", "1 INVITE")
 	m.Add("Contact", t.survivor.contact())
-	by := refer.Get("Referred-By")
-	if by == "" {
-		by = "<" + message.URIOf(t.referrer.dialog.RemoteURI) + ">"
-	}
-	m.Add("Referred-By", by)
+	m.Add("Referred-By", referredBy(refer, t.referrer))
 	if first := c.request(); first != nil && t.survivor == c.a {
 		copyIdentity(m, first)
 	}
@@ -84,6 +80,17 @@ func (c *Call) referredInvite(refer *message.Message) *message.Message {
 	}
 	m.Add("Content-Type", "application/sdp")
 	return m
+}
+
+// referredBy is what a REFER says of who sends it, else what we know. The token
+// that its cid would lead to stays behind with the body of the REFER.
+func referredBy(refer *message.Message, referrer *leg) string {
+	by, err := message.ParseAddr(refer.Get("Referred-By"))
+	if err != nil {
+		return "<" + message.URIOf(referrer.dialog.RemoteURI) + ">"
+	}
+	by.Params.Del("cid")
+	return by.String()
 }
 
 // copyIdentity keeps what the survivor has said of itself, and its privacy.

@@ -6,7 +6,9 @@
 // call.go and mailbox.go (who owns a call), route.go (where to), dial.go (one
 // target after the other), progress.go, answer.go, relay.go and modify.go
 // (requests within the call), timer.go (session timers), hangup.go (goodbye),
-// header.go (what crosses).
+// header.go (what crosses). What joins calls anew is an excursion: refer.go (a
+// REFER comes), transfer.go, search.go (who is it to be?), aside.go (who waits
+// meanwhile), replaces.go, handover.go (legs that move between calls).
 package b2bua
 
 import (

@@ -131,6 +131,7 @@ func (c *Call) meet(l *leg) phase {
 	case l.theirs == nil: // it was offered a session and has answered none
 		return c.failTransfer(488, "")
 	case t.agreed:
+		c.joined(l)
 		return c.pair()
 	}
 	c.offerTo(t.survivor, l.theirs, func(res *message.Message) phase {

@@ -217,3 +217,47 @@ func TestWhatComesForALegThatWasGivenAwayFollowsIt(t *testing.T) {
 		t.Errorf("%v followed", to.queue)
 	}
 }
+
+func TestACallWhoseTimeIsOverDuringATransferEnds(t *testing.T) {
+	short := func(ctx context.Context, v View) Decided {
+		d := byUser(ctx, v)
+		route := d.Decision.(Route)
+		route.MaxDuration = 20 * time.Second
+		return Decided{Decision: route}
+	}
+	play(t, &fixed{invite: short}, func(r *rig) {
+		call := r.answered()
+		time.Sleep(15 * time.Second)
+		r.refer(r.bob, call.bob, "<sip:carol@192.0.2.10>", nil)
+		in := r.wait(r.carol, "INVITE")
+		in.Reply(180, nil)
+		r.wait(r.carol, "CANCEL")
+		in.Reply(487, nil)
+		r.wait(r.alice, "BYE").Reply(200, nil)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.notified(r.bob, "487")
+		if rec := r.record(); rec.HungUpBy != "timer" {
+			r.Errorf("record %+v", rec)
+		}
+	})
+}
+
+func TestAReferWhileItRingsCrossesOrWaits(t *testing.T) {
+	for _, policy := range []func(context.Context, View) Decided{passing, byUser} {
+		play(t, &fixed{invite: policy}, func(r *rig) {
+			r.dial(sdpOffer)
+			in := r.wait(r.bob, "INVITE")
+			ringing := in.Reply(180, nil)
+			r.wait(r.alice, "180")
+			r.refer(r.bob, r.bob.Dialog(in.Message, ringing, true), "<sip:carol@192.0.2.10>", nil)
+			if crossed, err := r.alice.Next(time.Second, "REFER"); err == nil {
+				crossed.Reply(603, nil)
+				r.wait(r.bob, "603 REFER")
+			} else {
+				r.wait(r.bob, "491 REFER")
+			}
+			in.Reply(486, nil)
+			r.wait(r.alice, "486")
+		})
+	}
+}
