@@ -76,7 +76,8 @@ func (c *Call) give(l *leg, to *Call, s story) {
 	d := *l.dialog
 	heir.call, heir.dialog, heir.clocks = to, &d, [timers - callTimers]clock{}
 	heir.client, heir.tx, heir.forks, heir.extras, heir.ack = nil, nil, nil, nil, nil
-	l.heir, l.left, l.load, l.state = &heir, true, nil, legOver
+	heir.refreshing = false
+	l.heir, l.left, l.load, l.digest, l.state = &heir, true, nil, nil, legOver
 	key := dialogKey{d.CallID, d.Local}
 	for i, k := range c.keys {
 		if k == key {
@@ -152,10 +153,20 @@ func (c *Call) transferred(ev event) phase {
 	case sounded:
 		return c.sounded(e)
 	case surrender:
-		c.debt = &succession{match: e.match, by: e.by}
+		return c.owe(&succession{match: e.match, by: e.by})
 	case succession:
-		c.debt = &e
+		return c.owe(&e)
 	}
+	return c.stay()
+}
+
+// owe takes what another call asks for; one at a time.
+func (c *Call) owe(o *succession) phase {
+	if c.debt != nil {
+		o.by.post(denied{491})
+		return c.stay()
+	}
+	c.debt = o
 	return c.pay()
 }
 

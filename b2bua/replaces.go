@@ -172,6 +172,7 @@ func (c *Call) succeeded(l *leg) phase {
 	res.Set("Contact", c.a.contact())
 	c.introduce(res)
 	putSDP(res, l.theirs)
+	c.a.timing.Grant(c.invite, res)
 	c.answeredBy(l, res)
 	c.joined(l)
 	c.a.dialog.carry(offer.OK, offer.Local, hasSDP(res))
@@ -181,6 +182,7 @@ func (c *Call) succeeded(l *leg) phase {
 	cseq, _, _ := c.invite.CSeq()
 	c.repeatUntilACK(&repeat{tx: c.a.tx, leg: c.a, cseq: cseq})
 	c.after(timerDuration, c.maxDuration())
+	c.restartTimer(c.a)
 	c.fold()
 	return (*Call).talking
 }

@@ -393,3 +393,43 @@ func TestCallsOfDifferentStreamsAreJoined(t *testing.T) {
 		r.hangUp(r.alice, first.caller, r.carol)
 	})
 }
+
+func TestATakeoverNeedsNoRoute(t *testing.T) {
+	quiet := func(ctx context.Context, v View) Decided {
+		if v.Request.Get("Replaces") != "" {
+			return Decided{}
+		}
+		return byUser(ctx, v)
+	}
+	play(t, &fixed{invite: quiet}, func(r *rig) {
+		call := r.connect(r.alice, r.bob, "bob")
+		req := r.replace(r.carol, "sip:bob@"+sbc, named(call.callee)[:len(call.callee.CallID)]+";to-tag="+call.callee.Remote+";from-tag="+call.callee.Local)
+		// Bob's own name of his dialog: it is he who is replaced.
+		again := r.takesOver(r.alice, "192.0.2.1")
+		if again.CallID() != call.caller.CallID {
+			r.Errorf("re-INVITE %s", again)
+		}
+		ok := r.wait(r.carol, "200")
+		carol := r.carol.Dialog(req, ok.Message, false)
+		_, err := r.carol.SendACK(r.carol.In(carol, "ACK", 1), sbc)
+		r.check(err)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.hangUp(r.alice, call.caller, r.carol)
+	})
+}
+
+func TestOnlyOneOfTwoTakesOver(t *testing.T) {
+	play(t, &fixed{invite: byUser}, func(r *rig) {
+		call := r.connect(r.alice, r.bob, "bob")
+		r.replace(r.carol, "sip:bob@"+sbc, named(call.caller))
+		in := r.wait(r.bob, "INVITE")
+		dave := r.agent("192.0.2.4:5060")
+		defer dave.Close()
+		r.replace(dave, "sip:bob@"+sbc, named(call.caller))
+		r.wait(dave, "491")
+		in.Reply(488, nil)
+		r.wait(r.carol, "488")
+		r.hangUp(r.alice, call.caller, r.bob)
+		time.Sleep(time.Minute)
+	})
+}

@@ -95,6 +95,9 @@ func (c *Call) obey(d Decided) phase {
 }
 
 func (c *Call) defaultRoute() phase {
+	if c.succeeds != nil {
+		return c.succeed()
+	}
 	if name := c.server.settings().DefaultRoute; name != "" {
 		return c.follow(Route{Targets: []Target{{Trunk: name}}})
 	}

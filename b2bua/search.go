@@ -25,7 +25,7 @@ func (c *Call) search(refer *message.Message, targets []Target) {
 	s := &Call{invite: invite, started: time.Now(), phase: (*Call).searching}
 	s.onBehalf, s.given, s.route = c, targets, c.route
 	c.server.own(&s.owner, s, &admitted{source: c.sourceOf(t.referrer)})
-	s.id, s.proven = c.id, c.proven && t.referrer == c.a
+	s.id, s.proven = c.id, c.proven && c.began(t.referrer)
 	id := dialog.ID{CallID: invite.CallID(), Local: c.server.newTag(), Remote: invite.FromTag()}
 	s.a = &leg{call: s, role: RoleA, trunk: t.referrer.trunk, flow: t.referrer.flow}
 	s.a.dialog = &talk{Dialog: *dialog.UAS(id, invite.Get("To"), message.WithTag(invite.Get("From"), ""), message.URIOf(invite.Get("From")), nil, 1)}
@@ -70,7 +70,7 @@ func (c *Call) referredInvite(refer *message.Message) *message.Message {
 	m.Add("CSeq", "1 INVITE")
 	m.Add("Contact", t.survivor.contact())
 	m.Add("Referred-By", referredBy(refer, t.referrer))
-	if first := c.request(); first != nil && t.survivor == c.a {
+	if first := c.request(); first != nil && c.began(t.survivor) {
 		copyIdentity(m, first)
 	}
 	for _, f := range t.to.Fields {
@@ -111,9 +111,12 @@ func harmless(name string) bool {
 		func(one string) bool { return message.Same(one, name) })
 }
 
+// began tells whether a leg's peer is the caller that the call began with.
+func (c *Call) began(l *leg) bool { return l == c.a && l.dialog.CallID == c.record.CallID }
+
 // sourceOf is where a leg's peer is.
 func (c *Call) sourceOf(l *leg) Source {
-	if l == c.a && l.half == nil {
+	if c.began(l) {
 		return c.source
 	}
 	s := Source{IP: l.flow.Remote.Addr().Unmap().String(), Port: int(l.flow.Remote.Port()), Transport: l.flow.Network(), Listener: l.flow.Listener.Name}

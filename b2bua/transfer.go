@@ -164,8 +164,11 @@ func (c *Call) pair() phase {
 		return (*Call).talking
 	}
 	c.offerTo(t.fresh, offer.Awaken(t.survivor.theirs), func(res *message.Message) phase {
-		if res.Status >= 300 {
-			return c.clear(goodbye{by: t.fresh.who(), cause: reasonHeader(res.Status)})
+		switch {
+		case res.Status == 408 || res.Status == 481:
+			return c.clear(goodbye{by: t.fresh.who(), from: t.fresh, cause: reasonHeader(res.Status)})
+		case res.Status >= 300: // a failed re-INVITE leaves a call up
+			c.note(fmt.Sprintf("the new party refuses the survivor's session: %d", res.Status), "")
 		}
 		return nil
 	})

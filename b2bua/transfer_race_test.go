@@ -261,3 +261,27 @@ func TestAReferWhileItRingsCrossesOrWaits(t *testing.T) {
 		})
 	}
 }
+
+func TestALoserOfAForkThatStillTalksDoesNotHarmTheCall(t *testing.T) {
+	both := func(context.Context, View) Decided {
+		d := routeTo("192.0.2.2:5060", "192.0.2.3:5060").Decision.(Route)
+		d.Strategy = Parallel
+		return Decided{Decision: d}
+	}
+	play(t, &fixed{invite: both}, func(r *rig) {
+		d := r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		loser := r.wait(r.carol, "INVITE")
+		ringing := loser.Reply(180, nil)
+		r.wait(r.alice, "180")
+		sent := in.Reply(200, withSDP)
+		ok := r.wait(r.alice, "200")
+		call := &conversation{rig: r, alice: r.alice.Dialog(d.req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		r.ack(call.alice, 1, "")
+		r.wait(r.carol, "CANCEL")
+		r.say(r.carol, r.carol.Dialog(loser.Message, ringing, true), "INFO", nil)
+		r.wait(r.carol, "481 INFO")
+		loser.Reply(487, nil)
+		call.hangUpByAlice()
+	})
+}
