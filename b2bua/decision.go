@@ -55,7 +55,7 @@ type (
 	// Pass lets a REFER cross.
 	Pass struct{}
 	// Transfer obeys a REFER here, with these in place of its Refer-To, also of
-	// the Replaces in that; on_invite is not asked about them.
+	// the Replaces in that; on_invite is not asked about them. None: as it says.
 	Transfer struct{ Targets []Target }
 	// Accept stores the binding of a REGISTER here.
 	Accept struct{ Expires time.Duration } // the most that is granted; 0: as configured

@@ -34,8 +34,8 @@ type Handle interface {
 //
 // Hooks edit the message they are given; nothing else changes until they have
 // returned. A nil Decision is the default of contract/lua-api.md section 2. A
-// router never panics and reports its own errors: as Failed from Invite, as
-// the default elsewhere.
+// router never panics and reports its own errors: as Failed from Invite, as a
+// Reject with 500 of a REGISTER, as the default elsewhere.
 type Router interface {
 	// Wants tells which hooks are there, so that the engine makes no view for
 	// one that is not.

@@ -241,12 +241,15 @@ func accept(L *glua.LState) b2bua.Decision {
 	return b2bua.Accept{Expires: f.seconds("expires")}
 }
 
-// transfer is b2b.transfer{to=}.
+// transfer is b2b.transfer([{to=}]).
 func (m *machine) transfer(L *glua.LState) b2bua.Decision {
+	if L.Get(1) == glua.LNil {
+		return b2bua.Transfer{}
+	}
 	f := wantForm(L, "b2b.transfer")
 	f.only("to")
 	if f.get("to") == glua.LNil {
-		f.fail("to is missing; b2b.pass() lets the REFER cross as it is")
+		f.fail("to is missing; b2b.transfer() goes where the REFER says")
 	}
 	return b2bua.Transfer{Targets: m.targets(L, f.get("to"), "b2b.transfer: to")}
 }

@@ -220,6 +220,7 @@ func TestAReferIsDecidedByOnRefer(t *testing.T) {
 	for expression, want := range map[string]b2bua.Decision{
 		`nil`:             nil,
 		`b2b.pass()`:      b2bua.Pass{},
+		`b2b.transfer()`:  b2bua.Transfer{},
 		`b2b.reject(603)`: b2bua.Reject{Code: 603},
 		`b2b.transfer{to = {trunk = "pbx", user = "100"}}`:        b2bua.Transfer{Targets: []b2bua.Target{{Trunk: "pbx", User: "100"}}},
 		`b2b.transfer{to = req.h:addr("Refer-To")}`:               b2bua.Transfer{Targets: []b2bua.Target{{URI: "sip:200@pbx.example"}}},
@@ -239,11 +240,11 @@ func TestAReferIsDecidedByOnRefer(t *testing.T) {
 
 func TestABrokenOnReferIsTheRoutesPolicyAndChangesNothing(t *testing.T) {
 	for expression, want := range map[string]string{
-		`b2b.route("sip:a@b.example")`: "on_refer returned b2b.route; it may return nil, b2b.pass(), b2b.transfer{to = ...} or b2b.reject",
-		`b2b.transfer{}`:               "b2b.transfer: to is missing; b2b.pass() lets the REFER cross as it is",
-		`b2b.transfer()`:               "b2b.transfer: want a table, got nil",
-		`b2b.transfer{too = 1}`:        `did you mean "to"?`,
-		`error("x")`:                   "x",
+		`b2b.route("sip:a@b.example")`:    "on_refer returned b2b.route; it may return nil, b2b.pass(), b2b.transfer{to = ...} or b2b.reject",
+		`b2b.transfer{}`:                  "b2b.transfer: to is missing; b2b.transfer() goes where the REFER says",
+		`b2b.transfer("sip:a@b.example")`: "b2b.transfer: want a table, got a string",
+		`b2b.transfer{too = 1}`:           `did you mean "to"?`,
+		`error("x")`:                      "x",
 	} {
 		r := run(t, "function M.on_refer(call, leg, req)\n  req.h['Refer-To'] = '<sip:evil@b.example>'\n  return "+expression+"\nend")
 		c := r.call(t)
