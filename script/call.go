@@ -6,6 +6,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
+	"legwork/b2bua/message"
 	"legwork/script/lua"
 )
 
@@ -13,13 +14,14 @@ import (
 // hook. A call has one, and the next when it has to move to another machine. It
 // belongs to the lock of its machine's VM.
 type callView struct {
-	r    *router
-	m    *machine
-	now  b2bua.View
-	obj  *glua.LUserData
-	req  *glua.LUserData
-	data *glua.LTable   // call.data, made when it is first asked for
-	legs []*glua.LTable // the ctx of message profiles, by leg
+	r     *router
+	m     *machine
+	now   b2bua.View
+	obj   *glua.LUserData
+	req   *glua.LUserData
+	shown *message.Message // by req
+	data  *glua.LTable     // call.data, made when it is first asked for
+	legs  []*glua.LTable   // the ctx of message profiles, by leg
 
 	outside bool // it is a request outside any dialog: scripts see a txn
 }
@@ -89,7 +91,8 @@ func getRequest(L *glua.LState, v *callView) glua.LValue {
 	if v.now.Request == nil {
 		return glua.LNil
 	}
-	if v.req == nil {
+	if v.req == nil || v.shown != v.now.Request { // a transfer asks about another INVITE
+		v.shown = v.now.Request
 		view, object := v.m.message(L, v.now.Request)
 		view.source = v.now.Source
 		view.readOnly = "call.req is the caller's INVITE as it came; edit the one that goes out in on_branch"

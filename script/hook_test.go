@@ -393,3 +393,23 @@ function M.on_load(ctx) print("loaded") ctx:every(1, function() while true do en
 		}
 	})
 }
+
+func TestATransferAskedAboutMeanwhileSeesItsOwnINVITE(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, `local wait = require "wait"
+function M.on_failure(call) local _ = call.req.uri.user wait.seconds(3) end
+function M.on_invite(call) return b2b.reject(404, call.req.uri.user) end`, withWait)
+		c := r.call(t)
+		defer c.Close()
+		done := make(chan b2bua.Decided)
+		go func() { done <- c.Failure(t.Context(), c.view, c.legB(), answerTo(t, 503), b2bua.OriginPeer) }()
+		synctest.Wait()
+		other := c.view
+		other.Request = invite(t)
+		other.Request.URI = "sip:transferred@pbx.example"
+		if d := c.Invite(t.Context(), other); !reflect.DeepEqual(d.Decision, b2bua.Reject{Code: 404, Reason: "transferred"}) {
+			t.Errorf("%#v %s", d, r.log)
+		}
+		<-done
+	})
+}

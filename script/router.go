@@ -230,7 +230,7 @@ func (r *router) rest() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.asked--; r.asked == 0 && r.seat != nil {
-		r.seat.req, r.seat.now.Request = nil, nil
+		r.seat.req, r.seat.shown, r.seat.now.Request = nil, nil, nil
 	}
 }
 
