@@ -17,6 +17,8 @@ local M = {}
 local routes = {
   one = function() return { to = { trunk = "first" } } end,
   both = function() return { to = { { trunk = "first" }, { trunk = "second" } }, try = 0.4 } end,
+  refers = function() return { to = { trunk = "first" }, refer = "local" } end,
+  target = function() return { to = { trunk = "second" } } end,
   brief = function() return { to = { { trunk = "first" }, { trunk = "second" } }, ring = 0.3 } end,
 }
 
@@ -58,6 +60,7 @@ var flows = map[string]flow{
 	"C20 caller holds and resumes":     {caller: "uac_reinvite", first: "uas_reinvite"},
 	"C20 callee holds and resumes":     {caller: "uac_held", first: "uas_hold"},
 	"C25 session timers":               {caller: "uac_timer", first: "uas_timer", more: "sip: {timer: {expires: 300}}\n"},
+	"C26 transfer done here":           {user: "refers", caller: "uac_transferred", first: "uas_refer", second: "uas", pause: 300 * time.Millisecond},
 	"C29 a digit":                      {caller: "uac_info", first: "uas_info"},
 	"C7 nobody listens, then the next": {user: "both", caller: "uac", second: "uas"},
 }
