@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"slices"
 	"time"
 
 	"legwork/b2bua/message"
@@ -216,7 +217,8 @@ func (c *Call) confirmed(e acked) {
 		c.confirmModify(r.cross, e.ack)
 		return
 	}
-	c.a.tx, c.provisionals = nil, nil // and with it the bytes of the 2xx
+	c.a.tx = nil // and with it the bytes of the 2xx
+	c.provisionals = slices.DeleteFunc(c.provisionals, func(p *provisional) bool { return !p.sent })
 	if l := c.b; l != nil && l.held {
 		c.a.keepTheirs(e.ack)
 		c.acknowledge(l, e.ack)

@@ -8,14 +8,9 @@ import (
 	"legwork/b2bua/message"
 )
 
-// What crosses on the wire, and where its test is:
-//
-//	CANCEL x 200, failure, silence, re-INVITE   cancel_test.go
-//	BYE x BYE, BYE x ACK, BYE x early dialog    call_test.go
-//	BYE x re-INVITE, 200 x try, 200 x ring,
-//	re-INVITE x re-INVITE, INFO x BYE,
-//	hang-up x answer, hang-up x question        here
-//	reload x calls                              script, cmd/legwork
+// All that can cross is in testdata/crossings.txt, which crossing_table_test.go
+// plays; here is what a reader may want to see step by step. Reloads of scripts
+// are tested in script and cmd/legwork.
 
 func TestByeEndsAnOpenReInvite(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
@@ -148,4 +143,87 @@ func TestAFailedReInviteLeavesTheCallUp(t *testing.T) {
 			call.hangUpByAlice()
 		})
 	}
+}
+
+func TestAReInviteThatNobodyAnswersDoesNotKeepTheCall(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.say(r.alice, call.alice, "INVITE", withSDP)
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(180, nil)
+		r.wait(r.alice, "180")
+		r.say(r.alice, call.alice, "BYE", nil)
+		r.wait(r.alice, "487")
+		r.wait(r.bob, "CANCEL")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
+}
+
+func TestARefreshThatNobodyAnswersDoesNotKeepTheCall(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.refresh(func(*message.Message) phase { return nil })
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(180, nil)
+		time.Sleep(time.Second)
+		r.say(r.alice, call.alice, "BYE", nil)
+		r.wait(r.bob, "CANCEL")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
+}
+
+func TestARefusedUpdateLeavesARingingCallToItsInvite(t *testing.T) {
+	for _, code := range []int{481, 408} {
+		play(t, &fixed{invite: toBob}, func(r *rig) {
+			d := r.dial(sdpOffer)
+			in := r.wait(r.bob, "INVITE")
+			sent := in.Reply(180, nil)
+			r.wait(r.alice, "180")
+			r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "UPDATE", nil)
+			r.wait(r.alice, "UPDATE").Reply(code, nil)
+			time.Sleep(time.Second)
+			in.Reply(200, withSDP)
+			ok := r.wait(r.alice, "200")
+			dlg := r.alice.Dialog(d.req, ok.Message, false)
+			r.ack(dlg, 1, "")
+			r.say(r.alice, dlg, "BYE", nil)
+			r.wait(r.bob, "BYE").Reply(200, nil)
+		})
+	}
+}
+
+func TestAnUpdateNeedNotWaitForTheFirstACK(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		d := r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		sent := in.Reply(200, withSDP)
+		ok := r.wait(r.alice, "200")
+		r.wait(r.bob, "ACK")
+		r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "UPDATE", withSDP)
+		r.wait(r.alice, "UPDATE").Reply(200, withSDP)
+		r.wait(r.bob, "200 UPDATE")
+		dlg := r.alice.Dialog(d.req, ok.Message, false)
+		r.ack(dlg, 1, "")
+		r.say(r.alice, dlg, "BYE", nil)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
+}
+
+func TestAPrackThatIsLateIsTakenBehindTheACK(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		d := r.dialWith(sdpOffer, can100rel)
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(180, reliably("1"))
+		ringing := r.wait(r.alice, "180")
+		in.Reply(200, withSDP)
+		r.wait(r.alice, "200")
+		dlg := r.alice.Dialog(d.req, ringing.Message, false)
+		r.ack(dlg, 1, "")
+		r.wait(r.bob, "ACK")
+		r.say(r.alice, dlg, "PRACK", func(m *message.Message) { m.Set("RAck", ringing.Get("RSeq")+" 1 INVITE") })
+		r.wait(r.bob, "PRACK").Reply(200, nil)
+		r.wait(r.alice, "200 PRACK")
+		r.say(r.alice, dlg, "BYE", nil)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
 }

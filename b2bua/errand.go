@@ -70,8 +70,11 @@ func (c *Call) runErrands() {
 }
 
 // changing is true while a re-INVITE or an UPDATE is under way on either leg.
-func (c *Call) changing() bool {
-	if c.modify != nil || c.repeat != nil {
+func (c *Call) changing() bool { return c.repeat != nil || c.offering() }
+
+// offering is changing but for a 2xx that waits for its ACK only.
+func (c *Call) offering() bool {
+	if c.modify != nil {
 		return true
 	}
 	for _, o := range c.errands {

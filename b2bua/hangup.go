@@ -146,6 +146,9 @@ func (c *Call) clear(g goodbye) phase {
 	}
 	for _, o := range c.errands {
 		o.answered = true
+		if o.client != nil {
+			o.client.Cancel("")
+		}
 	}
 	c.errands = nil
 	for _, l := range c.legs {
@@ -159,10 +162,14 @@ func (c *Call) clear(g goodbye) phase {
 }
 
 // breakOff answers a request whose own answer nobody will bring (RFC 3261
-// section 15.1.2: 487).
+// section 15.1.2: 487). A re-INVITE is cancelled: who never answers it must not
+// keep the call.
 func (c *Call) breakOff(x *exchange) {
 	if !x.done {
 		c.respond(x.tx, x.from, c.responseTo(x.req, 487, "", ""))
+	}
+	if x.client != nil {
+		x.client.Cancel("")
 	}
 	c.crossed(x)
 }
@@ -352,9 +359,9 @@ func (c *Call) clearing(ev event) phase {
 		c.crossFailed(e, (*Call).clearing)
 	case request:
 		c.heard(e.leg, e.req)
-		if e.req.Method == "BYE" {
+		if e.req.Method == "BYE" && (c.answered || e.leg != c.a) {
 			c.reply(e, 200, nil)
-		} else {
+		} else { // a failure has ended the caller's early dialog (RFC 3261 section 12.3)
 			c.reply(e, 481, nil)
 		}
 	case acked:

@@ -47,7 +47,9 @@ const (
 	others        // the other end, or we: 491
 )
 
-// glare tells whether an offer may go on its way now.
+// glare tells whether an offer may go on its way now. An UPDATE need not wait
+// for the ACK of the first INVITE when the session is agreed without it (RFC
+// 6337 section 4.3); what goes on as a re-INVITE must.
 func (c *Call) glare(x *exchange, invite bool) whose {
 	unacked := c.repeat != nil
 	switch {
@@ -55,7 +57,7 @@ func (c *Call) glare(x *exchange, invite bool) whose {
 		unacked && c.repeat.leg == x.from && invite,
 		c.modify != nil && c.modify.from == x.from:
 		return own
-	case c.changing():
+	case c.offering(), unacked && (invite || x.to.peer.update == refuses):
 		return others
 	}
 	switch x.near.offers.MayOffer(offer.Remote) {

@@ -271,10 +271,10 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	default:
 		c.crossed(x)
 	}
-	if res.Status == 481 || res.Status == 408 {
+	if c.answered && (res.Status == 481 || res.Status == 408) {
 		return c.clear(goodbye{by: x.to.who(), from: x.to, cause: reasonHeader(res.Status)})
 	}
-	return stay
+	return stay // before the answer, that of the INVITE is on its way
 }
 
 // finishExchange takes what a final response settles: a 2xx refreshes the
@@ -351,7 +351,9 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 		}
 		c.respond(to.tx, to.from, c.responseTo(to.req, code, "", ""))
 		c.crossed(to)
-		return c.clear(goodbye{by: to.to.who(), cause: reasonHeader(code)})
+		if c.answered {
+			return c.clear(goodbye{by: to.to.who(), cause: reasonHeader(code)})
+		}
 	}
 	return stay
 }
