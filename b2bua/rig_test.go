@@ -48,8 +48,9 @@ type fixed struct {
 	bye      func(View, Leg, *message.Message)
 	refer    func(context.Context, View, Leg, *message.Message) Decided
 	outside  func(context.Context, View) Decided
+	later    *fixed // who decides about new calls since a reload
 	open     int
-	mu       sync.Mutex
+	mu       sync.Mutex // guards later and open
 }
 
 type fixedRouter struct {
@@ -59,8 +60,11 @@ type fixedRouter struct {
 
 func (p *fixed) Router(h Handle) Router {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.later != nil {
+		return p.later.Router(h)
+	}
 	p.open++
-	p.mu.Unlock()
 	return fixedRouter{p, h}
 }
 
