@@ -18,6 +18,7 @@ type Call struct {
 	a      *leg
 	b      *leg        // the leg that answered, or the last one tried
 	legs   []*leg      // all B legs, in order
+	seats  int         // legs that ever were, but for the first A: the last index
 	keys   []dialogKey // that lead to its legs
 	clocks [callTimers]clock
 

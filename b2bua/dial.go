@@ -129,7 +129,7 @@ func (c *Call) giveUp(beside *leg, reason string, code int, origin Origin) {
 // dial makes a leg for the hop and finds the way to it. Whatever goes wrong
 // comes back as an event.
 func (c *Call) dial(h hop) {
-	l := &leg{call: c, role: RoleB, index: len(c.legs) + 1, trunk: h.trunk, hop: h, attempt: len(c.record.Attempts)}
+	l := &leg{call: c, role: RoleB, index: c.seat(), trunk: h.trunk, hop: h, attempt: len(c.record.Attempts)}
 	c.legs, c.b = append(c.legs, l), l
 	a := Attempt{Target: h.uri, Started: time.Now(), CDR: h.target.CDR}
 	listener := ""

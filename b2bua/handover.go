@@ -62,6 +62,7 @@ type transfers struct {
 // story is what a leg or a search brings along for the record and the end of the
 // call.
 type story struct {
+	seats    int
 	attempts []Attempt
 	notes    []string
 	onEnd    []func()
@@ -77,6 +78,9 @@ func (c *Call) give(l *leg, to *Call, s story) {
 	heir.call, heir.dialog, heir.clocks = to, &d, [timers - callTimers]clock{}
 	heir.client, heir.tx, heir.forks, heir.extras, heir.ack = nil, nil, nil, nil, nil
 	heir.refreshing = false
+	if c.onBehalf == nil {
+		heir.index = 0 // its new call has a seat for it
+	}
 	l.heir, l.left, l.load, l.digest, l.state = &heir, true, nil, nil, legOver
 	key := dialogKey{d.CallID, d.Local}
 	for i, k := range c.keys {
@@ -93,7 +97,10 @@ func (c *Call) give(l *leg, to *Call, s story) {
 func (c *Call) receive(l *leg, role Role) {
 	c.keys = append(c.keys, dialogKey{l.dialog.CallID, l.dialog.Local})
 	c.legs = append(c.legs, l)
-	l.role, l.index, l.state = role, len(c.legs), legAnswered
+	l.role, l.state = role, legAnswered
+	if l.index == 0 {
+		l.index = c.seat()
+	}
 	if !c.ended {
 		c.restartTimer(l)
 	}
@@ -105,6 +112,7 @@ func (c *Call) retell(s story) {
 		c.record.Attempts = append(c.record.Attempts, s.attempts...)
 		c.record.Notes = append(c.record.Notes, s.notes...)
 	}
+	c.seats = max(c.seats, s.seats)
 	for _, f := range s.onEnd {
 		c.whenOver(f)
 	}

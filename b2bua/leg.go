@@ -123,6 +123,12 @@ func (l *leg) request(tx *transaction.Server, req *message.Message, tag string) 
 // acked takes the ACK to a 2xx of ours.
 func (l *leg) acked(ack *message.Message, source netip.Addr) { l.call.take(acked{l, ack, source}) }
 
+// seat is the index of a leg that is new in the call.
+func (c *Call) seat() int {
+	c.seats++
+	return c.seats
+}
+
 // other is the leg on the far side; nil while no callee is being tried.
 func (l *leg) other() *leg {
 	if l.role == RoleB {

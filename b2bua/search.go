@@ -23,7 +23,7 @@ func (c *Call) search(refer *message.Message, targets []Target) {
 	t := c.transfer
 	invite := c.referredInvite(refer)
 	s := &Call{invite: invite, started: time.Now(), phase: (*Call).searching}
-	s.onBehalf, s.given, s.route = c, targets, c.route
+	s.onBehalf, s.given, s.route, s.seats = c, targets, c.route, c.seats
 	c.server.own(&s.owner, s, &admitted{source: c.sourceOf(t.referrer)})
 	s.id, s.proven = c.id, c.proven && c.began(t.referrer)
 	id := dialog.ID{CallID: invite.CallID(), Local: c.server.newTag(), Remote: invite.FromTag()}
@@ -154,7 +154,7 @@ func (c *Call) deliver(l *leg, res *message.Message) phase {
 
 // tale is what a search has lived through; it has nothing more to tell then.
 func (c *Call) tale() story {
-	s := story{attempts: slices.Clone(c.record.Attempts), notes: c.record.Notes, onEnd: c.onEnd}
+	s := story{seats: c.seats, attempts: slices.Clone(c.record.Attempts), notes: c.record.Notes, onEnd: c.onEnd}
 	c.onEnd = nil
 	return s
 }

@@ -187,9 +187,7 @@ func (c *Call) exchange(t *transfer) {
 	c.legs = append(kept, t.referrer)
 	t.fresh.role = t.referrer.role
 	if t.fresh.role == RoleA {
-		t.fresh.index = 0
 		c.a = t.fresh
-		t.referrer.index = len(c.legs)
 	} else {
 		c.b = t.fresh
 		c.legs = append(c.legs, t.fresh)

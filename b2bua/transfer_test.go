@@ -3,6 +3,7 @@ package b2bua
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -443,4 +444,39 @@ func TestAPassedReferCrossesWithItsNotifies(t *testing.T) {
 		r.wait(r.alice, "200 NOTIFY")
 		call.hangUpByAlice()
 	})
+}
+
+// seen keeps which legs the observers were told of.
+type seen struct {
+	mu    sync.Mutex
+	calls map[string]bool
+	legs  map[int]string
+}
+
+func (s *seen) Observe(e Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[e.Call] = true
+	if e.Kind == EventSent && e.Message.Method == "INVITE" && e.Message.IsRequest() {
+		s.legs[e.Leg.Index] = e.Message.URI
+	}
+}
+
+func TestALadderShowsATransferAsLegsOfItsCall(t *testing.T) {
+	s := &seen{calls: map[string]bool{}, legs: map[int]string{}}
+	play(t, &fixed{invite: byUser}, func(r *rig) {
+		r.server.cfg.Observers = append(r.server.cfg.Observers, s)
+		call := r.answered()
+		r.refer(r.bob, call.bob, "<sip:nobody@192.0.2.10>", nil)
+		r.notified(r.bob, "404")
+		r.refer(r.bob, call.bob, "<sip:carol@192.0.2.10>", nil)
+		r.wait(r.carol, "INVITE").Reply(200, answerAt("192.0.2.3"))
+		r.takesOver(r.alice, "192.0.2.1")
+		r.notified(r.bob, "200")
+		r.wait(r.bob, "BYE").Reply(200, nil)
+		r.hangUp(r.alice, call.alice, r.carol)
+	})
+	if len(s.calls) != 1 || s.legs[0] != "sip:192.0.2.1:5060" || s.legs[1] != "sip:bob@192.0.2.2:5060" || s.legs[2] != "sip:carol@192.0.2.3:5060" {
+		t.Errorf("%d calls, INVITEs %v", len(s.calls), s.legs)
+	}
 }
