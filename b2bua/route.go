@@ -183,9 +183,11 @@ type hop struct {
 // share one, and each keeps its further places to itself.
 func (c *Call) expand(targets []Target, together bool) [][]hop {
 	var stages [][]hop
+	grouped := false // the last stage is that of the target's group
 	for i, t := range targets {
 		hops := c.server.places(t, c.invite.URI)
 		beside := i > 0 && (together || t.Beside)
+		grouped = grouped && beside
 		shared := beside || i+1 < len(targets) && (together || targets[i+1].Beside)
 		switch {
 		case len(hops) == 0:
@@ -195,11 +197,12 @@ func (c *Call) expand(targets []Target, together bool) [][]hop {
 			}
 		default:
 			hops[0].then = hops[1:]
-			if last := len(stages) - 1; beside && last >= 0 {
-				stages[last] = append(stages[last], hops[0])
-			} else {
-				stages = append(stages, hops[:1:1])
+			if !grouped {
+				stages = append(stages, nil)
 			}
+			last := &stages[len(stages)-1]
+			*last = append(*last, hops[0])
+			grouped = true
 		}
 	}
 	return stages
