@@ -172,7 +172,7 @@ func option(m *message.Message, name, tag string) {
 // none. Record-Route is echoed where a dialog may begin (section 12.1.1).
 func (*owner) responseTo(req *message.Message, code int, reason, tag string) *message.Message {
 	res := req.Respond(code, reason, tag)
-	if req.Method == "INVITE" && code > 100 && code < 300 {
+	if (req.Method == "INVITE" || subscribes(req.Method)) && code > 100 && code < 300 {
 		for i := range req.Headers {
 			if message.Same(req.Headers[i].Name, "Record-Route") {
 				res.Headers = append(res.Headers, req.Headers[i])

@@ -1,7 +1,9 @@
 package b2bua
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"legwork/b2bua/message"
@@ -15,6 +17,7 @@ type index struct {
 	parties map[dialogKey]party
 	calls   map[string]*Call
 	merged  map[string]*Call
+	pairs   map[*txn]struct{} // subscriptions
 }
 
 type dialogKey struct{ callID, tag string }
@@ -27,7 +30,7 @@ type party interface {
 }
 
 func newIndex() *index {
-	return &index{parties: map[dialogKey]party{}, calls: map[string]*Call{}, merged: map[string]*Call{}}
+	return &index{pairs: map[*txn]struct{}{}, parties: map[dialogKey]party{}, calls: map[string]*Call{}, merged: map[string]*Call{}}
 }
 
 // add enters a dialog of a leg, or another leg for it; the call remembers it
@@ -52,6 +55,26 @@ func (x *index) leave(keys []dialogKey) {
 	for _, key := range keys {
 		delete(x.parties, key)
 	}
+}
+
+// subscribe enters a pair of subscriptions.
+func (x *index) subscribe(t *txn) {
+	x.mu.Lock()
+	x.pairs[t] = struct{}{}
+	x.mu.Unlock()
+}
+
+func (x *index) unsubscribe(t *txn) {
+	x.mu.Lock()
+	delete(x.pairs, t)
+	x.mu.Unlock()
+}
+
+// subscriptions is a snapshot of the pairs.
+func (x *index) subscriptions() []*txn {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Collect(maps.Keys(x.pairs))
 }
 
 // party is nil when nobody knows the dialog.
@@ -94,7 +117,7 @@ func (x *index) all() []*Call {
 func (x *index) size() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.calls)
+	return len(x.calls) + len(x.pairs)
 }
 
 // admit enters a call; false when the same INVITE came before on another way

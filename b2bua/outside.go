@@ -12,8 +12,9 @@ import (
 )
 
 // txn is one request outside any dialog that is no INVITE, and what becomes of
-// it: answered here, or relayed as a transaction of its own (pair.go). Its
-// mailbox owns it as a call's owns a call.
+// it: answered here, stored by the registrar (register.go), relayed as a
+// transaction of its own (pair.go), or grown into a pair of subscriptions
+// (subscription.go). Its mailbox owns it as a call's owns a call.
 //
 // Message profiles see its messages. The other hooks of calls are not asked:
 // there is no call whose on_branch, on_failure or on_final could edit, and a
@@ -31,12 +32,14 @@ type txn struct {
 	keys    []dialogKey // that lead here
 
 	relaying
+	pair *subscription // nil: none
 }
 
 // timers of a txn.
 const (
 	timerAll  timer = iota // budget: all targets together
 	timerMove              // try: on to the next target
+	timerLife              // of a subscription
 	txnTimers
 )
 
@@ -97,8 +100,58 @@ func (t *txn) handle(ev event) {
 			return
 		}
 	}
-	if !t.forgotten {
+	switch e := ev.(type) {
+	case request:
+		t.within(e)
+		return
+	case response:
+		if t.brings(e.to, e.res, nil) {
+			return
+		}
+	case failed:
+		if t.brings(e.to, nil, e.err) {
+			return
+		}
+	}
+	switch {
+	case t.forgotten:
+	case t.pair != nil && t.pair.answered:
+		t.watch(ev)
+	default:
 		t.pend(ev)
+	}
+}
+
+// brings takes the end of a request in a subscription; false: it is another's.
+func (t *txn) brings(to user, res *message.Message, err error) bool {
+	switch p := to.(type) {
+	case *passage:
+		switch {
+		case t.forgotten:
+		case res != nil:
+			t.passed(p, res)
+		default:
+			t.strayed(p, err)
+		}
+	case *parted:
+		if !t.forgotten {
+			t.goneBy(p, res)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// watch takes what else happens to a subscription.
+func (t *txn) watch(ev event) {
+	switch e := ev.(type) {
+	case hangUp:
+		t.part()
+	case elapsed:
+		if e.timer == timerLife {
+			t.finish()
+		}
 	}
 }
 
@@ -253,13 +306,21 @@ func (t *txn) finish() {
 	for _, a := range t.attempts {
 		a.leave()
 	}
+	if t.pair != nil {
+		t.breakOff()
+	}
 	for _, f := range t.onEnd {
 		f()
 	}
 	t.server.index.leave(t.keys)
 	t.forgotten = true
 	t.router.Close()
-	t.server.waiting.Add(-1)
+	if t.pair == nil || !t.pair.answered {
+		t.server.waiting.Add(-1)
+		return
+	}
+	t.server.index.unsubscribe(t)
+	t.server.subscribed.Add(-1)
 }
 
 // after sets a timer; a zero or negative duration only stops it.

@@ -62,6 +62,10 @@ func (t *txn) follow(r Route) {
 		t.reply(400, "Bad Contact", nil, nil)
 		return
 	}
+	if subscribes(t.req.Method) && !t.subscribe() {
+		t.reply(503, "", []message.Header{{Name: "Retry-After", Value: "5"}}, nil)
+		return
+	}
 	budget := min(orDefault(r.Budget, defaultBudget), 62*t.server.cfg.T1-time.Since(t.started))
 	if budget <= 0 {
 		t.reply(408, "", nil, nil)
@@ -298,6 +302,9 @@ func (t *txn) cross(a *attempt) {
 	t.carryProofs(out, res, a.leg)
 	out.Body = res.Body
 	switch {
+	case res.Status < 300 && t.pair != nil && !refusesSubscription(res):
+		t.established(a, out)
+		return
 	case res.Status < 300 && t.req.Method == "REGISTER":
 		t.giveBack(res, out)
 		return
@@ -311,12 +318,10 @@ func (t *txn) cross(a *attempt) {
 	t.conclude(out)
 }
 
-var _ party = (*attempt)(nil)
-
-// request answers what comes in a dialog that a target believes in: there is
-// none.
-func (a *attempt) request(tx *transaction.Server, req *message.Message, _ string) {
-	a.txn.server.answer(tx, req, 481)
+// request takes a NOTIFY in the dialog that a target has made; others believe in
+// one where there is none.
+func (a *attempt) request(tx *transaction.Server, req *message.Message, tag string) {
+	a.txn.take(request{leg: a.leg, tx: tx, req: req, tag: tag})
 }
 
 func (a *attempt) acked(*message.Message, netip.Addr) {}

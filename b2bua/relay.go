@@ -73,7 +73,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 	if near == nil {
 		return c.withoutFarSide(e, stay)
 	}
-	if !e.leg.knows(near, e.tx.Source()) {
+	if !c.server.knows(e.leg, near, e.tx.Source()) {
 		c.log().Warn("request in a dialog from elsewhere", "leg", e.leg.role.String(), "method", e.req.Method, "source", e.tx.Source().String())
 		c.reply(e, 481, nil)
 		return stay
@@ -112,7 +112,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 // withoutFarSide answers a request while there is no dialog for it on the
 // other leg: only a BYE of the caller means something then.
 func (c *Call) withoutFarSide(e request, stay phase) phase {
-	if e.req.Method == "BYE" && e.leg == c.a && !c.answered && e.req.FromTag() == c.a.dialog.Remote && c.a.knows(c.a.dialog, e.tx.Source()) {
+	if e.req.Method == "BYE" && e.leg == c.a && !c.answered && e.req.FromTag() == c.a.dialog.Remote && c.server.knows(c.a, c.a.dialog, e.tx.Source()) {
 		c.heard(e.leg, e.req)
 		return c.saidGoodbye(e)
 	}

@@ -172,7 +172,7 @@ func playOn(t *testing.T, faults simnet.Faults, p *fixed, f func(r *rig)) {
 		if c := r.server.Counters(); c.Servers != 0 || c.Clients != 0 {
 			t.Errorf("transactions are left over: %+v", c)
 		}
-		if n := r.server.waiting.Load(); n != 0 {
+		if n := r.server.waiting.Load() + r.server.subscribed.Load(); n != 0 {
 			t.Errorf("%d requests outside calls are left over", n)
 		}
 		p.mu.Lock()

@@ -9,6 +9,10 @@
 // header.go (what crosses). What joins calls anew is an excursion: refer.go (a
 // REFER comes), transfer.go, search.go (who is it to be?), aside.go (who waits
 // meanwhile), replaces.go, handover.go (legs that move between calls).
+//
+// Requests outside calls begin in outside.go: pair.go relays them, register.go
+// and lend.go take registrations, locate.go finds who is registered,
+// challenge.go asks who calls, subscription.go carries NOTIFYs.
 package b2bua
 
 import (
@@ -86,28 +90,29 @@ type Limits struct {
 
 // Server turns requests into calls.
 type Server struct {
-	cfg       Config
-	log       *slog.Logger
-	ctx       context.Context // ends with the server
-	cancel    context.CancelFunc
-	layer     *transaction.Layer
-	transport *transport.Transport
-	index     *index
-	crew      crew
-	setting   atomic.Pointer[Settings]
-	digest    atomic.Pointer[digest.Server]
-	lent      *registrar.Registrar // of the tokens that phones have upstream
-	seal      [32]byte             // of the nonces, whatever the settings
-	trunks    *trunk.States
-	gate      *gate // of INVITEs
-	others    *gate // of other requests outside dialogs
-	delay     lag
-	active    atomic.Int64 // calls that are not over
-	waiting   atomic.Int64 // requests outside dialogs without an answer
-	draining  atomic.Bool
-	faults    atomic.Int64
-	malformed atomic.Int64
-	strangers rate.Sometimes // how often they are logged
+	cfg        Config
+	log        *slog.Logger
+	ctx        context.Context // ends with the server
+	cancel     context.CancelFunc
+	layer      *transaction.Layer
+	transport  *transport.Transport
+	index      *index
+	crew       crew
+	setting    atomic.Pointer[Settings]
+	digest     atomic.Pointer[digest.Server]
+	lent       *registrar.Registrar // of the tokens that phones have upstream
+	seal       [32]byte             // of the nonces, whatever the settings
+	trunks     *trunk.States
+	gate       *gate // of INVITEs
+	others     *gate // of other requests outside dialogs
+	delay      lag
+	active     atomic.Int64 // calls that are not over
+	waiting    atomic.Int64 // requests outside dialogs without an answer
+	subscribed atomic.Int64 // pairs of subscriptions
+	draining   atomic.Bool
+	faults     atomic.Int64
+	malformed  atomic.Int64
+	strangers  rate.Sometimes // how often they are logged
 }
 
 // New makes a server that listens nowhere yet.
@@ -304,18 +309,19 @@ func (s *Server) flow(ctx context.Context, uri, listener string) (transport.Flow
 }
 
 // Drain stops admitting calls, waits until none is left or ctx ends, and then
-// hangs up the rest (design/house.md, "Shutdown").
+// hangs up the rest, and all subscriptions (design/house.md, "Shutdown").
 func (s *Server) Drain(ctx context.Context) {
 	s.draining.Store(true)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for s.active.Load() > 0 {
+	for s.active.Load()+s.waiting.Load() > 0 && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			s.hangUpAll(tick)
-			return
 		case <-tick.C:
 		}
+	}
+	if s.active.Load()+s.subscribed.Load() > 0 {
+		s.hangUpAll(tick)
 	}
 }
 
@@ -323,6 +329,9 @@ func (s *Server) Drain(ctx context.Context) {
 func (s *Server) hangUpAll(tick *time.Ticker) {
 	for _, c := range s.index.all() {
 		c.post(hangUp{code: 503, by: "shutdown"})
+	}
+	for _, t := range s.index.subscriptions() {
+		t.post(hangUp{code: 503, by: "shutdown"})
 	}
 	for limit := time.Now().Add(8 * s.cfg.T1); s.index.size() > 0 && time.Now().Before(limit); {
 		<-tick.C

@@ -10,9 +10,9 @@ import (
 // address: where the peer was met, another address of its trunk, or a host that
 // its Contact or route set names. A name in these is believed; nobody is kept
 // waiting for a look-up.
-func (l *leg) knows(t *talk, source netip.Addr) bool {
+func (s *Server) knows(l *leg, t *talk, source netip.Addr) bool {
 	source = source.Unmap()
-	if source == l.flow.Remote.Addr().Unmap() || l.trunk != nil && l.call.server.sameTrunk(l.trunk.Name, source) {
+	if source == l.flow.Remote.Addr().Unmap() || l.trunk != nil && s.sameTrunk(l.trunk.Name, source) {
 		return true
 	}
 	if names(t.Target, source) {
