@@ -98,6 +98,24 @@ func TestNestedTargetsAreTriedStageByStage(t *testing.T) {
 	})
 }
 
+func TestGroupWithoutItsFirstTargetStaysAGroupOfItsOwn(t *testing.T) {
+	nested := func(context.Context, View) Decided {
+		return Decided{Decision: Route{Targets: []Target{
+			{URI: "sip:first@192.0.2.2:5060"}, {Trunk: "unknown"}, {URI: "sip:second@192.0.2.3:5060", Beside: true},
+		}}}
+	}
+	play(t, &fixed{invite: nested}, func(r *rig) {
+		r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		if in, err := r.carol.Next(time.Second, "INVITE"); err == nil {
+			t.Errorf("%s came beside the first", in.Name())
+		}
+		in.Reply(503, nil)
+		r.wait(r.carol, "INVITE").Reply(486, nil)
+		r.final()
+	})
+}
+
 func TestRedirectionIsFollowedInOrderOfQ(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		r.dial(sdpOffer)
