@@ -65,4 +65,3 @@ func benchAgent(b *testing.B, n *simnet.Network, addr string) *simnet.Agent {
 	}
 	return a
 }
-

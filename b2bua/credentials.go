@@ -10,6 +10,7 @@ import (
 // its trunk's; nil: none.
 func (l *leg) account() *trunk.Auth {
 	switch {
+	case l.hop.sent:
 	case l.hop.target.Auth != nil:
 		return l.hop.target.Auth
 	case l.trunk != nil:

@@ -136,3 +136,23 @@ func TestRefusedCredentialsCrossAs503(t *testing.T) {
 		r.wait(r.alice, "503")
 	})
 }
+
+func TestCredentialsDoNotFollowARedirectionToAStranger(t *testing.T) {
+	play(t, &fixed{invite: toAccount("secret")}, func(r *rig) {
+		r.dial(sdpOffer)
+		r.wait(r.bob, "INVITE").Reply(302, func(m *message.Message) { m.Add("Contact", "<sip:bob@192.0.2.3:5060>") })
+		g := r.guard(digest.UAS)
+		r.wait(r.carol, "INVITE").Reply(401, func(m *message.Message) {
+			m.Headers = append(m.Headers, g.server.Challenge("bob.example", g.role, digest.Absent)...)
+		})
+		r.never(r.carol, "INVITE")
+		r.wait(r.alice, "401")
+	})
+	play(t, &fixed{invite: toAccount("secret")}, func(r *rig) {
+		r.dial(sdpOffer)
+		g := r.guard(digest.UAS)
+		r.wait(r.bob, "INVITE").Reply(302, func(m *message.Message) { m.Add("Contact", "<sip:other@192.0.2.2:5060>") })
+		g.lets("INVITE").Reply(486, nil)
+		r.wait(r.alice, "486")
+	})
+}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
 )
 
 // maxAttempts bounds the targets of one call: callees may send it on and on.
@@ -41,12 +43,28 @@ func followed(code int) bool { return code >= 300 && code <= 302 || code == 305 
 // redirected is the hop that a callee names in its place. It belongs to the same
 // trunk, of which the callee speaks. 305 names a proxy for the same URI.
 func (h hop) redirected(uri string, code int) hop {
+	h.sent = h.sent || !h.ownHost(uri)
 	h.next, h.then, h.at = uri, nil, nil
 	if code != 305 {
 		h.uri = uri
 	}
 	h.target.URI = uri
 	return h
+}
+
+// ownHost tells whether a URI's host is the hop's, or one that its trunk names.
+func (h *hop) ownHost(uri string) bool {
+	is := func(other string) bool { return strings.EqualFold(bareHost(other), bareHost(uri)) }
+	return is(h.next) || h.trunk != nil && (slices.ContainsFunc(h.trunk.Targets, func(e trunk.Endpoint) bool { return is(e.URI) }) ||
+		slices.ContainsFunc(h.trunk.Match, func(m string) bool { return strings.EqualFold(m, bareHost(uri)) }))
+}
+
+func bareHost(uri string) string {
+	u, err := message.ParseURI(uri)
+	if err != nil {
+		return ""
+	}
+	return u.BareHost()
 }
 
 // tried tells whether a hop was tried before, or is among those to come.

@@ -176,6 +176,7 @@ type hop struct {
 	trunk  *trunk.Trunk
 	then   []hop    // further places of the same target, when it is tried beside others
 	at     *located // of a registered contact; nil: anything else
+	sent   bool     // by a 3xx to a host that is not its trunk's: it gets no credentials
 }
 
 // expand turns targets into stages that are tried one after the other. A target
