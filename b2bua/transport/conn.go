@@ -17,7 +17,7 @@ const (
 
 var errSlow = errors.New("the peer reads too slowly")
 
-// conn is one TCP connection. Its reader lives as long as it does; a writer
+// conn is one TCP or TLS connection. Its reader lives as long as it does; a writer
 // runs only while something is queued.
 type conn struct {
 	transport *Transport
@@ -25,6 +25,7 @@ type conn struct {
 	accepted  bool
 	serial    uint64
 	socket    net.Conn // set before reader and writer start, or by the writer that dials
+	names     []string // in the peer's certificate; set before the reader starts
 
 	mu      sync.Mutex // guards all below
 	queue   []outgoing
@@ -107,6 +108,14 @@ func (c *conn) dial() error {
 	socket, err := c.transport.config.Network.Dial(ctx, c.flow.Listener.Local.Addr(), c.flow.Remote)
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", c.flow.Remote, err)
+	}
+	if c.flow.Listener.Secure() {
+		secured, err := c.secure(ctx, socket)
+		if err != nil {
+			_ = socket.Close()
+			return fmt.Errorf("TLS with %s at %s: %w", c.flow.name, c.flow.Remote, err)
+		}
+		socket = secured
 	}
 	c.mu.Lock()
 	closed := c.closed

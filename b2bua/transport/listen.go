@@ -6,29 +6,33 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // ListenerConfig describes one entry of the configuration.
 type ListenerConfig struct {
 	Name      string
-	Network   string // "udp" or "tcp"
-	Address   string // host:port; port 0 takes a free one
-	Advertise string // host[:port] for Via and Contact; "" is the local address
+	Network   string    // "udp", "tcp" or "tls"
+	Address   string    // host:port; port 0 takes a free one
+	Advertise string    // host[:port] for Via and Contact; "" is the local address
+	Identity  *Identity // required for tls
 }
 
 // Listener is one socket that requests come in on and leave from.
 type Listener struct {
 	Name      string
-	Network   string // "udp" or "tcp"
+	Network   string // "udp", "tcp" or "tls"
 	Local     netip.AddrPort
 	Advertise string
 
-	packet PacketConn
-	stream net.Listener
-	sentBy string // what SentBy would make anew for each message
+	packet   PacketConn
+	stream   net.Listener
+	identity atomic.Pointer[serving] // of a secured one
+	sentBy   string                  // what SentBy would make anew for each message
 }
 
 // SentBy is host:port for Via and Contact.
@@ -58,8 +62,11 @@ func (l *Listener) close() {
 // the address is unspecified. Messages may come in before it returns. When one
 // can't be opened, none is.
 func (t *Transport) Listen(c ListenerConfig) ([]*Listener, error) {
-	if c.Network != "udp" && c.Network != "tcp" {
-		return nil, fmt.Errorf("listener %s: network %q is neither udp nor tcp", c.Name, c.Network)
+	if !slices.Contains([]string{"udp", "tcp", "tls"}, c.Network) {
+		return nil, fmt.Errorf("listener %s: network %q is unknown", c.Name, c.Network)
+	}
+	if err := c.checkIdentity(); err != nil {
+		return nil, fmt.Errorf("listener %s: %w", c.Name, err)
 	}
 	addrs, err := t.locals(c.Address)
 	if err != nil {
@@ -114,6 +121,9 @@ func (t *Transport) bind(c ListenerConfig, local netip.AddrPort) (*Listener, err
 		return nil, fmt.Errorf("%s is not an address", bound)
 	}
 	l.sentBy = l.SentBy()
+	if c.Identity != nil {
+		l.SetIdentity(*c.Identity)
+	}
 	return l, nil
 }
 

@@ -15,8 +15,8 @@ var ErrUnsupported = errors.New("not supported yet")
 
 // Resolve turns a SIP URI into the addresses to try, in order: an IP literal
 // as it is, a name's A and AAAA as the resolver gives them but for those that
-// no listener can reach. maddr stands before the host (RFC 3261 section 19.1.1), UDP and port 5060 where the URI names
-// none.
+// no listener can reach. maddr stands before the host (RFC 3261 section 19.1.1). UDP and port 5060 stand where
+// the URI names none, TLS and 5061 where it is sips (RFC 5630).
 func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
 	u, err := message.ParseURI(uri)
 	if err != nil {
@@ -27,6 +27,9 @@ func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
 		return nil, err
 	}
 	port := uint16(defaultPort)
+	if network == "tls" {
+		port = securePort
+	}
 	if u.Port != 0 {
 		port = uint16(u.Port)
 	}
@@ -35,7 +38,7 @@ func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
 		host = strings.TrimSuffix(strings.TrimPrefix(maddr, "["), "]")
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		return []Hop{{network, netip.AddrPortFrom(a.Unmap(), port)}}, nil
+		return []Hop{{network, netip.AddrPortFrom(a.Unmap(), port), u.BareHost()}}, nil
 	}
 	addrs, err := t.config.Network.LookupNetIP(ctx, host)
 	if err != nil {
@@ -43,7 +46,7 @@ func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
 	}
 	var hops []Hop
 	for _, a := range addrs {
-		if h := (Hop{network, netip.AddrPortFrom(a.Unmap(), port)}); len(t.able(h, "")) > 0 {
+		if h := (Hop{network, netip.AddrPortFrom(a.Unmap(), port), u.BareHost()}); len(t.able(h, "")) > 0 {
 			hops = append(hops, h)
 		}
 	}
@@ -53,15 +56,21 @@ func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
 	return hops, nil
 }
 
+// networkOf reads the transport of a URI. sips over any stream is TLS: its tls
+// and tcp mean the same (RFC 3261 section 26.2.2).
 func networkOf(u message.URI) (string, error) {
-	network := "udp"
-	if v, ok := u.Params.Get("transport"); ok {
-		network = strings.ToLower(v)
-	}
+	network, given := u.Params.Get("transport")
+	network = strings.ToLower(network)
 	switch {
-	case u.Scheme != "sip":
+	case !u.IsSIP():
 		return "", fmt.Errorf("scheme %s: %w", u.Scheme, ErrUnsupported)
-	case network != "udp" && network != "tcp":
+	case u.Scheme == "sips" && (!given || network == "tcp" || network == "tls"):
+		return "tls", nil
+	case u.Scheme == "sips" && network == "udp":
+		return "", errors.New("sips can't go over udp")
+	case !given:
+		return "udp", nil
+	case network != "udp" && network != "tcp" && network != "tls":
 		return "", fmt.Errorf("transport %s: %w", network, ErrUnsupported)
 	}
 	return network, nil

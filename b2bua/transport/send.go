@@ -15,9 +15,10 @@ type Flow struct {
 	Listener *Listener
 	Remote   netip.AddrPort
 	conn     *conn
+	name     string // what a server that is dialled over TLS must be
 }
 
-// Network is "udp" or "tcp".
+// Network is "udp", "tcp" or "tls".
 func (f Flow) Network() string { return f.Listener.Network }
 
 // Stream reports whether the flow is reliable (RFC 3261 section 17).
@@ -38,6 +39,7 @@ func (f Flow) Accepted() bool {
 type Hop struct {
 	Network string
 	Remote  netip.AddrPort
+	Host    string // of the URI: what a certificate is verified for; "": the address
 }
 
 // Flow picks the socket for a hop: the named listener's, else any, of the hop's
@@ -48,7 +50,7 @@ func (t *Transport) Flow(h Hop, listener string) (Flow, error) {
 	if len(able) == 0 {
 		return Flow{}, fmt.Errorf("no listener %s for %s over %s", listener, h.Remote, h.Network)
 	}
-	return Flow{Listener: t.nearest(able, h.Remote.Addr()), Remote: h.Remote}, nil
+	return Flow{Listener: t.nearest(able, h.Remote.Addr()), Remote: h.Remote, name: h.secureName()}, nil
 }
 
 func (t *Transport) able(h Hop, listener string) []*Listener {
@@ -128,7 +130,7 @@ func (t *Transport) sendStream(f Flow, b []byte, failed func(error)) {
 		if !errors.Is(err, ErrClosed) {
 			break
 		}
-		if c := t.connection(Flow{Listener: f.Listener, Remote: f.Remote}); c != nil {
+		if c := t.connection(Flow{Listener: f.Listener, Remote: f.Remote, name: f.name}); c != nil {
 			err = c.send(b, failed)
 		}
 	}

@@ -50,8 +50,12 @@ func (t *Transport) adopt(l *Listener, remote netip.AddrPort, socket net.Conn) b
 	t.sources[remote.Addr()]++
 	c := t.enter(Flow{Listener: l, Remote: remote})
 	c.accepted, c.socket = true, socket
+	read := c.read
+	if l.Secure() {
+		c.socket, read = l.accepted(socket, t), c.greet
+	}
 	t.mu.Unlock()
-	return t.spawn(c.read)
+	return t.spawn(read)
 }
 
 // connection returns the one to f's remote, or a new one that is dialled with
@@ -62,7 +66,7 @@ func (t *Transport) connection(f Flow) *conn {
 	if t.closed {
 		return nil
 	}
-	if c := t.conns[path{f.Listener, f.Remote}]; c != nil {
+	if c := t.conns[f.path()]; c != nil {
 		return c
 	}
 	return t.enter(f)
@@ -73,7 +77,7 @@ func (t *Transport) enter(f Flow) *conn {
 	t.serial++
 	c := &conn{transport: t, flow: f, serial: t.serial}
 	c.flow.conn = c
-	t.conns[path{f.Listener, f.Remote}] = c
+	t.conns[f.path()] = c
 	t.open[c] = struct{}{}
 	t.count.connections.Add(1)
 	return c
@@ -85,7 +89,7 @@ func (t *Transport) leave(c *conn) {
 	defer t.mu.Unlock()
 	t.count.connections.Add(-1)
 	delete(t.open, c)
-	if p := (path{c.flow.Listener, c.flow.Remote}); t.conns[p] == c {
+	if p := c.flow.path(); t.conns[p] == c {
 		delete(t.conns, p)
 	}
 	if !c.accepted {

@@ -223,7 +223,7 @@ func TestARequestDialsAndItsConnectionIsUsedAgain(t *testing.T) {
 	r, far := open(t, Config{}), open(t, Config{})
 	r.listen("tcp")
 	there := far.listen("tcp")
-	f, err := r.Flow(Hop{"tcp", there.Local}, "")
+	f, err := r.Flow(Hop{Network: "tcp", Remote: there.Local}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

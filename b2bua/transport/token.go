@@ -39,7 +39,7 @@ func (t *Transport) Redeem(token string) (Flow, bool) {
 		if !l.Stream() {
 			return Flow{Listener: l, Remote: remote}, true
 		}
-		if c := t.conns[path{l, remote}]; c != nil && t.run+strconv.FormatUint(c.serial, 10) == parts[3] {
+		if c := t.conns[path{listener: l, remote: remote}]; c != nil && t.run+strconv.FormatUint(c.serial, 10) == parts[3] {
 			return c.flow, true
 		}
 	}

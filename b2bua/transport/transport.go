@@ -1,12 +1,13 @@
-// Package transport carries SIP messages over UDP and TCP (RFC 3261 section
-// 18): sockets, connections, framing, and which address a name stands for.
+// Package transport carries SIP messages over UDP, TCP and TLS (RFC 3261
+// section 18): sockets, connections, framing, and which address a name stands for.
 //
 // It knows no transactions, dialogs or calls. sipgo's parser is used, by way of
 // package message; sipgo's TransportLayer is not: with its own accept, dial,
 // write and read filter replaced, all that was left of it was a call to Read.
 //
 // Start with Transport, then receive.go for what comes in over udp.go and
-// stream.go, send.go for what goes out, and via.go for where an answer goes.
+// stream.go (tls.go secures it), send.go for what goes out, and via.go for where an
+// answer goes.
 package transport
 
 import (
@@ -15,6 +16,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -49,17 +51,21 @@ type Counters struct {
 	Received, Sent int64 // messages
 	Malformed      int64 // refused or dropped
 	Connections    int64 // open, both directions
-	TurnedAway     int64 // connections over PerSource
+	TurnedAway     int64 // connections over PerSource, or too many without a handshake
+	Handshakes     int64 // of accepted connections that failed
 }
 
 // Transport owns all sockets.
 type Transport struct {
 	config Config
 	log    *slog.Logger
-	count  struct{ received, sent, malformed, connections, turnedAway atomic.Int64 }
+	count  struct{ received, sent, malformed, connections, turnedAway, handshakes atomic.Int64 }
 	done   chan struct{}  // closed by Close
 	run    string         // tells tokens of this process from others
+	turns  chan struct{}  // taken by handshakes that compute
 	work   sync.WaitGroup // readers, acceptors, writers
+
+	greeting atomic.Int64 // accepted connections before their first message
 
 	mu        sync.Mutex // guards all below
 	listeners []*Listener
@@ -74,7 +80,10 @@ type Transport struct {
 type path struct {
 	listener *Listener
 	remote   netip.AddrPort
+	name     string
 }
+
+func (f Flow) path() path { return path{f.Listener, f.Remote, f.name} }
 
 // New makes a transport without sockets.
 func New(c Config) *Transport {
@@ -94,6 +103,7 @@ func New(c Config) *Transport {
 	}
 	return &Transport{
 		config: c, log: c.Log, done: make(chan struct{}), run: rand.Text() + ".", open: make(map[*conn]struct{}),
+		turns: make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
 		conns: make(map[path]*conn), sources: make(map[netip.Addr]int),
 	}
 }
@@ -104,6 +114,7 @@ func (t *Transport) Counters() Counters {
 	return Counters{
 		Received: n.received.Load(), Sent: n.sent.Load(), Malformed: n.malformed.Load(),
 		Connections: n.connections.Load(), TurnedAway: n.turnedAway.Load(),
+		Handshakes: n.handshakes.Load(),
 	}
 }
 

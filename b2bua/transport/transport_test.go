@@ -294,10 +294,11 @@ func TestHopsComeFromTheURI(t *testing.T) {
 		"sip:[2001:db8::5]":                  "udp [2001:db8::5]:5060",
 		"sip:a@b.example":                    "udp 192.0.2.1:5060 udp 192.0.2.2:5060",
 		"sip:a@x.example;maddr=192.0.2.6;lr": "udp 192.0.2.6:5060",
-		"sips:a@b.example":                   "scheme sips: not supported yet",
-		"sip:a@b.example;transport=tls":      "transport tls: not supported yet",
+		"sip:a@192.0.2.5:99;transport=tls":   "tls 192.0.2.5:99",
+		"sip:a@b.example;transport=sctp":     "transport sctp: not supported yet",
 		"tel:+49":                            "scheme tel: not supported yet",
 		"sip:a@nowhere.example":              "look up nowhere.example: no such host",
+		"sips:a@b.example":                   "look up b.example: none of 3 addresses can be reached over tls",
 		"sip:a@six.example":                  "look up six.example: none of 1 addresses can be reached over udp",
 		"<sip:a@b.example>":                  "not a URI",
 	} {
@@ -364,7 +365,7 @@ func TestTheSocketIsTheOneWhoseAddressTheRouteBeginsWith(t *testing.T) {
 		{"[2001:db8::2]:5060", "tcp", "", ""},
 		{"198.51.100.1:5060", "tls", "", ""},
 	} {
-		f, err := r.Flow(Hop{c.network, netip.MustParseAddrPort(c.hop)}, c.name)
+		f, err := r.Flow(Hop{Network: c.network, Remote: netip.MustParseAddrPort(c.hop)}, c.name)
 		got := ""
 		if err == nil {
 			got = f.Listener.Local.String()
@@ -386,7 +387,7 @@ func TestAnUnspecifiedAddressIsASocketForEach(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	f, err := r.Flow(Hop{"udp", netip.MustParseAddrPort("127.0.0.1:9")}, "all")
+	f, err := r.Flow(Hop{Network: "udp", Remote: netip.MustParseAddrPort("127.0.0.1:9")}, "all")
 	if err != nil || !f.Listener.Local.Addr().IsLoopback() {
 		t.Errorf("%v %v", f.Listener, err)
 	}

@@ -11,6 +11,9 @@ import (
 // defaultPort stands where a Via or URI has none (RFC 3261 section 18.2.2).
 const defaultPort = 5060
 
+// securePort is the same for TLS.
+const securePort = 5061
+
 // arrive writes into the top Via where a request came from: received when
 // sent-by says something else (RFC 3261 section 18.2.1), rport and received
 // when the client asked (RFC 3581 section 4).
@@ -48,6 +51,9 @@ func ResponseFlow(req *message.Message, f Flow) Flow {
 		return f
 	}
 	port := uint16(defaultPort)
+	if f.Listener.Network == "tls" {
+		port, f.name = securePort, strings.Trim(v.Host, "[]")
+	}
 	if v.Port != 0 {
 		port = uint16(v.Port)
 	}
