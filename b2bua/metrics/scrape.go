@@ -3,6 +3,7 @@ package metrics
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,8 +17,9 @@ type Sources struct {
 	Active    func() int // calls in progress
 	Counters  func() transaction.Counters
 	Trunks    func() []trunk.Stats
-	Malformed func() uint64            // messages refused or dropped unread
-	Dropped   func() map[string]uint64 // events lost, by observer
+	Malformed func() uint64               // messages refused or dropped unread
+	Dropped   func() map[string]uint64    // events lost, by observer
+	Expiries  func() map[string]time.Time // of certificates, by listener
 }
 
 // scrape is the collector of what the engine knows by itself.
@@ -39,6 +41,11 @@ func (s scrape) Collect(to chan<- prometheus.Metric) {
 		dropped := s.Dropped()
 		for _, name := range slices.Sorted(maps.Keys(dropped)) {
 			count(to, "observer_dropped_total", "Events that an observer lost.", dropped[name], "observer", name)
+		}
+	}
+	if s.Expiries != nil {
+		for listener, at := range s.Expiries() {
+			gauge(to, "tls_certificate_expiry_seconds", "Time until the certificate of a listener expires; negative when it has.", time.Until(at).Seconds(), "listener", listener)
 		}
 	}
 	s.transactions(to)

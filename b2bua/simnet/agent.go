@@ -19,7 +19,7 @@ import (
 // that reaches it is kept in order and taken with Next.
 type Agent struct {
 	Addr      netip.AddrPort
-	Network   string // "udp" or "tcp"
+	Network   string // "udp", "tcp" or "tls"
 	transport *transport.Transport
 	layer     *transaction.Layer
 
@@ -42,14 +42,21 @@ type Incoming struct {
 
 // NewAgent opens a neighbour's socket at ip:port.
 func NewAgent(n transport.Network, networkName, addr string) (*Agent, error) {
-	a := &Agent{Network: networkName}
+	return NewAgentAt(n, transport.ListenerConfig{Network: networkName, Address: addr})
+}
+
+// NewAgentAt opens a neighbour's socket, which may need more than an address.
+func NewAgentAt(n transport.Network, c transport.ListenerConfig) (*Agent, error) {
+	c.Name = "agent"
+	a := &Agent{Network: c.Network}
 	a.heard = sync.NewCond(&a.mu)
 	a.layer = transaction.New(transaction.Config{Core: a, Send: func(f transport.Flow, b []byte, failed func(error)) {
 		a.transport.Send(f, b, failed)
 	}})
 	a.transport = transport.New(transport.Config{Handler: a.layer.Receive, Refused: a.layer.Refused, Network: n})
-	listeners, err := a.transport.Listen(transport.ListenerConfig{Name: "agent", Network: networkName, Address: addr})
+	listeners, err := a.transport.Listen(c)
 	if err != nil {
+		a.Close()
 		return nil, err
 	}
 	a.Addr = listeners[0].Local
@@ -205,8 +212,8 @@ func (in *Incoming) Again() { in.tx.Again() }
 
 // Contact is the agent's Contact value.
 func (a *Agent) Contact() string {
-	if a.Network == "tcp" {
-		return "<sip:" + a.Addr.String() + ";transport=tcp>"
+	if a.Network != "udp" {
+		return "<sip:" + a.Addr.String() + ";transport=" + a.Network + ">"
 	}
 	return "<sip:" + a.Addr.String() + ">"
 }

@@ -78,6 +78,7 @@ func start(ctx context.Context, s setup) (*engine, error) {
 		}
 	}
 	e.tasks.Go(func() { e.refreshHosts(e.background) })
+	e.tasks.Go(func() { e.remindOfCertificates(e.background) })
 	if e.Watch {
 		e.tasks.Go(func() { e.watch(e.background) })
 	}
@@ -174,7 +175,7 @@ func (e *engine) warn(c *config.Config) {
 func (e *engine) listen(context.Context) error {
 	for i, l := range e.Config.Listen {
 		opened, err := e.server.Listen(transport.ListenerConfig{
-			Name: l.Name, Network: l.Transport, Address: l.Address, Advertise: l.Advertise,
+			Name: l.Name, Network: l.Transport, Address: l.Address, Advertise: l.Advertise, Identity: identityOf(e.Config, l.Name),
 		})
 		if err != nil {
 			return e.cannotListen(i, l, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"legwork/b2bua"
 	"legwork/b2bua/capture"
@@ -32,6 +33,7 @@ func (e *engine) openObservers(context.Context) error {
 		Trunks:    func() []trunk.Stats { return e.server.Trunks().Stats() },
 		Malformed: func() uint64 { return uint64(e.server.Malformed()) },
 		Dropped:   o.dropped,
+		Expiries:  func() map[string]time.Time { return expiries(e.live.Load()) },
 	})
 	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
 	for i, c := range e.Config.CDR {

@@ -78,6 +78,7 @@ func (e *engine) adopt(next *config.Config) error {
 	}
 	e.warn(next)
 	e.live.Store(next)
+	e.showCertificates()
 	return nil
 }
 

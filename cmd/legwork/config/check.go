@@ -21,6 +21,9 @@ func (r *reader) complete(c *Config) {
 		if l := &c.Listen[i]; l.Name == "" {
 			l.Name = l.Transport
 		}
+		for _, path := range []*string{&c.Listen[i].Cert, &c.Listen[i].Key, &c.Listen[i].ClientCA, &c.Listen[i].ServerCA} {
+			*path = within(dir, *path)
+		}
 	}
 	for i := range c.CDR {
 		c.CDR[i].Path = within(dir, c.CDR[i].Path)
@@ -58,6 +61,7 @@ func (r *reader) inherit(t *TrunkTimer, from Timer) {
 // check tells what is wrong with values that are well formed each by itself.
 func (r *reader) check(c *Config) {
 	r.listeners(c)
+	r.certificates(c)
 	r.checkFile(&c.Script, c.Script, "script")
 	r.admin(&c.Admin)
 	r.records(c)
@@ -74,7 +78,7 @@ func (r *reader) listeners(c *Config) {
 	}
 	for i := range c.Listen {
 		l := &c.Listen[i]
-		r.required(l, &l.Transport, "transport", "known: udp, tcp")
+		r.required(l, &l.Transport, "transport", "known: udp, tcp, tls")
 		r.required(l, &l.Address, "address", `such as "0.0.0.0:5060"`)
 		r.listener(l)
 		for j := range c.Listen[:i] {
@@ -106,7 +110,7 @@ func (r *reader) twoListeners(a, b *Listener) {
 	}
 	one, err := netip.ParseAddrPort(a.Address)
 	two, bad := netip.ParseAddrPort(b.Address)
-	if err != nil || bad != nil || a.Transport != b.Transport || one.Port() != two.Port() || one.Port() == 0 {
+	if err != nil || bad != nil || (a.Transport == "udp") != (b.Transport == "udp") || one.Port() != two.Port() || one.Port() == 0 {
 		return
 	}
 	x, y := one.Addr(), two.Addr()

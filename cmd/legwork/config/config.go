@@ -40,8 +40,9 @@ type Config struct {
 	Log            Log               `yaml:"log" doc:"The log, on standard error."`
 	Drain          Drain             `yaml:"drain" doc:"How the process goes when it is asked to."`
 
-	Files    []string `yaml:"-"` // that were read besides the file itself: secrets and users
-	Warnings Problems `yaml:"-"` // what is allowed and hardly meant
+	Identities map[string]Identity `yaml:"-"` // of the secured listeners, by name
+	Files      []string            `yaml:"-"` // that were read besides the file itself: secrets, users and certificates
+	Warnings   Problems            `yaml:"-"` // what is allowed and hardly meant
 
 	_ struct{} `later:"media redis sql acl ban"`
 }
@@ -59,11 +60,13 @@ const (
 // Listener is one socket. Name is never empty after Load.
 type Listener struct {
 	Name      string `yaml:"name" doc:"What trunks call it; default: its transport."`
-	Transport string `yaml:"transport" enum:"udp tcp" later:"tls ws wss" doc:"udp or tcp."`
+	Transport string `yaml:"transport" enum:"udp tcp tls" later:"ws wss" doc:"udp, tcp or tls."`
 	Address   string `yaml:"address" doc:"IP address and port; 0.0.0.0 or [::] opens one socket for each local address."`
 	Advertise string `yaml:"advertise" doc:"Host and port that neighbours see instead of the address, such as the outside of a NAT."`
-
-	_ struct{} `later:"cert key client_ca"`
+	Cert      string `yaml:"cert" doc:"tls: PEM file of its certificate and those that lead to the authority's; read again when it changes."`
+	Key       string `yaml:"key" doc:"tls: PEM file of the certificate's key."`
+	ClientCA  string `yaml:"client_ca" doc:"tls: PEM file of authorities, one of which must vouch for every client; empty: clients need no certificate."`
+	ServerCA  string `yaml:"server_ca" doc:"tls: PEM file of authorities, one of which must vouch for a server that calls leave to from here; empty: the system's."`
 }
 
 // Trunk is one neighbour, in both directions.

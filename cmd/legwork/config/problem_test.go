@@ -74,10 +74,16 @@ func badText() []mistake {
 func badListeners() []mistake {
 	return []mistake{
 		{"listen: []", `legwork.yaml:1:9: listen: no listener; remove the key for udp and tcp on 127.0.0.1:5060`},
-		{"listen:\n  - name: a", "legwork.yaml:2:5: transport is missing; known: udp, tcp\n" +
+		{"listen:\n  - name: a", "legwork.yaml:2:5: transport is missing; known: udp, tcp, tls\n" +
 			`legwork.yaml:2:5: address is missing; such as "0.0.0.0:5060"`},
-		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: x}]", `legwork.yaml:1:22: listen[0].transport "tls" is not supported yet by this version; known: udp, tcp` + "\n" +
-			`legwork.yaml:1:52: "cert" is not supported yet by this version; remove it`},
+		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: x}]", `legwork.yaml:1:10: key is missing; a file with the certificate's key, as PEM` + "\n" +
+			`legwork.yaml:1:58: cert: no file DIR/x; make it, or remove the key`},
+		{"listen: [{transport: udp, address: \"0.0.0.0:5061\", cert: x, client_ca: x}]", `legwork.yaml:1:58: cert: transport udp has no certificates; remove it, or write transport: tls` + "\n" +
+			`legwork.yaml:1:72: client_ca: transport udp has no certificates; remove it, or write transport: tls`},
+		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: blank, key: blank, server_ca: blank}]", `legwork.yaml:1:88: server_ca: no certificate in DIR/blank; name a file of certificates as PEM`},
+		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: blank, key: blank}]", `legwork.yaml:1:58: cert: DIR/blank and DIR/blank can't be used: tls: failed to find any PEM data in certificate input; name a certificate and its key, both as PEM`},
+		{"listen: [{transport: tcp, address: \"0.0.0.0:5061\"}, {transport: tls, address: \"0.0.0.0:5061\", cert: blank, key: nothing}]", `legwork.yaml:1:79: address: listener "tcp" has tcp 0.0.0.0:5061 already; give one of them another port or address` + "\n" +
+			`legwork.yaml:1:113: key: no file DIR/nothing; make it, or remove the key`},
 		{"listen: [{transport: udp, address: \"sip.example:5060\"}]", `legwork.yaml:1:36: address: "sip.example:5060" is not an IP address and port; such as "192.0.2.1:5060" or "[::]:5060"`},
 		{"listen: [{transport: udp, address: \"192.0.2.1:5060\", advertise: \"192.0.2.1\"}]", `legwork.yaml:1:65: advertise: "192.0.2.1" is not a host and port; such as "192.0.2.1:5060"`},
 		{"listen:\n - {name: a, transport: udp, address: \"192.0.2.1:5060\"}\n - {name: a, transport: tcp, address: \"192.0.2.1:5060\"}", `legwork.yaml:3:11: two listeners are called "a"; give one of them another name`},
@@ -106,8 +112,8 @@ func badTrunks() []mistake {
 		{"trunks: {a: {targets: [192.0.2.1]}}", `legwork.yaml:1:24: target "192.0.2.1": a target is a SIP URI; write "sip:192.0.2.1"`},
 		{"trunks: {a: {targets: [\"sip:a b\"]}}", `legwork.yaml:1:24: target "sip:a b": a space, quote, angle bracket or control character; write the URI alone`},
 		{"trunks: {a: {targets: [\"sip:bob@\"]}}", `legwork.yaml:1:24: target "sip:bob@": "" is not a host; such as "sip:192.0.2.1:5060"`},
-		{"trunks: {a: {targets: [\"sips:192.0.2.1\"]}}", `legwork.yaml:1:24: target "sips:192.0.2.1": sips is not supported yet by this version; use sip:`},
-		{"trunks: {a: {targets: [\"sip:192.0.2.1;transport=tls\"]}}", `legwork.yaml:1:24: target "sip:192.0.2.1;transport=tls": transport=tls is not supported yet by this version; use udp or tcp`},
+		{"trunks: {a: {targets: [\"sips:192.0.2.1;transport=udp\"]}}", `legwork.yaml:1:24: target "sips:192.0.2.1;transport=udp": sips can't go over udp; write sip:, or remove the transport`},
+		{"trunks: {a: {targets: [\"sip:192.0.2.1;transport=wss\"]}}", `legwork.yaml:1:24: target "sip:192.0.2.1;transport=wss": a WebSocket client can't be dialled; it is reached where it has registered`},
 		{"trunks: {a: {targets: [{weight: 2}]}}", `legwork.yaml:1:24: uri is missing; such as "sip:192.0.2.1:5060"`},
 		{"trunks: {a: {targets: [{uri: sip:a.example, weight: 0}]}}", `legwork.yaml:1:53: trunks.a.targets[0].weight: 0 is too small; at least 1`},
 		{"trunks: {a: {match: [a.example], listen: edeg}}", `legwork.yaml:1:42: listen: no listener "edeg"; known: udp, tcp`},

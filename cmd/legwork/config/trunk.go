@@ -150,9 +150,7 @@ func (r *reader) target(t *Target) {
 func targetFault(uri string) (msg, cure string) {
 	scheme, rest, _ := strings.Cut(uri, ":")
 	switch strings.ToLower(scheme) {
-	case "sip":
-	case "sips":
-		return "sips is not supported yet by this version", "use sip:"
+	case "sip", "sips":
 	default:
 		return "a target is a SIP URI", fmt.Sprintf("write %q", "sip:"+uri)
 	}
@@ -170,11 +168,13 @@ func targetFault(uri string) (msg, cure string) {
 	for p := range strings.SplitSeq(params, ";") {
 		key, transport, _ := strings.Cut(strings.ToLower(p), "=")
 		switch {
-		case key != "transport" || transport == "udp" || transport == "tcp":
-		case transport == "tls" || transport == "ws" || transport == "wss":
-			return "transport=" + transport + " is not supported yet by this version", "use udp or tcp"
+		case key != "transport" || transport == "tcp" || transport == "tls" || transport == "udp" && !strings.EqualFold(scheme, "sips"):
+		case transport == "udp":
+			return "sips can't go over udp", "write sip:, or remove the transport"
+		case transport == "ws" || transport == "wss":
+			return "a WebSocket client can't be dialled", "it is reached where it has registered"
 		default:
-			return "unknown transport " + transport, "known: udp, tcp"
+			return "unknown transport " + transport, "known: udp, tcp, tls"
 		}
 	}
 	return "", ""
@@ -182,6 +182,9 @@ func targetFault(uri string) (msg, cure string) {
 
 // transportOf is what a target is reached by.
 func transportOf(uri string) string {
+	if len(uri) > 4 && strings.EqualFold(uri[:5], "sips:") {
+		return "tls"
+	}
 	_, transport, given := strings.Cut(strings.ToLower(uri), ";transport=")
 	if !given {
 		return "udp"
