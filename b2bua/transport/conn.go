@@ -17,7 +17,7 @@ const (
 
 var errSlow = errors.New("the peer reads too slowly")
 
-// conn is one TCP or TLS connection. Its reader lives as long as it does; a writer
+// conn is one TCP, TLS or WebSocket connection. Its reader lives as long as it does; a writer
 // runs only while something is queued.
 type conn struct {
 	transport *Transport

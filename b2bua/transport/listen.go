@@ -19,13 +19,13 @@ type ListenerConfig struct {
 	Network   string    // "udp", "tcp" or "tls"
 	Address   string    // host:port; port 0 takes a free one
 	Advertise string    // host[:port] for Via and Contact; "" is the local address
-	Identity  *Identity // required for tls
+	Identity  *Identity // required for tls and wss
 }
 
 // Listener is one socket that requests come in on and leave from.
 type Listener struct {
 	Name      string
-	Network   string // "udp", "tcp" or "tls"
+	Network   string // "udp", "tcp", "tls", "ws" or "wss"
 	Local     netip.AddrPort
 	Advertise string
 
@@ -62,7 +62,7 @@ func (l *Listener) close() {
 // the address is unspecified. Messages may come in before it returns. When one
 // can't be opened, none is.
 func (t *Transport) Listen(c ListenerConfig) ([]*Listener, error) {
-	if !slices.Contains([]string{"udp", "tcp", "tls"}, c.Network) {
+	if !slices.Contains([]string{"udp", "tcp", "tls", "ws", "wss"}, c.Network) {
 		return nil, fmt.Errorf("listener %s: network %q is unknown", c.Name, c.Network)
 	}
 	if err := c.checkIdentity(); err != nil {

@@ -13,6 +13,8 @@ import (
 // ErrUnsupported is why a URI can't be reached from here at all.
 var ErrUnsupported = errors.New("not supported yet")
 
+var errWeb = errors.New("a WebSocket client can't be dialled: it is reached over the connection it has opened")
+
 // Resolve turns a SIP URI into the addresses to try, in order: an IP literal
 // as it is, a name's A and AAAA as the resolver gives them but for those that
 // no listener can reach. maddr stands before the host (RFC 3261 section 19.1.1). UDP and port 5060 stand where
@@ -66,6 +68,8 @@ func networkOf(u message.URI) (string, error) {
 		return "", fmt.Errorf("scheme %s: %w", u.Scheme, ErrUnsupported)
 	case u.Scheme == "sips" && (!given || network == "tcp" || network == "tls"):
 		return "tls", nil
+	case network == "ws" || network == "wss":
+		return "", errWeb
 	case u.Scheme == "sips" && network == "udp":
 		return "", errors.New("sips can't go over udp")
 	case !given:

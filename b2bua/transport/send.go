@@ -18,8 +18,20 @@ type Flow struct {
 	name     string // what a server that is dialled over TLS must be
 }
 
-// Network is "udp", "tcp" or "tls".
+// Network is "udp", "tcp", "tls", "ws" or "wss".
 func (f Flow) Network() string { return f.Listener.Network }
+
+// Param is the transport of URIs that lead over flows like f; "" is UDP. Both
+// kinds of WebSocket have one name (RFC 7118 section 5.2.2).
+func (f Flow) Param() string {
+	switch {
+	case !f.Stream():
+		return ""
+	case f.Listener.Web():
+		return "ws"
+	}
+	return f.Network()
+}
 
 // Stream reports whether the flow is reliable (RFC 3261 section 17).
 func (f Flow) Stream() bool { return f.Listener.Stream() }
@@ -127,7 +139,7 @@ func (t *Transport) sendStream(f Flow, b []byte, failed func(error)) {
 	// One that was just closed makes room for a new one; a second time it is
 	// the peer who does not want us.
 	for range 2 {
-		if !errors.Is(err, ErrClosed) {
+		if !errors.Is(err, ErrClosed) || f.Listener.Web() {
 			break
 		}
 		if c := t.connection(Flow{Listener: f.Listener, Remote: f.Remote, name: f.name}); c != nil {

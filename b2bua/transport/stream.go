@@ -52,7 +52,10 @@ func (t *Transport) adopt(l *Listener, remote netip.AddrPort, socket net.Conn) b
 	c.accepted, c.socket = true, socket
 	read := c.read
 	if l.Secure() {
-		c.socket, read = l.accepted(socket, t), c.greet
+		c.socket = l.accepted(socket, t)
+	}
+	if l.Secure() || l.Web() {
+		read = c.greet
 	}
 	t.mu.Unlock()
 	return t.spawn(read)

@@ -83,37 +83,52 @@ func (c *conn) greet() {
 		c.close(ErrClosed)
 		return
 	}
-	err := c.welcome()
+	web, err := c.welcome()
 	t.greeting.Add(-1)
-	if err != nil {
+	switch {
+	case err != nil:
 		t.count.handshakes.Add(1)
 		t.log.Debug("handshake failed", "source", c.flow.Remote, "transport", c.flow.Listener.Name, "err", err)
 		c.close(ErrClosed)
-		return
+	case web != nil:
+		c.readMessages(web)
+	default:
+		c.read()
 	}
-	c.read()
 }
 
-func (c *conn) welcome() error {
-	secured, ok := c.socket.(*tls.Conn)
-	if !ok {
-		return nil
+// welcome shakes hands: for TLS, and for the WebSocket that it then returns.
+func (c *conn) welcome() (*webSocket, error) {
+	_ = c.socket.SetDeadline(time.Now().Add(greetLimit))
+	if secured, ok := c.socket.(*tls.Conn); ok {
+		if err := shake(secured); err != nil {
+			return nil, err
+		}
+		if state := secured.ConnectionState(); len(state.VerifiedChains) > 0 {
+			c.names = identities(state.PeerCertificates[0])
+		}
 	}
+	var web *webSocket
+	if c.flow.Listener.Web() {
+		var err error
+		if web, err = upgrade(c.socket); err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		c.socket = web
+		c.mu.Unlock()
+	}
+	return web, c.socket.SetDeadline(time.Time{})
+}
+
+// shake does the server's side of a TLS handshake, as its turn comes.
+func shake(secured *tls.Conn) error {
 	wire := secured.NetConn().(*waiting)
-	_ = wire.SetDeadline(time.Now().Add(greetLimit))
 	if !wire.begin() {
 		return ErrClosed
 	}
-	err := secured.HandshakeContext(context.Background())
-	wire.end()
-	if err != nil {
-		return err
-	}
-	_ = wire.SetDeadline(time.Time{})
-	if state := secured.ConnectionState(); len(state.VerifiedChains) > 0 {
-		c.names = identities(state.PeerCertificates[0])
-	}
-	return nil
+	defer wire.end()
+	return secured.HandshakeContext(context.Background())
 }
 
 // secure does the handshake with a server that was dialled.

@@ -1,12 +1,12 @@
-// Package transport carries SIP messages over UDP, TCP and TLS (RFC 3261
-// section 18): sockets, connections, framing, and which address a name stands for.
+// Package transport carries SIP messages over UDP, TCP, TLS (RFC 3261
+// section 18) and WebSocket (RFC 7118): sockets, connections, framing, and which address a name stands for.
 //
 // It knows no transactions, dialogs or calls. sipgo's parser is used, by way of
 // package message; sipgo's TransportLayer is not: with its own accept, dial,
 // write and read filter replaced, all that was left of it was a call to Read.
 //
 // Start with Transport, then receive.go for what comes in over udp.go and
-// stream.go (tls.go secures it), send.go for what goes out, and via.go for where an
+// stream.go (tls.go secures it, websocket.go is another framing), send.go for what goes out, and via.go for where an
 // answer goes.
 package transport
 

@@ -42,7 +42,7 @@ func (r *reader) certificates(c *Config) {
 	}
 }
 
-func isSecured(transport string) bool { return transport == "tls" }
+func isSecured(transport string) bool { return transport == "tls" || transport == "wss" }
 
 // unsecured refuses keys that would do nothing.
 func (r *reader) unsecured(l *Listener) {
@@ -61,6 +61,9 @@ func (r *reader) identity(l *Listener) (id Identity, ok bool) {
 	r.required(l, &l.Key, "key", "a file with the certificate's key, as PEM")
 	cert, good := r.pem(&l.Cert, "cert")
 	key, readable := r.pem(&l.Key, "key")
+	if l.Transport == "wss" && l.ServerCA != "" {
+		r.refuse(&l.ServerCA, "server_ca: nobody is dialled over wss", "remove it")
+	}
 	var fine [2]bool
 	id.ClientCAs, fine[0] = r.authorities(&l.ClientCA, "client_ca")
 	id.ServerCAs, fine[1] = r.authorities(&l.ServerCA, "server_ca")

@@ -78,7 +78,7 @@ func (r *reader) listeners(c *Config) {
 	}
 	for i := range c.Listen {
 		l := &c.Listen[i]
-		r.required(l, &l.Transport, "transport", "known: udp, tcp, tls")
+		r.required(l, &l.Transport, "transport", "known: udp, tcp, tls, ws, wss")
 		r.required(l, &l.Address, "address", `such as "0.0.0.0:5060"`)
 		r.listener(l)
 		for j := range c.Listen[:i] {

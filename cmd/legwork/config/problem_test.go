@@ -74,10 +74,12 @@ func badText() []mistake {
 func badListeners() []mistake {
 	return []mistake{
 		{"listen: []", `legwork.yaml:1:9: listen: no listener; remove the key for udp and tcp on 127.0.0.1:5060`},
-		{"listen:\n  - name: a", "legwork.yaml:2:5: transport is missing; known: udp, tcp, tls\n" +
+		{"listen:\n  - name: a", "legwork.yaml:2:5: transport is missing; known: udp, tcp, tls, ws, wss\n" +
 			`legwork.yaml:2:5: address is missing; such as "0.0.0.0:5060"`},
 		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: x}]", `legwork.yaml:1:10: key is missing; a file with the certificate's key, as PEM` + "\n" +
 			`legwork.yaml:1:58: cert: no file DIR/x; make it, or remove the key`},
+		{"listen: [{transport: wss, address: \"0.0.0.0:5061\", cert: blank, key: blank, server_ca: blank}]", `legwork.yaml:1:88: server_ca: nobody is dialled over wss; remove it` + "\n" +
+			`legwork.yaml:1:88: server_ca: no certificate in DIR/blank; name a file of certificates as PEM`},
 		{"listen: [{transport: udp, address: \"0.0.0.0:5061\", cert: x, client_ca: x}]", `legwork.yaml:1:58: cert: transport udp has no certificates; remove it, or write transport: tls` + "\n" +
 			`legwork.yaml:1:72: client_ca: transport udp has no certificates; remove it, or write transport: tls`},
 		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: blank, key: blank, server_ca: blank}]", `legwork.yaml:1:88: server_ca: no certificate in DIR/blank; name a file of certificates as PEM`},
