@@ -176,3 +176,31 @@ func TestATransferSurvivesTheLossOfEachPacket(t *testing.T) {
 		}
 	}
 }
+
+func TestJoinsThatNameEachOtherEndWell(t *testing.T) {
+	for seed := range uint64(10) {
+		playOn(t, simnet.Faults{Seed: seed, Delay: 5 * time.Millisecond, Reorder: 0.5, Jitter: 5 * time.Millisecond}, &fixed{invite: byUser}, func(r *rig) {
+			alice, bob, carol := newPhone(r.alice), newPhone(r.bob), newPhone(r.carol)
+			first, second := alice.call(r, "bob"), alice.call(r, "carol")
+			time.Sleep(20 * time.Second)
+			alice.mu.Lock()
+			toSecond, toFirst := referTo("sip:"+sbc, second), referTo("sip:"+sbc, first)
+			alice.mu.Unlock()
+			r.refer(r.alice, first, toSecond, nil)
+			r.refer(r.alice, second, toFirst, nil)
+			time.Sleep(time.Minute)
+			if told, _, _ := bob.state(); told != "192.0.2.1" && told != "192.0.2.3" {
+				r.Errorf("bob sends to %q", told)
+			}
+			atBob, _, open := bob.state()
+			atCarol, _, openToo := carol.state()
+			if (atBob == "192.0.2.3") != (atCarol == "192.0.2.2") || open != 1 || openToo != 1 {
+				r.Errorf("bob sends to %s in %d dialogs, carol to %s in %d", atBob, open, atCarol, openToo)
+			}
+			for _, c := range r.server.Calls() {
+				r.server.HangUp(c.ID, "admin")
+			}
+			time.Sleep(time.Minute)
+		})
+	}
+}

@@ -144,13 +144,17 @@ func (c *Call) beginReplacing() phase {
 }
 
 // replacing puts the Replaces on the INVITE of a B leg: the caller's never
-// crosses, since it names a dialog that the callee does not know.
+// crosses, since it names a dialog that the callee does not know. A callee who
+// can't do it is to ring only when the caller allows; to the target of a REFER it
+// would be a call from nowhere (RFC 5589 section 7.1).
 func (c *Call) replacing(m *message.Message) {
 	if c.replaces == nil {
 		return
 	}
 	m.Set("Replaces", c.replaces.String())
-	option(m, "Require", "replaces")
+	if c.onBehalf != nil || c.invite.HasToken("Require", "replaces") {
+		option(m, "Require", "replaces")
+	}
 }
 
 // succeed takes the place of the replaced leg itself: the route of the call that

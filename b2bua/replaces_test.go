@@ -209,6 +209,9 @@ func TestAReplacesCrossesAsTheCalleeKnowsTheDialog(t *testing.T) {
 		call := r.connect(r.alice, r.bob, "bob")
 		r.replace(r.carol, "sip:bob@"+sbc, named(call.caller))
 		in := r.wait(r.bob, "INVITE")
+		if !in.HasToken("Require", "replaces") {
+			r.Errorf("Require %q", in.Get("Require"))
+		}
 		d := call.callee
 		if want := d.CallID + ";to-tag=" + d.Local + ";from-tag=" + d.Remote; in.Get("Replaces") != want {
 			r.Errorf("Replaces %q, want %q", in.Get("Replaces"), want)
@@ -227,8 +230,14 @@ func TestARingingCallIsPickedUp(t *testing.T) {
 		at := r.wait(r.alice, "180")
 		// Carol knows of bob's phone what it knows itself.
 		early := in.CallID() + ";to-tag=" + in.FromTag() + ";from-tag=" + ringing.ToTag() + ";early-only"
-		r.replace(r.carol, "sip:alice@"+sbc, early)
+		req := r.carol.Invite("sip:alice@"+sbc, sdpAt("192.0.2.3"))
+		req.Set("Replaces", early)
+		_, err := r.carol.Send(req, sbc)
+		r.check(err)
 		pickup := r.wait(r.alice, "INVITE")
+		if pickup.HasToken("Require", "replaces") {
+			r.Error("Replaces is required though the caller does not")
+		}
 		if want := d.req.CallID() + ";to-tag=" + d.req.FromTag() + ";from-tag=" + at.ToTag() + ";early-only"; pickup.Get("Replaces") != want {
 			r.Errorf("Replaces %q, want %q", pickup.Get("Replaces"), want)
 		}

@@ -66,7 +66,7 @@ func (c *Call) beginTransfer(r *referral, to message.ReferTo, targets []Target) 
 		accepted = append(accepted, message.Header{Name: "Refer-Sub", Value: "false"})
 	}
 	c.reply(r.request, 202, accepted)
-	c.note(fmt.Sprintf("transfer by %s to %s", r.leg.who(), to.URI), "")
+	c.note(fmt.Sprintf("transfer by %s to %.200s", r.leg.who(), to.URI), "")
 	t.sub.notify(100, "", false)
 	if to.Replaces == nil || targets != nil {
 		c.search(r.req, targets)
