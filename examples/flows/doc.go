@@ -68,4 +68,10 @@
 //	2.12 Find-Me                                TestFindMe
 //	2.13 Incoming Call Screening                TestIncomingCallScreening
 //	2.14 Outgoing Call Screening                TestOutgoingCallScreening
+//	2.15 Call Park                              TestCallPark
+//	     REFER, SUBSCRIBE and their NOTIFYs are relayed as pairs of subscriptions, here
+//	     and below; a Replaces names another dialog on each leg.
+//	2.16 Call Pickup                            TestCallPickup
+//	2.17 Automatic Redial                       TestAutomaticRedial
+//	2.18 Click to Dial                          TestClickToDial
 package flows

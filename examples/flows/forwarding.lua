@@ -16,6 +16,12 @@ function forwarding.chain(name)
   return { name, callee.busy or callee.no_answer }
 end
 
+-- patience is how many seconds a phone rings.
+function forwarding.patience(name)
+  local callee = people[name]
+  return (callee.no_answer or callee.find_me) and 20 or 60
+end
+
 -- moves_on says whether a failure is one that the callee wants to be looked for
 -- after. It may come from a phone that has rung: that is what they asked for.
 function forwarding.moves_on(name, res)

@@ -52,7 +52,7 @@ function M.on_invite(call)
   for i, one in ipairs(forwarding.chain(name)) do
     targets[i] = reach(one)
   end
-  return b2b.route { to = targets, ring = 20, refer = call.params.refer }
+  return b2b.route { to = targets, ring = forwarding.patience(name), refer = call.params.refer }
 end
 
 -- Subscriptions and REFERs outside calls go to whom they are for.

@@ -48,6 +48,14 @@ func (w *world) carol() *phone {
 	return w.phone("carol", "chicago.example.com", atChicago, ss1)
 }
 
+func (w *world) bill() *phone {
+	return w.phone("bill", "biloxi.example.com", atBill, ss1)
+}
+
+func (w *world) park() *phone {
+	return w.phone("park", "biloxi.example.com", atPark, ss1)
+}
+
 func (w *world) music() *phone {
 	return w.phone("music", "biloxi.example.com", atMusic, ss1)
 }
@@ -192,6 +200,13 @@ func (p *phone) calls(uri string, edits ...edit) *message.Message {
 	p.w.Helper()
 	req := p.begins("INVITE", uri)
 	with(req, p.sdp(""))
+	return p.line.request(req, p.proxy, edits)
+}
+
+// asks begins a line with another request.
+func (p *phone) asks(method, uri string, edits ...edit) *message.Message {
+	p.w.Helper()
+	req := p.begins(method, uri)
 	return p.line.request(req, p.proxy, edits)
 }
 
