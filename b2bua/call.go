@@ -47,6 +47,7 @@ type Call struct {
 	rangAt   time.Time
 	onEnd    []func()
 	ended    bool // the record is closed
+	silent   bool // a search has said how it ended
 }
 
 // phase is the state of a call: it takes one event and returns the phase that

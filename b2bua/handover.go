@@ -29,6 +29,8 @@ type (
 		by  *Call
 		sdp []byte
 	}
+	// begins starts a search; the targets may be given.
+	begins struct{ targets []Target }
 	// sounded is a response to who a search speaks for; a final one ends the
 	// search.
 	sounded struct {
@@ -37,6 +39,7 @@ type (
 	}
 )
 
+func (begins) event()     {}
 func (handed) event()     {}
 func (denied) event()     {}
 func (surrender) event()  {}
@@ -52,11 +55,7 @@ type transfers struct {
 	debt     *succession       // what another call has asked for
 	replaces *message.Replaces // goes to the callees
 	succeeds *match            // whose place is taken here
-
-	// of a search
-	onBehalf *Call
-	given    []Target
-	silent   bool // it has said how it ended
+	onBehalf *Call             // of a search: whom it searches for
 }
 
 // story is what a leg or a search brings along for the record and the end of the

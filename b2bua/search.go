@@ -23,7 +23,7 @@ func (c *Call) search(refer *message.Message, targets []Target) {
 	t := c.transfer
 	invite := c.referredInvite(refer)
 	s := &Call{invite: invite, started: time.Now(), phase: (*Call).searching}
-	s.onBehalf, s.given, s.route, s.seats = c, targets, c.route, c.seats
+	s.onBehalf, s.route, s.seats = c, c.route, c.seats
 	c.server.own(&s.owner, s, &admitted{source: c.sourceOf(t.referrer)})
 	s.id, s.proven = c.id, c.proven && c.began(t.referrer)
 	id := dialog.ID{CallID: invite.CallID(), Local: c.server.newTag(), Remote: invite.FromTag()}
@@ -40,20 +40,20 @@ func (c *Call) search(refer *message.Message, targets []Target) {
 	}
 	t.search = s
 	c.open++
-	s.post(invited{posted: time.Now()})
+	s.post(begins{targets})
 }
 
 // searching is the first phase of a search: where to?
 func (c *Call) searching(ev event) phase {
-	switch ev.(type) {
-	case invited:
-		if c.given != nil {
-			of := c.route // who was transferred talks by it
-			return c.follow(Route{Targets: c.given, Headers: of.Headers, PRACK: of.PRACK, Timer: of.Timer})
-		}
+	e, ok := ev.(begins)
+	switch {
+	case !ok:
+		return c.beforeAnswer(ev, (*Call).searching)
+	case e.targets == nil:
 		return c.consult()
 	}
-	return c.beforeAnswer(ev, (*Call).searching)
+	of := c.route // who was transferred talks by it
+	return c.follow(Route{Targets: e.targets, Headers: of.Headers, PRACK: of.PRACK, Timer: of.Timer})
 }
 
 // referredInvite is the INVITE that a REFER asks for, as the script sees it: it
