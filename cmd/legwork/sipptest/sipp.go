@@ -7,6 +7,7 @@
 package sipptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,10 +22,11 @@ import (
 	"time"
 )
 
-// Scenario is one SIPp process to be. File is required.
+// Scenario is one SIPp process to be. It has a File or a Story.
 type Scenario struct {
 	File      string            // the XML; relative to the working directory
-	Set       map[string]string // NAME: value, for each @NAME@ in File
+	Story     string            // the same in few words; story.go tells which
+	Set       map[string]string // NAME: value, for each @NAME@ in File or Story
 	Local     string            // address:port it binds; empty: a free port on 127.0.0.1
 	Remote    string            // address:port it sends to; empty for a callee
 	Transport string            // SIPp's -t, such as u1, t1 or tn; empty: u1
@@ -89,11 +91,10 @@ func Launch(ctx context.Context, bin string, s Scenario) (*Process, error) {
 
 // fill writes the scenario with its @NAME@s replaced into Dir.
 func fill(s Scenario) (string, error) {
-	text, err := os.ReadFile(s.File)
+	filled, err := s.text()
 	if err != nil {
 		return "", fmt.Errorf("sipp scenario: %w", err)
 	}
-	filled := string(text)
 	for name, value := range s.Set {
 		if !strings.Contains(filled, "@"+name+"@") {
 			return "", fmt.Errorf("sipp scenario %s: has no @%s@ to set", s.File, name)
@@ -103,8 +104,16 @@ func fill(s Scenario) (string, error) {
 	if name := regexp.MustCompile(`@[A-Z]+@`).FindString(filled); name != "" {
 		return "", fmt.Errorf("sipp scenario %s: %s is not set", s.File, name)
 	}
-	file := filepath.Join(s.Dir, filepath.Base(s.File))
+	file := filepath.Join(s.Dir, filepath.Base(cmp.Or(s.File, "story.xml")))
 	return file, os.WriteFile(file, []byte(filled), 0o600)
+}
+
+func (s Scenario) text() (string, error) {
+	if s.Story != "" {
+		return compose(s.Story)
+	}
+	text, err := os.ReadFile(s.File)
+	return string(text), err
 }
 
 func commandLine(s Scenario, file string) ([]string, error) {
