@@ -73,8 +73,25 @@ func (c *Call) tried(h hop, stages [][]hop) bool {
 		slices.ContainsFunc(stages, func(s []hop) bool { return s[0].same(&h) })
 }
 
-// same tells whether both are one place.
-func (h *hop) same(o *hop) bool { return h.uri == o.uri && h.next == o.next }
+// same tells whether both are one place for one user.
+func (h *hop) same(o *hop) bool {
+	return plain(h.uri, true) == plain(o.uri, true) && plain(h.next, false) == plain(o.next, false)
+}
+
+// plain writes a URI in one way, or only the host, port and transport of it.
+func plain(uri string, whole bool) string {
+	u, err := message.ParseURI(uri)
+	if err != nil {
+		return uri
+	}
+	transport, _ := u.Params.Get("transport")
+	u.Params.Del("transport")
+	u.Host = strings.ToLower(u.Host)
+	if !whole {
+		u.User, u.Password, u.Params = "", "", nil
+	}
+	return strings.ToLower(cmp.Or(transport, "udp")) + " " + u.String()
+}
 
 // byQ lists the URIs of a response's contacts that can be dialled, those with
 // the highest q first, without the headers that they may bring.

@@ -77,8 +77,20 @@ ctrl_tcp_listen %s
 
 func baresip(t *testing.T, user string) *softphone {
 	t.Helper()
+	addr := sipptest.Address(t)
+	return softphoneAt(t, addr, "<sip:"+user+"@"+addr+">;regint=0;answermode=auto")
+}
+
+// softphoneOf is a baresip with an account.
+func softphoneOf(t *testing.T, account string) *softphone {
+	t.Helper()
+	return softphoneAt(t, sipptest.Address(t), account)
+}
+
+func softphoneAt(t *testing.T, addr, account string) *softphone {
+	t.Helper()
 	path := program(t, "baresip", "baresip-core")
-	p := &softphone{t: t, addr: sipptest.Address(t)}
+	p := &softphone{t: t, addr: addr}
 	control, dir := sipptest.Address(t), t.TempDir()
 	modules, err := filepath.Glob("/usr/lib*/baresip/modules/ctrl_tcp.so")
 	if more, _ := filepath.Glob("/usr/lib/*/baresip/modules/ctrl_tcp.so"); err == nil {
@@ -88,7 +100,7 @@ func baresip(t *testing.T, user string) *softphone {
 		t.Skip("baresip has no ctrl_tcp.so")
 	}
 	write(t, filepath.Join(dir, "config"), fmt.Sprintf(baresipConfig, p.addr, filepath.Dir(modules[0]), control))
-	write(t, filepath.Join(dir, "accounts"), "<sip:"+user+"@"+p.addr+">;regint=0;answermode=auto\n")
+	write(t, filepath.Join(dir, "accounts"), account+"\n")
 	write(t, filepath.Join(dir, "contacts"), "")
 	beside(t, path, "-f", dir)
 	p.control = dialUntil(t, control)

@@ -2,7 +2,6 @@ package sipptest
 
 import (
 	"cmp"
-	"encoding/xml"
 	"fmt"
 	"slices"
 	"strconv"
@@ -248,6 +247,10 @@ func (c *composer) receive(st step, d *spoken) {
 	c.out.WriteString("><action>\n")
 	c.remember(st, d)
 	for i, p := range st.parts {
+		if p.with != "" {
+			c.compare(p)
+			continue
+		}
 		where, pattern := "msg", within(p.name)+value(p.value)
 		if p.name == "" {
 			where, pattern = "body", p.value
@@ -264,6 +267,18 @@ func (c *composer) receive(st step, d *spoken) {
 	if st.method == "INVITE" && st.status >= 200 {
 		d.failed = st.status >= 300
 	}
+}
+
+// compare looks whether two variables are the same: SIPp puts none into a
+// pattern.
+func (c *composer) compare(p part) {
+	pair := c.keep(fmt.Sprintf("pair%d%s%s", c.at, p.keep, p.with))
+	fmt.Fprintf(&c.out, "<assignstr assign_to=%q value=\"[$%s] [$%s]\"/>\n", pair, p.keep, p.with)
+	check := "check_it"
+	if p.not {
+		check = "check_it_inverse"
+	}
+	fmt.Fprintf(&c.out, `<ereg regexp="^([^ ]*) \1$" search_in="var" variable=%q %s="true" assign_to=%q/>`+"\n", pair, check, c.keep("is"+pair))
 }
 
 // remember keeps what later steps say again.
@@ -299,9 +314,8 @@ func (c *composer) look(where, pattern, names string, must bool) {
 	if strings.HasPrefix(names, "got") && !must {
 		check, must = "check_it_inverse", true
 	}
-	var quoted strings.Builder
-	_ = xml.EscapeText(&quoted, []byte(pattern))
-	fmt.Fprintf(&c.out, "<ereg regexp=\"%s\" search_in=%q %s=\"%t\" assign_to=%q/>\n", quoted.String(), where, check, must, names)
+	quoted := strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;", ">", "&gt;").Replace(pattern)
+	fmt.Fprintf(&c.out, "<ereg regexp=\"%s\" search_in=%q %s=\"%t\" assign_to=%q/>\n", quoted, where, check, must, names)
 }
 
 // line is a pattern for a header whose group is its value, with the space

@@ -32,7 +32,8 @@ import (
 // of its value (^ and $ hold at its ends, and . stays within it). "$name " before a header
 // keeps the first group of the pattern; "!Name:" says that there is none. "= " is the
 // body: its type and its text (\n is a line's end) when sent, a pattern when received;
-// "!= " is a pattern that the body must not match.
+// "!= " is a pattern that the body must not match. "$a == $b" and "$a != $b" compare what
+// was kept.
 type story struct{ steps []step }
 
 // step is one line. What is sent or received has a method or a status.
@@ -56,9 +57,8 @@ type part struct {
 	name  string // of a header; "": the body
 	value string
 	not   bool
+	with  string // keep is compared with it
 }
-
-var partForm = regexp.MustCompile(`^(?:\$(\w+) )?(!?)([A-Za-z-]*)([:=]) ?(.*)$`)
 
 func readStory(text string) (s story, err error) {
 	for line := range strings.Lines(text) {
@@ -136,7 +136,11 @@ func (s *step) part(text string) error {
 		s.parts = append(s.parts, part{name: text})
 		return nil
 	}
-	m := partForm.FindStringSubmatch(text)
+	if m := regexp.MustCompile(`^\$(\w+) (==|!=) \$(\w+)$`).FindStringSubmatch(text); m != nil {
+		s.parts = append(s.parts, part{keep: m[1], not: m[2] == "!=", with: m[3]})
+		return nil
+	}
+	m := regexp.MustCompile(`^(?:\$(\w+) )?(!?)([A-Za-z-]*)([:=]) ?(.*)$`).FindStringSubmatch(text)
 	if m == nil || (m[3] == "") != (m[4] == "=") {
 		return fmt.Errorf("%q is neither a header nor a body", text)
 	}
