@@ -39,11 +39,12 @@ func (c *Call) progress(l *leg, res *message.Message) phase {
 }
 
 // excused is a failure that the caller is not to see as it is: our account was
-// refused (flow C13), or the callee can't do the 100rel that the caller requires
-// (flow C23).
+// refused or is missing (flow C13), unless the caller may prove itself to the
+// callee; or the callee can't do the 100rel that the caller requires (flow C23).
 func (c *Call) excused(l *leg, res *message.Message) *message.Message {
 	switch {
-	case (res.Status == 401 || res.Status == 407) && l.account() != nil:
+	case res.Status == 401 && (l.account() != nil || !c.rules(c.a).Crosses("WWW-Authenticate")),
+		res.Status == 407 && (l.account() != nil || !c.rules(c.a).Crosses("Proxy-Authenticate")):
 		return c.failureOf(503, "")
 	case res.Status == 420 && c.a.peer.requires && c.prack(l) == trunk.PassPRACK && res.HasToken("Unsupported", "100rel"):
 		out := c.failureOf(421, "")

@@ -75,11 +75,11 @@ func (c *Call) tried(h hop, stages [][]hop) bool {
 
 // same tells whether both are one place for one user.
 func (h *hop) same(o *hop) bool {
-	return plain(h.uri, true) == plain(o.uri, true) && plain(h.next, false) == plain(o.next, false)
+	return spelt(h.uri, true) == spelt(o.uri, true) && spelt(h.next, false) == spelt(o.next, false)
 }
 
-// plain writes a URI in one way, or only the host, port and transport of it.
-func plain(uri string, whole bool) string {
+// spelt writes a URI in one way, or only the host, port and transport of it.
+func spelt(uri string, whole bool) string {
 	u, err := message.ParseURI(uri)
 	if err != nil {
 		return uri

@@ -20,7 +20,8 @@ func TestURIOfTheCredentialsNamesTheSameResource(t *testing.T) {
 		{"tel:+15550100", "tel:+15550100", true},
 		{"*", "*", true},
 		{"sip:Bob@legwork.example", "sip:bob@legwork.example", false},
-		{"sip:legwork.example", "sip:bob@legwork.example", false},
+		{"sip:legwork.example:5062", "sip:bob@legwork.example", false},
+		{"sip:192.0.2.1", "sip:bob@legwork.example", false},
 		{"sip:bob@legwork.example", "sip:bob@192.0.2.1", false},
 		{"sip:bob@legwork.example:5062", "sip:bob@legwork.example", false},
 		{"sips:bob@legwork.example", "sip:bob@legwork.example", false},
@@ -40,5 +41,14 @@ func TestURIOfTheCredentialsNamesTheSameResource(t *testing.T) {
 		if len(test.claimed) < mostBytes && len(test.requested) < mostBytes && sameResource(test.requested, test.claimed) != test.same {
 			t.Errorf("%.60s and %.60s: not both ways", test.claimed, test.requested)
 		}
+	}
+}
+
+func TestAHostStandsForItsUsers(t *testing.T) {
+	if !sameResource("sip:legwork.example", "sip:bob@legwork.example:5060;ob") {
+		t.Error("refused")
+	}
+	if sameResource("sip:bob@legwork.example", "sip:legwork.example") {
+		t.Error("a user stands for the host")
 	}
 }

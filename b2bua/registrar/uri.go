@@ -16,18 +16,16 @@ const maxAOR = 512
 var errAOR = errors.New("registrar: not an address of record")
 
 // AOR is the canonical form of an address of record (RFC 3261 section 10.3 step
-// 5): scheme, user and host, and the port unless it is the scheme's own. What a
-// user may hold unescaped is unescaped, so the form is a URI and its own
-// canonical form.
+// 5): scheme, user and host. A port tells where the domain is served, not whose
+// address it is; phones that are given one write it into their To. What a user
+// may hold unescaped is unescaped, so the form is a URI and its own canonical
+// form.
 func AOR(uri string) (string, error) {
 	u, err := message.ParseURI(uri)
 	if err != nil || !u.IsSIP() {
 		return "", errAOR
 	}
-	canonical := message.URI{Scheme: u.Scheme, User: normal(u.User, userFree), Host: normalHost(u.Host), Port: u.Port}
-	if u.Scheme == "sip" && u.Port == 5060 || u.Scheme == "sips" && u.Port == 5061 {
-		canonical.Port = 0
-	}
+	canonical := message.URI{Scheme: u.Scheme, User: normal(u.User, userFree), Host: normalHost(u.Host)}
 	text := canonical.String()
 	if len(text) > maxAOR {
 		return "", errAOR

@@ -11,7 +11,7 @@ func TestAddressOfRecordHasOneSpelling(t *testing.T) {
 		"sip:alice@atlanta.example":                         "sip:alice@atlanta.example",
 		"SIP:%61lice@Atlanta.EXAMPLE:5060;user=phone;x?a=b": "sip:alice@atlanta.example",
 		"sip:Alice@atlanta.example":                         "sip:Alice@atlanta.example",
-		"sip:alice:secret@atlanta.example:5061":             "sip:alice@atlanta.example:5061",
+		"sip:alice:secret@atlanta.example:5061":             "sip:alice@atlanta.example",
 		"sips:alice@atlanta.example:5061":                   "sips:alice@atlanta.example",
 		"sip:%2B1234%3bx@[2001:DB8:0::1]":                   "sip:+1234;x@[2001:db8::1]",
 		"sip:a%40b%3a%00%c3%a9@atlanta.example":             "sip:a%40b%3A%00%C3%A9@atlanta.example",

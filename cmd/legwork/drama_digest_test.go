@@ -77,8 +77,13 @@ func TestCalleesAreShownCredentials(t *testing.T) {
 				< ACK`},
 		},
 		"C13 no credentials": {
-			lua: oneTrunk, caller: calls + "\n< 503 | !WWW-Authenticate:\n> ACK",
+			lua: oneTrunk, caller: calls + "\n< 503\n> ACK",
 			callees: []string{wants + "\n< ACK"},
+		},
+		"C13 the caller's own credentials cross where headers do": {
+			lua: `return b2b.route { to = { trunk = "first" }, callid = "keep" }`, trunk: "headers: {preset: transparent}", phones: "headers: {pass: [WWW-Authenticate]}",
+			caller:  calls + "\n< 401 auth\n> ACK\n> INVITE +sdp | [authentication username=alice password=secret]\n< 100\n< 180\n< 200" + hangsUp,
+			callees: challenged("", `username="alice"`),
 		},
 		"C13 a challenged re-INVITE and BYE": {
 			lua: oneTrunk, trunk: trunk,

@@ -25,6 +25,11 @@ func TestASoftphoneRegistersAndIsCalled(t *testing.T) {
 			write(t, filepath.Join(dir, "legwork.yaml"), registrarConfig)
 			write(t, filepath.Join(dir, "users.yaml"), "alice: secret\nbob: guess\n")
 			write(t, filepath.Join(dir, "main.lua"), `local M = {}
+function M.on_register(txn)
+  if not txn.source.account then return b2b.challenge {} end
+  txn:note("%s registers", txn.source.account)
+  return b2b.accept { expires = 60 }
+end
 function M.on_invite(call)
   if not call.source.account then return b2b.challenge {} end
   return b2b.route { to = { aor = "sip:" .. call.req.uri.user .. "@" .. call.req.uri.host } }
@@ -34,9 +39,9 @@ return M
 			r := serve(t, dir)
 			at := map[string]string{"udp": r.udp, "tcp": r.tcp}[transport] + ";transport=" + transport
 			bob := softphoneOf(t, "<sip:bob@"+at+">;auth_pass=guess;regint=60;answermode=auto")
-			bob.hears("REGISTER_OK")
 			alice := softphoneOf(t, "<sip:alice@"+at+">;auth_pass=secret;regint=60;answermode=auto")
-			alice.hears("REGISTER_OK")
+			r.waitFor("text=\"bob registers\"")
+			r.waitFor("text=\"alice registers\"")
 			alice.do("dial", "sip:bob@"+at)
 			alice.hears("CALL_ESTABLISHED")
 			bob.hears("CALL_ESTABLISHED")

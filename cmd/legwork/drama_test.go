@@ -17,6 +17,7 @@ type drama struct {
 	lua     string            // of on_invite, or a whole script
 	config  string            // besides the trunks first, second and third
 	trunk   string            // keys of trunk first
+	phones  string            // keys of the caller's trunk
 	files   map[string]string // beside the configuration
 	caller  string
 	callees []string // one at each trunk
@@ -95,8 +96,7 @@ admin: {address: "127.0.0.1:0"}
 limits: {per_source_cps: 0}
 log: {level: debug}
 trunks:
-  phones: {match: ["127.0.0.0/8"]}
-`
+  phones: {match: ["127.0.0.0/8"], ` + d.phones + "}\n"
 	for i, name := range []string{"first", "second", "third"} {
 		text += "  " + name + ": {targets: [\"" + trunkURI(at[i+1], b.callee) + "\"]"
 		if i == 0 && d.trunk != "" {

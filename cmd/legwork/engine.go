@@ -143,16 +143,24 @@ func usersOf(u config.Users) b2bua.Users {
 	}
 }
 
-// algorithmsOf are those that all users can answer to: a phone takes the one it
-// likes best, and there is no asking it for another. Nil is all.
+// algorithmsOf are those that challenges offer: of what is offered a phone takes
+// the one it likes best, and there is no asking it for another. Unless the
+// configuration or the kind of the secrets says otherwise that is MD5 alone:
+// many phones refuse a challenge that names anything else beside it.
 func algorithmsOf(u config.Users) []digest.Algorithm {
-	switch md5, sha256 := u.Hashes(); {
-	case md5 && !sha256:
-		return []digest.Algorithm{digest.MD5}
-	case sha256 && !md5:
+	if md5, sha256 := u.Hashes(); len(u.Algorithms) == 0 && sha256 && !md5 {
 		return []digest.Algorithm{digest.SHA256}
 	}
-	return nil
+	if len(u.Algorithms) == 0 {
+		return []digest.Algorithm{digest.MD5}
+	}
+	var list []digest.Algorithm
+	for _, name := range u.Algorithms {
+		if a, ok := digest.ParseAlgorithm(string(name)); ok {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // registrarOf is nil when none is enabled.

@@ -182,19 +182,24 @@ func TestNoPasswordIsShownOnItsWayToTheEngine(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatAllUsersCanAnswerIsOffered(t *testing.T) {
+func TestChallengesOfferWhatAllCanAnswer(t *testing.T) {
 	password, short, long := config.Account{Password: "x"}, config.Account{HA1: config.Secret(strings.Repeat("5a", 16))}, config.Account{HA1: config.Secret(strings.Repeat("5a", 32))}
+	md5, sha256 := []digest.Algorithm{digest.MD5}, []digest.Algorithm{digest.SHA256}
 	for _, c := range []struct {
-		users []config.Account
-		want  []digest.Algorithm
+		users  []config.Account
+		listed []config.Algorithm
+		want   []digest.Algorithm
 	}{
-		{nil, nil},
-		{[]config.Account{password}, nil},
-		{[]config.Account{password, short}, []digest.Algorithm{digest.MD5}},
-		{[]config.Account{password, long}, []digest.Algorithm{digest.SHA256}},
-		{[]config.Account{short, long}, nil},
+		{nil, nil, md5},
+		{[]config.Account{password}, nil, md5},
+		{[]config.Account{password, short}, nil, md5},
+		{[]config.Account{password, long}, nil, sha256},
+		{[]config.Account{short, long}, nil, md5},
+		{nil, []config.Algorithm{config.AlgorithmSHA256}, sha256},
+		{[]config.Account{password}, []config.Algorithm{config.AlgorithmSHA256, config.AlgorithmMD5}, []digest.Algorithm{digest.SHA256, digest.MD5}},
 	} {
 		cfg := config.Default()
+		cfg.Users.Algorithms = c.listed
 		cfg.Users.File, cfg.Users.Accounts = "users.yaml", map[string]config.Account{}
 		for i, a := range c.users {
 			cfg.Users.Accounts[fmt.Sprint(i)] = a

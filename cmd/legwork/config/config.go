@@ -160,11 +160,21 @@ type TrunkTimer struct {
 
 // Users are those who authenticate here.
 type Users struct {
-	File  string `yaml:"file" doc:"YAML of name: password, or name: HA1 (hexadecimal MD5 or SHA-256 of user:realm:password, the same for all)."`
-	Realm string `yaml:"realm" doc:"Realm of challenges; an HA1 is good for one realm only."`
+	File       string      `yaml:"file" doc:"YAML of name: password, or name: HA1 (hexadecimal MD5 or SHA-256 of user:realm:password, the same for all)."`
+	Realm      string      `yaml:"realm" doc:"Realm of challenges; an HA1 is good for one realm only."`
+	Algorithms []Algorithm `yaml:"algorithms" enum:"MD5 SHA-256" doc:"Digest algorithms that challenges offer, the preferred first; empty: what users with an HA1 can answer, else MD5, as many phones give up when they see another."`
 
 	Accounts map[string]Account `yaml:"-"` // what stands in File
 }
+
+// Algorithm is one of digest.
+type Algorithm string
+
+// The values of users.algorithms.
+const (
+	AlgorithmMD5    Algorithm = "MD5"
+	AlgorithmSHA256 Algorithm = "SHA-256"
+)
 
 // Account is how one user is known; one of both is set.
 type Account struct {

@@ -166,9 +166,12 @@ func (r *reader) list(n ast.Node, v reflect.Value, f field) bool {
 	if !ok {
 		return r.want(n, f.key, "a list")
 	}
+	if len(seq.Values) == 0 {
+		return true
+	}
 	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
 	for i, elem := range seq.Values {
-		r.value(elem, v.Index(i), field{key: fmt.Sprintf("%s[%d]", f.key, i)})
+		r.value(elem, v.Index(i), field{key: fmt.Sprintf("%s[%d]", f.key, i), enum: f.enum})
 	}
 	return true
 }

@@ -80,7 +80,7 @@ func (f field) shape(value reflect.Value) object {
 	case reflect.Map:
 		return object{"type": []string{"object", "null"}, "additionalProperties": field{typ: f.typ.Elem()}.shape(reflect.Value{})}
 	case reflect.Slice:
-		return object{"type": []string{"array", "null"}, "items": field{typ: f.typ.Elem()}.shape(reflect.Value{})}
+		return object{"type": []string{"array", "null"}, "items": field{typ: f.typ.Elem(), enum: f.enum}.shape(reflect.Value{})}
 	case reflect.Bool:
 		return orVariable(object{"type": "boolean"})
 	case reflect.Int:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -14,6 +15,11 @@ import (
 func (r *reader) users(u *Users) {
 	if !r.at[&u.Realm].wrong && (u.Realm == "" || !isQuotable(u.Realm)) {
 		r.refuse(&u.Realm, fmt.Sprintf("users.realm: %q is not a realm", u.Realm), "up to 128 characters without quotes and backslashes")
+	}
+	for i, a := range u.Algorithms {
+		if slices.Contains(u.Algorithms[:i], a) {
+			r.refuse(&u.Algorithms[i], fmt.Sprintf("users.algorithms: %s stands there twice", a), "remove one")
+		}
 	}
 	if u.File == "" {
 		return
