@@ -146,7 +146,7 @@ func TestCredentialsDoNotFollowARedirectionToAStranger(t *testing.T) {
 			m.Headers = append(m.Headers, g.server.Challenge("bob.example", g.role, digest.Absent)...)
 		})
 		r.never(r.carol, "INVITE")
-		r.wait(r.alice, "401")
+		r.wait(r.alice, "503")
 	})
 	play(t, &fixed{invite: toAccount("secret")}, func(r *rig) {
 		r.dial(sdpOffer)
