@@ -136,7 +136,7 @@ func (s *Server) unsupported(req *message.Message) string {
 	}
 	var tags []string
 	for t := range req.Tokens("Require") {
-		if !strings.Contains(extensions+",", strings.ToLower(t)+",") {
+		if !strings.Contains(" "+extensions+",", " "+strings.ToLower(t)+",") {
 			tags = append(tags, t)
 		}
 	}

@@ -16,7 +16,8 @@ import (
 // transaction of its own (pair.go), or grown into a pair of subscriptions
 // (subscription.go). Its mailbox owns it as a call's owns a call.
 //
-// Message profiles see its messages. The other hooks of calls are not asked:
+// Observers hear of its messages, but of no beginning and no end: it is no call
+// and makes no record. Message profiles see its messages. The other hooks of calls are not asked:
 // there is no call whose on_branch, on_failure or on_final could edit, and a
 // response map that turns codes into others would break REGISTER and PUBLISH,
 // where codes are the protocol.
@@ -257,21 +258,33 @@ func (t *txn) unfit(d Decision) {
 func (t *txn) byDefault() {
 	switch method := t.req.Method; {
 	case method == "OPTIONS":
-		t.reply(200, "", capabilities(), nil)
+		t.reply(200, "", t.server.capabilities(), nil)
 	case method == "REGISTER":
 		t.register()
 	case method == "NOTIFY" || method == "BENOTIFY" || method == "INFO":
 		t.reply(481, "", nil, nil)
 	case !methods[method]:
-		t.reply(501, "", []message.Header{{Name: "Allow", Value: allow}}, nil)
+		t.reply(501, "", []message.Header{{Name: "Allow", Value: t.server.allows()}}, nil)
 	default:
-		t.reply(405, "", []message.Header{{Name: "Allow", Value: allow}}, nil)
+		t.reply(405, "", []message.Header{{Name: "Allow", Value: t.server.allows()}}, nil)
 	}
 }
 
 // capabilities is the truth about us (RFC 3261 section 11.2).
-func capabilities() []message.Header {
-	return []message.Header{{Name: "Allow", Value: allow}, {Name: "Accept", Value: accept}, {Name: "Supported", Value: extensions}}
+func (s *Server) capabilities() []message.Header {
+	supported := extensions
+	if s.settings().Registrar != nil {
+		supported += ", path"
+	}
+	return []message.Header{{Name: "Allow", Value: s.allows()}, {Name: "Accept", Value: accept}, {Name: "Supported", Value: supported}}
+}
+
+// allows are the methods that are taken without a script.
+func (s *Server) allows() string {
+	if s.settings().Registrar != nil {
+		return allow + ", REGISTER"
+	}
+	return allow
 }
 
 // reply gives the request its final response.

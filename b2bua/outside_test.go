@@ -365,3 +365,27 @@ func TestAPairSurvivesABadNetwork(t *testing.T) {
 		})
 	}
 }
+
+func TestOptionsTellTheTruth(t *testing.T) {
+	for _, enabled := range []bool{false, true} {
+		play(t, &fixed{}, func(r *rig) {
+			if enabled {
+				r.withRegistrar(nil)
+			}
+			r.ask(r.alice, "OPTIONS", nil)
+			res := r.wait(r.alice, "200 OPTIONS")
+			if res.HasToken("Allow", "REGISTER") != enabled || res.HasToken("Supported", "path") != enabled || !res.HasToken("Accept", "application/sdp") {
+				t.Errorf("%s", res)
+			}
+		})
+	}
+}
+
+func TestPartOfAnOptionTagIsNone(t *testing.T) {
+	play(t, &fixed{}, func(r *rig) {
+		r.ask(r.alice, "OPTIONS", func(m *message.Message) { m.Set("Require", "er, timer") })
+		if res := r.wait(r.alice, "420 OPTIONS"); res.Get("Unsupported") != "er" {
+			t.Errorf("%s", res)
+		}
+	})
+}

@@ -20,7 +20,7 @@ func (t *txn) register() {
 	set := t.server.settings()
 	switch {
 	case set.Registrar == nil:
-		t.refuse(405, []message.Header{{Name: "Allow", Value: allow}})
+		t.refuse(405, []message.Header{{Name: "Allow", Value: t.server.allows()}})
 	case t.source.Account == "" && set.Users != nil:
 		t.refuse(t.server.refusal(set.Realm, t.proof))
 	case t.source.Account != "" && !owns(t.source.Account, message.URIOf(t.req.Get("To"))):

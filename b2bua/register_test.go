@@ -489,3 +489,18 @@ func TestAPhoneBehindNATIsCalledFromUpstreamOverItsFlow(t *testing.T) {
 		r.wait(r.bob, "486")
 	})
 }
+
+func TestARegistrationSurvivesABadNetwork(t *testing.T) {
+	for seed := range uint64(20) {
+		faults := simnet.Faults{Seed: seed, Lose: 0.15, Double: 0.2, Reorder: 0.2, Delay: 20 * time.Millisecond, Jitter: 50 * time.Millisecond}
+		playOn(t, faults, &fixed{}, func(r *rig) {
+			r.withUsers(nil)
+			r.withRegistrar(nil)
+			for _, contact := range []string{"<sip:alice@192.0.2.1:5060>", "<sip:alice@192.0.2.1:5060>;expires=0"} {
+				req := r.registers(r.alice, aliceAOR, contact, nil)
+				r.client(r.alice, "alice", "wonder").again(req, r.wait(r.alice, "401 REGISTER"))
+				r.wait(r.alice, "200 REGISTER")
+			}
+		})
+	}
+}
