@@ -304,7 +304,7 @@ func (c *Call) late(l *leg, res *message.Message) {
 		return
 	}
 	c.settled(l)
-	if res.Status >= 300 {
+	if res.Status >= 300 || res.CallID() != l.half.CallID || res.FromTag() != l.half.Local {
 		return
 	}
 	tag := res.ToTag()

@@ -158,7 +158,11 @@ func (l *Layer) answers(c *Client, res *message.Message, f transport.Flow) bool 
 	c.mu.Lock()
 	req := c.req
 	c.mu.Unlock()
-	return req == nil || req.CallID() == res.CallID() && req.FromTag() == res.FromTag()
+	if req == nil {
+		return true
+	}
+	tag := req.ToTag() // in a dialog the answer has the same (RFC 3261 section 8.2.6.2)
+	return req.CallID() == res.CallID() && req.FromTag() == res.FromTag() && (tag == "" || tag == res.ToTag())
 }
 
 func (l *Layer) stray(res *message.Message, f transport.Flow) {
