@@ -25,6 +25,7 @@ const (
 	earlyAt   = 2 * time.Second   // where events meet while it rings
 	unackedAt = answered + 6*wire // before alice's ACK
 	talkingAt = 3 * time.Second
+	goodbyeAt = 20 * time.Second // behind that
 )
 
 // moment is one event of a crossing: who does what.
@@ -147,7 +148,7 @@ func (s *stage) play(later time.Duration) {
 	s.until(s.meet + 2*time.Second)
 	s.settle()
 	for i, name := range []string{"A", "B", "C"} {
-		s.until(s.meet + 20*time.Second + time.Duration(i)*5*time.Second)
+		s.until(s.meet + goodbyeAt + time.Duration(i)*5*time.Second)
 		s.phones[name].act("BYE")
 	}
 	s.until(s.meet + 2*time.Minute)
@@ -282,7 +283,7 @@ type fault struct {
 // onPath is the way of every packet.
 func (s *stage) onPath(p simnet.Packet) bool {
 	s.tap.saw(p)
-	if time.Since(s.began) < s.meet-wire-2*time.Millisecond {
+	if at := time.Since(s.began) - s.meet; at < -wire-2*time.Millisecond || at > goodbyeAt-wire {
 		return true
 	}
 	if int(s.packet.Add(1)) != s.fault.n {

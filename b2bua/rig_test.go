@@ -50,7 +50,8 @@ type fixed struct {
 	outside  func(context.Context, View) Decided
 	later    *fixed // who decides about new calls since a reload
 	open     int
-	mu       sync.Mutex // guards later and open
+	calls    []*Call
+	mu       sync.Mutex // guards later, open and calls
 }
 
 type fixedRouter struct {
@@ -65,6 +66,9 @@ func (p *fixed) Router(h Handle) Router {
 		return p.later.Router(h)
 	}
 	p.open++
+	if c, ok := h.(*Call); ok {
+		p.calls = append(p.calls, c)
+	}
 	return fixedRouter{p, h}
 }
 
@@ -179,6 +183,11 @@ func playOn(t *testing.T, faults simnet.Faults, p *fixed, f func(r *rig)) {
 		defer p.mu.Unlock()
 		if p.open != 0 || r.server.Active() != 0 || r.server.faults.Load() != 0 {
 			t.Errorf("left over: %d routers, %d calls, %d faults", p.open, r.server.Active(), r.server.faults.Load())
+		}
+		for _, c := range p.calls {
+			if left := c.leftovers(); left != "" {
+				t.Errorf("a call has left over: %s", left)
+			}
 		}
 		for _, a := range []*simnet.Agent{r.alice, r.bob, r.carol} {
 			a.Close()
