@@ -66,7 +66,7 @@ func (l *line) holds(want string) bool {
 	if want == "100" {
 		return l.tried || !l.p.w.clean
 	}
-	return l.index(want) >= 0 || l.p.w.clean && len(l.inbox) > 0
+	return l.index(want) >= 0 || l.p.w.ordered() && len(l.inbox) > 0
 }
 
 func (l *line) index(want string) int {
@@ -79,8 +79,8 @@ func (l *line) index(want string) int {
 }
 
 // gets waits for a request ("BYE") or for a response ("200") to our latest
-// request. On a clean network nothing else may come before. 100 goes from hop to
-// hop and may be lost.
+// request. On a clean network nothing else may come before, but for what comes
+// over another connection. 100 goes from hop to hop and may be lost.
 func (l *line) gets(want string) *message.Message {
 	p := l.p
 	p.w.Helper()
@@ -107,7 +107,7 @@ func (l *line) take(want string) *message.Message {
 		return nil
 	}
 	i := l.index(want)
-	if w.clean && i != 0 {
+	if w.ordered() && i != 0 {
 		w.Fatalf("%s got %s, want %s", l.p.name, l.inbox[0].Name(), want)
 	}
 	in := l.inbox[i]
@@ -180,9 +180,7 @@ func (l *line) sends(what string, edits ...edit) *message.Message {
 		l.client.Cancel("")
 		return nil
 	}
-	if !l.p.w.clean {
-		time.Sleep(theirPause)
-	}
+	l.p.w.pause()
 	req := l.p.agent.In(l.dialog, what, l.dialog.Next())
 	if what == "INVITE" {
 		with(req, l.p.sdp(""))

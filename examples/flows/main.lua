@@ -93,8 +93,8 @@ end
 
 -- A phone that answers nothing is one that is not there (RFC 3665 section 3.10).
 M.responses = b2b.response_map {
-  { from = 408, origin = "timeout", to = { 480, "No Response" } },
-  { from = 503, origin = "timeout", to = { 480, "No Response" } },
+  { from = "*", origin = "timeout", to = { 480, "No Response" } },
+  { from = "*", origin = "transport", to = { 480, "No Response" } },
 }
 
 return M

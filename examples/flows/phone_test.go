@@ -66,7 +66,7 @@ func (w *world) desk() *phone {
 
 func (w *world) phone(name, domain, addr, proxy string) *phone {
 	w.Helper()
-	agent, err := simnet.NewAgent(w.net, "udp", addr)
+	agent, err := simnet.NewAgent(w.net, w.network, addr)
 	w.must(err)
 	p := &phone{w: w, name: name, aor: "sip:" + name + "@" + domain, proxy: proxy, heard: make(chan struct{}, 1)}
 	p.settles(agent)
@@ -77,7 +77,7 @@ func (w *world) phone(name, domain, addr, proxy string) *phone {
 // moves gives the phone another address.
 func (p *phone) moves(addr string) {
 	p.w.Helper()
-	agent, err := simnet.NewAgent(p.w.net, "udp", addr)
+	agent, err := simnet.NewAgent(p.w.net, p.w.network, addr)
 	p.w.must(err)
 	p.past = append(p.past, p.agent)
 	p.settles(agent)

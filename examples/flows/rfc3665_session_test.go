@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func TestSuccessfulSessionWithProxyFailure(t *testing.T) {
 		w.deaf[ss1] = true
 		alice.calls("sip:bob@biloxi.example.com") // F1 to F7: INVITE seven times
 		alice.gets("408")                         // made by the phone: nothing came
-		if n := w.times(atAtlanta, ss1, "INVITE"); n != 7 {
+		if n := w.times(atAtlanta, ss1, "INVITE"); n != 7 && w.network == "udp" {
 			w.Errorf("Proxy 1 was sent %d INVITEs, want 7", n)
 		}
 		alice.proxy = ss2
@@ -217,7 +218,7 @@ func TestSessionWithReINVITE(t *testing.T) {
 			w.Errorf("RTP still goes to %s", got)
 		}
 		alice.sends("BYE") // F12
-		if bye := bob.gets("BYE"); bye.URI != "sip:"+elsewhere {
+		if bye := bob.gets("BYE"); !strings.HasPrefix(bye.URI, "sip:"+elsewhere) {
 			w.Errorf("the BYE went to %s", bye.URI)
 		}
 		bob.sends("200") // F13
@@ -262,10 +263,10 @@ func TestUnsuccessfulNoResponseFromUserAgent(t *testing.T) {
 		alice.calls("sip:bob@biloxi.example.com") // F1 INVITE, F2, F4, F6 to F11: INVITE six times more
 		alice.gets("100")                         // F3
 		res := alice.gets("480")                  // F12, F13 ACK, F14, F15 ACK
-		if n := w.times(ss2, atBiloxi, "INVITE"); n != 7 {
+		if n := w.times(ss2, atBiloxi, "INVITE"); n != 7 && w.network == "udp" {
 			w.Errorf("Bob was sent %d INVITEs, want 7", n)
 		}
-		if took := time.Since(begun); res.Reason != "No Response" || took < 31*time.Second {
+		if took := time.Since(begun); res.Reason != "No Response" || took < 31*time.Second && w.network == "udp" {
 			w.Errorf("%d %s after %s", res.Status, res.Reason, took)
 		}
 	})

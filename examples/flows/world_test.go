@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,15 +31,14 @@ const (
 	ss3 = "192.0.2.233:5060" // the proxy of chicago.example.com
 	alg = "192.0.2.128:5060" // an application level gateway in front of atlanta.example.com
 
-	atAtlanta  = "192.0.2.101:5060" // client.atlanta.example.com
-	atBiloxi   = "192.0.2.201:5060" // client.biloxi.example.com
-	atChicago  = "192.0.2.100:5060" // client.chicago.example.com
-	atBill     = "192.0.2.204:5060" // a colleague of Bob's
-	atPark     = "192.0.2.205:5060" // the park server
-	atMusic    = "192.0.2.206:5060" // the music server
-	atDesk     = "192.0.2.203:5060" // a third place of Bob's
-	elsewhere  = "192.0.2.202:5060" // where Bob goes in RFC 3665 section 3.7
-	theirPause = 8 * time.Second    // of people between one thing and the next
+	atAtlanta = "192.0.2.101:5060" // client.atlanta.example.com
+	atBiloxi  = "192.0.2.201:5060" // client.biloxi.example.com
+	atChicago = "192.0.2.100:5060" // client.chicago.example.com
+	atBill    = "192.0.2.204:5060" // a colleague of Bob's
+	atPark    = "192.0.2.205:5060" // the park server
+	atMusic   = "192.0.2.206:5060" // the music server
+	atDesk    = "192.0.2.203:5060" // a third place of Bob's
+	elsewhere = "192.0.2.202:5060" // where Bob goes in RFC 3665 section 3.7
 )
 
 // proxies are the Legworks of a deployment, by address, each with its trunks. All
@@ -82,7 +82,8 @@ func phoneAt(name, addr string) trunk.Trunk {
 // world is a network with proxies and phones on it, on virtual time.
 type world struct {
 	*testing.T
-	clean   bool // nothing is lost, doubled or swapped
+	clean   bool   // nothing is lost, doubled or swapped
+	network string // of all phones and proxies: udp or tcp
 	net     *simnet.Network
 	engines map[string]*engine
 	phones  []*phone
@@ -103,9 +104,10 @@ type engine struct {
 // Router asks the scripts; the server is made before them.
 func (e *engine) Router(h b2bua.Handle) b2bua.Router { return e.policy.Router(h) }
 
-// weathers are the networks that each flow is played on.
+// weathers are the networks that each flow is played on; that of streams is
+// called tcp.
 func weathers() map[string]simnet.Faults {
-	all := map[string]simnet.Faults{"clean": {}}
+	all := map[string]simnet.Faults{"clean": {}, "tcp": {}}
 	for seed := uint64(1); seed <= 3; seed++ {
 		all[fmt.Sprintf("lossy %d", seed)] = simnet.Faults{Seed: seed, Lose: 0.15, Delay: 20 * time.Millisecond}
 		all[fmt.Sprintf("doubled %d", seed)] = simnet.Faults{Seed: seed, Double: 0.3, Delay: 20 * time.Millisecond, Jitter: 200 * time.Millisecond}
@@ -124,7 +126,7 @@ func play(t *testing.T, with proxies, flow func(w *world)) {
 	for name, faults := range weathers() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := build(t, with, faults)
+				w := build(t, with, faults, name)
 				defer w.close()
 				flow(w)
 				time.Sleep(3 * time.Minute)
@@ -134,11 +136,15 @@ func play(t *testing.T, with proxies, flow func(w *world)) {
 	}
 }
 
-func build(t *testing.T, with proxies, faults simnet.Faults) *world {
+func build(t *testing.T, with proxies, faults simnet.Faults, name string) *world {
 	t.Helper()
 	faults.Unrefused = true
+	network := "udp"
+	if name == "tcp" {
+		network = name
+	}
 	w := &world{
-		T: t, clean: faults.Lose+faults.Double+faults.Reorder == 0, net: simnet.New(faults),
+		T: t, clean: faults.Lose+faults.Double+faults.Reorder == 0, network: network, net: simnet.New(faults),
 		engines: map[string]*engine{}, wire: &wire{}, deaf: map[string]bool{},
 	}
 	w.net.OnPath(w.wire.record)
@@ -153,7 +159,7 @@ func (w *world) start(addr string, trunks []trunk.Trunk) *engine {
 	w.Helper()
 	e := &engine{log: &errorLog{}}
 	log := slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelError}))
-	table, err := trunk.NewTable(trunks, nil)
+	table, err := trunk.NewTable(w.over(trunks), nil)
 	w.must(err)
 	bindings, err := registrar.New(registrar.Config{
 		Store: store.NewMemory(store.Limits{}), Min: time.Minute, Default: 5 * time.Minute, Max: time.Hour,
@@ -171,9 +177,21 @@ func (w *world) start(addr string, trunks []trunk.Trunk) *engine {
 		Lib: e.libraries, Log: log, Machines: 1,
 	})
 	w.must(err)
-	_, err = e.server.Listen(transport.ListenerConfig{Name: "udp", Network: "udp", Address: addr})
+	_, err = e.server.Listen(transport.ListenerConfig{Name: w.network, Network: w.network, Address: addr})
 	w.must(err)
 	return e
+}
+
+// over has trunks reached over the network of this world.
+func (w *world) over(trunks []trunk.Trunk) []trunk.Trunk {
+	trunks = slices.Clone(trunks)
+	for i := range trunks {
+		if targets := slices.Clone(trunks[i].Targets); w.network == "tcp" && len(targets) > 0 {
+			targets[0].URI += ";transport=tcp"
+			trunks[i].Targets = targets
+		}
+	}
+	return trunks
 }
 
 // offline is the network of scripts: there is none.
@@ -199,6 +217,19 @@ func (l *errorLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// ordered is true where messages can't overtake each other.
+func (w *world) ordered() bool { return w.clean && w.network == "udp" }
+
+// pause is that of people between one thing and the next, who do not know what
+// is still being repeated.
+func (w *world) pause() {
+	if w.clean {
+		time.Sleep(2 * time.Second)
+		return
+	}
+	time.Sleep(8 * time.Second)
 }
 
 func (w *world) must(err error) {
