@@ -126,6 +126,9 @@ func minSE(m *message.Message) uint32 {
 
 // delta reads delta-seconds (RFC 3261 section 25.1) up to 32 bits.
 func delta(s string) (seconds uint32, ok bool) {
+	if s == "" { // as nearly always: an error would be made for it
+		return 0, false
+	}
 	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 32)
 	if err != nil {
 		return 0, false
