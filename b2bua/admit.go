@@ -33,7 +33,7 @@ type admitted struct {
 // 8.2, answers those that fail, and returns nil for them.
 func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport.Flow) *admitted {
 	set := s.settings()
-	t, _ := set.Trunks.Match(f.Remote.Addr())
+	t, name := set.neighbour(f)
 	p := s.prove(req, set)
 	stranger := t == nil && set.UnknownSources != AllowUnknown && p.outcome != digest.OK
 	if stranger && set.UnknownSources == DropUnknown && p.outcome == digest.Absent {
@@ -67,10 +67,8 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 		}
 		in.load = s.trunks.Of(t.Name)
 	}
-	in.source = Source{
-		IP: f.Remote.Addr().Unmap().String(), Port: int(f.Remote.Port()),
-		Transport: f.Network(), Listener: f.Listener.Name, Account: p.user,
-	}
+	in.source = sourceAt(f)
+	in.source.Account, in.source.TLSName = p.user, name
 	if t != nil {
 		in.source.Trunk, in.source.Params = t.Name, t.Params
 	}
@@ -121,11 +119,10 @@ var methods = map[string]bool{
 	"SUBSCRIBE": true, "PUBLISH": true, "SERVICE": true, "BENOTIFY": true,
 }
 
-// dialable are the schemes we can honour: sips would want TLS to the end (RFC
-// 5630 section 3.1.3).
+// dialable are the schemes we can honour; see sips.go.
 func dialable(uri string) bool {
 	u, err := message.ParseURI(uri)
-	return err == nil && (u.Scheme == "sip" || u.Scheme == "tel")
+	return err == nil && (u.IsSIP() || u.Scheme == "tel")
 }
 
 // unsupported lists the required options that we can't do (RFC 3261 section

@@ -473,7 +473,7 @@ func TestByeGoesToTheRefreshedTarget(t *testing.T) {
 
 func TestSchemesWeCantHonourGet416(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
-		for _, uri := range []string{"sips:bob@sbc.example", "isbn:2983792873"} {
+		for _, uri := range []string{"urn:service:sos", "isbn:2983792873"} {
 			req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
 			req.URI = uri
 			_, err := r.alice.Send(req, sbc)

@@ -230,6 +230,8 @@ func (c *Call) unreachable(l *leg, err error) phase {
 		return c.next()
 	case errors.Is(err, errMissing):
 		return c.lost(l, c.failureOf(l.hop.at.missing, ""), OriginLocal)
+	case errors.Is(err, errInsecure):
+		return c.lost(l, c.failureOf(480, noSIPS), OriginLocal)
 	case errors.Is(err, errBusy):
 		return c.lost(l, c.failureOf(503, ""), OriginLocal)
 	case errors.Is(err, errNotFound):

@@ -22,6 +22,7 @@ type leg struct {
 	trunk  *trunk.Trunk // nil: none
 	flow   transport.Flow
 	home   string // host in its Contact that only the flow leads to; "": none
+	sips   bool   // its peer asked for sips; what we ask for stands in hop
 	state  legState
 	clocks [timers - callTimers]clock
 	rang   bool
@@ -96,7 +97,7 @@ func (s *Server) legA(c *Call, in *admitted) *leg {
 		contact = a.URI
 	}
 	id := dialog.ID{CallID: req.CallID(), Local: s.newTag(), Remote: req.FromTag()}
-	l := &leg{call: c, role: RoleA, trunk: in.trunk, load: in.load, flow: in.flow, home: home(req, in.flow), tx: in.tx}
+	l := &leg{call: c, role: RoleA, trunk: in.trunk, load: in.load, flow: in.flow, home: home(req, in.flow), sips: isSIPS(req.URI), tx: in.tx}
 	l.dialog = &talk{Dialog: *dialog.UAS(id, message.WithTag(req.Get("To"), ""), message.WithTag(req.Get("From"), ""),
 		contact, req.List("Record-Route"), cseq)}
 	l.dialog.carry(offer.INVITE, offer.Remote, hasSDP(req))
@@ -109,8 +110,8 @@ func (s *Server) legA(c *Call, in *admitted) *leg {
 // require one): a BYE must find the caller all the same.
 func addressOf(f transport.Flow) string {
 	uri := "sip:" + f.Remote.String()
-	if f.Stream() {
-		uri += ";transport=" + f.Network()
+	if by := f.Param(); by != "" {
+		uri += ";transport=" + by
 	}
 	return uri
 }
@@ -146,15 +147,6 @@ func (l *leg) view() Leg {
 		v.Trunk = l.trunk.Name
 	}
 	return v
-}
-
-// contact is our Contact on this leg (RFC 3261 section 8.1.1.8).
-func (l *leg) contact() string {
-	uri := "<sip:" + l.flow.Listener.SentBy()
-	if l.flow.Listener.Network != "udp" {
-		uri += ";transport=" + l.flow.Listener.Network
-	}
-	return uri + ">"
 }
 
 // fork returns the early dialog of the tag in a response, made when it is new

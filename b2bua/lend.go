@@ -96,7 +96,7 @@ func (t *txn) lend(m *message.Message, l *leg) {
 		m.Add("Contact", "*")
 	}
 	for _, one := range t.loans {
-		ours := message.Addr{URI: "sip:" + one.token + "@" + strings.TrimPrefix(message.URIOf(l.contact()), "sip:")}
+		ours := message.Addr{URI: l.contactAs(one.token)}
 		for _, p := range one.own.Params {
 			if !message.Same(p.Name, "reg-id") && !message.Same(p.Name, "+sip.instance") {
 				ours.Params = append(ours.Params, p)

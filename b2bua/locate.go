@@ -116,18 +116,25 @@ func (s *Server) bindings(aor string) ([]registrar.Binding, int) {
 // 5626 section 5.3).
 func (s *Server) reachable(b *registrar.Binding) (uri string, at *located, ok bool) {
 	u, err := message.ParseURI(b.Contact)
-	if err != nil || !dialable(b.Contact) || u.Scheme != "sip" {
+	if err != nil || !dialable(b.Contact) || !u.IsSIP() {
 		return "", nil, false
 	}
 	u.Headers = ""
 	u.Params.Del("method")
 	at = &located{routes: b.Path}
 	if b.Flow != "" && len(b.Path) == 0 {
-		if at.flow, ok = s.transport.Redeem(b.Flow); !ok && b.RegID != 0 {
+		if at.flow, ok = s.transport.Redeem(b.Flow); !ok && (b.RegID != 0 || isWeb(u)) {
 			return "", nil, false
 		}
 	}
 	return u.String(), at, true
+}
+
+// isWeb tells whether a URI is a WebSocket client's, whom only its connection
+// leads to.
+func isWeb(u message.URI) bool {
+	by, _ := u.Params.Get("transport")
+	return strings.EqualFold(by, "ws") || strings.EqualFold(by, "wss")
 }
 
 // userOf is the user of a URI, without escapes where none are needed.
@@ -170,6 +177,7 @@ func owns(account, aor string) bool {
 
 // find is reach for a hop, which may have a flow of its own.
 func (o *owner) find(h *hop, listener string, then func(transport.Flow, error)) {
+	then = safely(h.sips, then)
 	switch {
 	case h.at == nil:
 	case h.at.missing != 0:

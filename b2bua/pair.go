@@ -228,6 +228,8 @@ func (t *txn) unanswered(a *attempt, err error) {
 		t.lost(a, 408, OriginTimeout)
 	case errors.Is(err, errMissing):
 		t.lost(a, a.leg.hop.at.missing, OriginLocal)
+	case errors.Is(err, errInsecure):
+		t.lost(a, 480, OriginLocal)
 	case errors.Is(err, errNotFound):
 		t.lost(a, 503, OriginDNS)
 	default:

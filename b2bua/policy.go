@@ -114,7 +114,8 @@ type View struct {
 type Source struct {
 	IP        string
 	Port      int
-	Transport string // udp tcp
+	Transport string // udp tcp tls ws wss
+	TLSName   string // in the certificate of the peer, verified; "": none
 	Trunk     string // name; "" for an unknown source
 	Account   string // user that digest has proved; "": none
 	Listener  string

@@ -2,7 +2,6 @@ package b2bua
 
 import (
 	"errors"
-	"net/netip"
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
@@ -362,9 +361,14 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 // opened is used while it lasts and the request goes to the same host (RFC 3261
 // section 18.2.2 does so for responses; peers behind NAT need it for requests
 // too). One that we opened serves its own address only: another port is another
-// neighbour.
+// neighbour. A WebSocket is the only way to its client (RFC 7118).
 func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
+	then = safely(l.sips || l.hop.sips, then)
+	if l.flow.Listener != nil && l.flow.Listener.Web() {
+		then(l.flow, nil)
+		return
+	}
 	if l.home != "" && len(d.Routes) == 0 && l.isHome(next) {
 		then(l.flow, nil)
 		return
@@ -374,7 +378,7 @@ func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 		listener = l.flow.Listener.Name
 	}
 	o.reach(next, listener, func(f transport.Flow, err error) {
-		if err == nil && l.serves(f.Remote) {
+		if err == nil && l.serves(f) {
 			f = l.flow
 		}
 		then(f, err)
@@ -388,12 +392,13 @@ func (l *leg) isHome(uri string) bool {
 	return err == nil && u.Host == l.home && (!l.flow.Stream() || l.flow.Accepted())
 }
 
-// serves reports whether the leg's connection leads to an address.
-func (l *leg) serves(remote netip.AddrPort) bool {
-	if l.flow.Listener == nil || !l.flow.Stream() {
+// serves reports whether the leg's connection leads where f does, and is no less
+// safe.
+func (l *leg) serves(f transport.Flow) bool {
+	if l.flow.Listener == nil || !l.flow.Stream() || f.Secure() && !l.flow.Secure() {
 		return false
 	}
-	return remote == l.flow.Remote || l.flow.Accepted() && remote.Addr() == l.flow.Remote.Addr()
+	return f.Remote == l.flow.Remote || l.flow.Accepted() && f.Remote.Addr() == l.flow.Remote.Addr()
 }
 
 // reply answers a request here.

@@ -176,6 +176,7 @@ type hop struct {
 	trunk  *trunk.Trunk
 	then   []hop    // further places of the same target, when it is tried beside others
 	at     *located // of a registered contact; nil: anything else
+	sips   bool     // only TLS may lead there
 	sent   bool     // by a 3xx to a host that is not its trunk's: it gets no credentials
 }
 
@@ -214,7 +215,7 @@ func (c *Call) expand(targets []Target, together bool) [][]hop {
 func (s *Server) places(t Target, asked string) []hop {
 	table := s.settings().Trunks
 	if t.URI != "" {
-		h := hop{target: t, uri: t.requestURI(t.URI, ""), next: t.URI, trunk: table.Get(t.Trunk), at: t.located}
+		h := hop{target: t, uri: t.requestURI(t.URI, ""), next: t.URI, trunk: table.Get(t.Trunk), at: t.located, sips: isSIPS(t.URI) || isSIPS(asked)}
 		if h.at != nil && len(h.at.routes) > 0 {
 			h.next = message.URIOf(h.at.routes[0])
 		}
@@ -227,7 +228,7 @@ func (s *Server) places(t Target, asked string) []hop {
 	}
 	var hops []hop
 	for _, e := range tr.Pick(s.cfg.Rand, s.trunks.Of(tr.Name).Down) {
-		hops = append(hops, hop{target: t, uri: t.requestURI(e.URI, asked), next: e.URI, trunk: tr})
+		hops = append(hops, hop{target: t, uri: t.requestURI(e.URI, asked), next: e.URI, trunk: tr, sips: isSIPS(e.URI) || isSIPS(asked)})
 	}
 	return hops
 }

@@ -119,7 +119,7 @@ func (c *Call) sourceOf(l *leg) Source {
 	if c.began(l) {
 		return c.source
 	}
-	s := Source{IP: l.flow.Remote.Addr().Unmap().String(), Port: int(l.flow.Remote.Port()), Transport: l.flow.Network(), Listener: l.flow.Listener.Name}
+	s := sourceAt(l.flow)
 	if l.trunk != nil {
 		s.Trunk, s.Params = l.trunk.Name, l.trunk.Params
 	}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
+	"legwork/b2bua/trunk"
 )
 
 // knows tells whether a message in a dialog of the leg's may come from an
@@ -24,6 +26,30 @@ func (s *Server) knows(l *leg, t *talk, source netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// sourceAt is what a flow says of who is behind it.
+func sourceAt(f transport.Flow) Source {
+	s := Source{IP: f.Remote.Addr().Unmap().String(), Port: int(f.Remote.Port()), Transport: f.Network(), Listener: f.Listener.Name}
+	if names := f.TLSNames(); len(names) > 0 {
+		s.TLSName = names[0]
+	}
+	return s
+}
+
+// neighbour is the trunk that a message comes from, and the name in the peer's
+// certificate that says so or else its first. A certificate says more than an
+// address.
+func (s *Settings) neighbour(f transport.Flow) (t *trunk.Trunk, name string) {
+	names := f.TLSNames()
+	if t, name = s.Trunks.MatchName(names); t != nil {
+		return t, name
+	}
+	t, _ = s.Trunks.Match(f.Remote.Addr())
+	if len(names) > 0 {
+		name = names[0]
+	}
+	return t, name
 }
 
 // names tells whether a URI's host is that address, or a name.

@@ -98,10 +98,10 @@ func callItems() []Item {
 		method("call", "hangup", "code?: integer", "", "ends the call; a caller without an answer gets the code (480)"),
 		field("source", "ip", "string", "IP address"),
 		field("source", "port", "integer", "port"),
-		field("source", "transport", "string?", `"udp" or "tcp"`),
+		field("source", "transport", "string?", `"udp", "tcp", "tls", "ws" or "wss"`),
 		field("source", "trunk", "string?", "name of the trunk that matched"),
 		field("source", "account", "string?", "the user that digest has proved"),
-		field("source", "tls_name", "nil", "of a certificate; not supported yet"),
+		field("source", "tls_name", "string?", "a name in the peer's certificate that was verified: the one that its trunk matched, else the first"),
 	}
 }
 

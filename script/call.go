@@ -173,7 +173,7 @@ func sourceDef() lua.ClassDef[*b2bua.Source] {
 			"transport": func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.Transport) },
 			"trunk":     func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.Trunk) },
 			"account":   func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.Account) },
-			"tls_name":  func(*glua.LState, *b2bua.Source) glua.LValue { return glua.LNil }, // this version speaks no TLS
+			"tls_name":  func(_ *glua.LState, s *b2bua.Source) glua.LValue { return text(s.TLSName) },
 		},
 	}
 }

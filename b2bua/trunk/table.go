@@ -14,6 +14,7 @@ type Table struct {
 	trunks map[string]*Trunk
 	names  []string
 	v4, v6 spans
+	hosts  map[string]*Trunk // by the host names among Match, in lower case
 }
 
 // claim is a trunk's right to the sources of one prefix.
@@ -32,7 +33,7 @@ type claim struct {
 // to that, since DNS may change at any time: a written prefix wins over them,
 // and among them the trunk listed first.
 func NewTable(trunks []Trunk, resolve func(host string) []netip.Addr) (*Table, error) {
-	t := &Table{trunks: make(map[string]*Trunk, len(trunks))}
+	t := &Table{trunks: make(map[string]*Trunk, len(trunks)), hosts: map[string]*Trunk{}}
 	var claims []claim
 	var problems []error
 	for i := range trunks {
@@ -64,6 +65,11 @@ func (t *Table) add(one *Trunk) error {
 	}
 	t.trunks[one.Name] = one
 	t.names = append(t.names, one.Name)
+	for _, m := range one.Match {
+		if _, isPrefix := ParsePrefix(m); !isPrefix && t.hosts[hostName(m)] == nil {
+			t.hosts[hostName(m)] = one
+		}
+	}
 	return nil
 }
 
@@ -127,6 +133,19 @@ func (t *Table) Match(addr netip.Addr) (found *Trunk, why string) {
 	}
 	return nil, ""
 }
+
+// MatchName finds the trunk that a verified certificate with these names belongs
+// to: the first name that a trunk's Match lists. nil when none does.
+func (t *Table) MatchName(names []string) (found *Trunk, name string) {
+	for _, name := range names {
+		if found := t.hosts[hostName(name)]; found != nil {
+			return found, name
+		}
+	}
+	return nil, ""
+}
+
+func hostName(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
 
 // settle sorts claims, outer before inner, and leaves one for each prefix.
 func settle(claims []claim) ([]claim, error) {

@@ -1,0 +1,108 @@
+package b2bua
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
+)
+
+// browser is a WebSocket client that speaks SIP by hand.
+type browser struct {
+	*rig
+	net.Conn
+}
+
+// browse opens a WebSocket to a listener that it adds to the server.
+func (r *rig) browse() *browser {
+	r.Helper()
+	l, err := r.server.Listen(transport.ListenerConfig{Name: "web", Network: "ws", Address: "192.0.2.10:80"})
+	r.check(err)
+	c, err := r.network.Dial(r.Context(), netip.MustParseAddr("192.0.2.30"), l[0].Local)
+	r.check(err)
+	_, _, err = (ws.Dialer{Protocols: []string{"sip"}}).Upgrade(c, &url.URL{Host: "sbc.example"})
+	r.check(err)
+	return &browser{r, c}
+}
+
+func (b *browser) say(m *message.Message) {
+	b.Helper()
+	text := m.BytesVia("SIP/2.0/WS q7df.invalid;branch=z9hG4bK" + m.Method)
+	b.check(wsutil.WriteClientText(b, text))
+}
+
+// hear is the next message, but for 100.
+func (b *browser) hear() *message.Message {
+	b.Helper()
+	for {
+		text, err := wsutil.ReadServerText(b)
+		b.check(err)
+		m, err := message.Parse(bytes.Clone(text))
+		b.check(err)
+		if m.Status != 100 {
+			return m
+		}
+	}
+}
+
+func TestABrowserIsReachedOverItsWebSocket(t *testing.T) {
+	for name, contact := range map[string]string{
+		"of its own":     "<sip:u1@q7df.invalid;transport=ws>",
+		"of another":     "<sip:u1@else.invalid;transport=ws>",
+		"that resolves":  "<sip:u1@192.0.2.1:5060>",
+		"of no use":      "<sip:u1@nowhere.example;transport=wss>",
+		"that is secure": "<sips:u1@q7df.invalid;transport=ws>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, &fixed{invite: toBob}, func(r *rig) {
+				b := r.browse()
+				defer func() { _ = b.Close() }()
+				invite := r.alice.Invite("sip:bob@sbc.example", sdpOffer)
+				invite.Set("Contact", contact)
+				b.say(invite)
+				in := r.wait(r.bob, "INVITE")
+				if strings.Contains(in.String(), ".invalid") {
+					t.Errorf("the browser is shown to the callee:\n%s", in.Message)
+				}
+				sent := in.Reply(200, withSDP)
+				ok := b.hear()
+				if ok.Status != 200 || contactOf(ok) != "sip:192.0.2.10:80;transport=ws" {
+					t.Errorf("%s", ok)
+				}
+				b.say(r.alice.In(r.alice.Dialog(invite, ok, false), "ACK", 1))
+				r.wait(r.bob, "ACK")
+				r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "BYE", nil)
+				bye := b.hear()
+				if bye.Method != "BYE" || !strings.HasPrefix(bye.Get("Via"), "SIP/2.0/WS 192.0.2.10:80;") {
+					t.Errorf("%s", bye)
+				}
+				b.check(wsutil.WriteClientText(b, bye.Respond(200, "", "").Bytes()))
+				r.wait(r.bob, "200 BYE")
+			})
+		})
+	}
+}
+
+func TestABrowserThatIsGoneEndsItsCall(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		b := r.browse()
+		invite := r.alice.Invite("sip:bob@sbc.example", sdpOffer)
+		invite.Set("Contact", "<sip:u1@q7df.invalid;transport=ws>")
+		b.say(invite)
+		in := r.wait(r.bob, "INVITE")
+		sent := in.Reply(200, withSDP)
+		b.say(r.alice.In(r.alice.Dialog(invite, b.hear(), false), "ACK", 1))
+		r.wait(r.bob, "ACK")
+		_ = b.Close()
+		r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "BYE", nil)
+		r.wait(r.bob, "200 BYE")
+	})
+}
