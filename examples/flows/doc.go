@@ -2,8 +2,8 @@
 // (services) through Legwork: the real engine with the scripts of this folder,
 // and phones that do what the documents say, on virtual time. There is no code
 // in it but tests, which read like the documents; the number behind a step is
-// that of its message there. Each flow is played on a clean network and on ones
-// that lose, double and swap packets.
+// that of its message there. Each flow is played on a clean network, over TCP, and
+// on networks that lose, double and swap packets.
 //
 // Legwork stands where the documents have proxies. It is none: each leg has a
 // Call-ID, tags, CSeq, Via and Contact of its own, so nothing has a Record-Route,
