@@ -58,6 +58,8 @@ type phase func(*Call, event) phase
 func (c *Call) handle(ev event) {
 	defer c.survive()
 	switch e := ev.(type) {
+	case faulted:
+		panic(e.why)
 	case noted:
 		c.note(e.text, e.where)
 		return

@@ -1,6 +1,10 @@
 package b2bua
 
-import "sync"
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
 
 // mailbox is the only door to what it serves: a call, a request outside dialogs,
 // a pair of subscriptions. post never blocks, because it is called by the reader
@@ -65,10 +69,25 @@ func (b *mailbox) enter(ev event) bool {
 func (b *mailbox) run() {
 	for {
 		question := b.empty()
-		if question == nil || !b.enter(question()) {
+		if question == nil || !b.enter(put(question)) {
 			return
 		}
 	}
+}
+
+// faulted says that a question found a fault of ours; its owner survives it as
+// it does one of its own.
+type faulted struct{ why string }
+
+func (faulted) event() {}
+
+func put(question func() event) (answer event) {
+	defer func() {
+		if r := recover(); r != nil {
+			answer = faulted{fmt.Sprintf("%v, in a question:\n%s", r, debug.Stack())}
+		}
+	}()
+	return question()
 }
 
 // empty handles events in the order they were posted until there are none,

@@ -87,6 +87,8 @@ func (s *Server) newTxn(in *admitted) *txn {
 func (t *txn) handle(ev event) {
 	defer t.survive()
 	switch e := ev.(type) {
+	case faulted:
+		panic(e.why)
 	case noted:
 		t.log().Info("note", "text", e.text, "script", e.where)
 		return
@@ -180,9 +182,19 @@ func (t *txn) pend(ev event) {
 func (t *txn) survive() {
 	if r := recover(); r != nil {
 		t.fault(r)
-		t.tx.Respond(t.req.Respond(500, "", t.tag))
-		t.finish()
+		t.collapse()
 	}
+}
+
+// collapse ends a txn after a fault; a second fault leaves it as it is.
+func (t *txn) collapse() {
+	defer func() {
+		if r := recover(); r != nil {
+			t.fault(r)
+		}
+	}()
+	t.tx.Respond(t.req.Respond(500, "", t.tag))
+	t.finish()
 }
 
 // begin asks the router, outside the mailbox: it may wait.
@@ -192,7 +204,6 @@ func (t *txn) begin() {
 		t.req = t.req.Clone()
 		t.router.Inbound(t.a.view(), t.req)
 	}
-	t.question = nil
 	t.decide()
 }
 

@@ -389,3 +389,17 @@ func TestPartOfAnOptionTagIsNone(t *testing.T) {
 		}
 	})
 }
+
+func TestAFaultBehindAQuestionIs500AndNoMore(t *testing.T) {
+	broken := func(context.Context, View) Decided { panic("no such thing") }
+	play(t, &fixed{invite: broken, outside: broken}, func(r *rig) {
+		r.ask(r.alice, "MESSAGE", nil)
+		r.wait(r.alice, "500 MESSAGE")
+		_, err := r.alice.Send(r.alice.Invite("sip:bob@"+sbc, sdpOffer), sbc)
+		r.check(err)
+		r.wait(r.alice, "500")
+		if n := r.server.faults.Swap(0); n != 2 {
+			t.Errorf("%d faults", n)
+		}
+	})
+}
