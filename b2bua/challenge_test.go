@@ -93,6 +93,41 @@ func TestAChallengedCallGoesOnWithTheAccountProved(t *testing.T) {
 	})
 }
 
+func TestAUserWhoChangesItsNetworkProvesItself(t *testing.T) {
+	play(t, challengeThen(routeTo("192.0.2.2:5060").Decision), func(r *rig) {
+		r.withUsers(nil)
+		c := r.client(r.alice, "alice", "wonder")
+		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+		_, err := r.alice.Send(req, sbc)
+		r.check(err)
+		req = c.again(req, r.wait(r.alice, "401"))
+		r.wait(r.bob, "INVITE").Reply(200, withSDP)
+		d := r.alice.Dialog(req, r.wait(r.alice, "200").Message, false)
+		r.ack(d, 2, "")
+		r.wait(r.bob, "ACK")
+		moved := r.agent("198.51.100.7:5060")
+		defer moved.Close()
+		c.agent = moved
+		again := r.say(moved, d, "INVITE", withSDP)
+		c.again(again, r.wait(moved, "401"))
+		d.LocalSeq++
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(200, withSDP)
+		r.wait(moved, "200")
+		ack := moved.In(d, "ACK", d.LocalSeq)
+		_, err = moved.SendACK(ack, sbc)
+		r.check(err)
+		r.wait(r.bob, "ACK")
+		stranger := r.agent("198.51.100.8:5060")
+		defer stranger.Close()
+		r.say(stranger, d, "BYE", nil)
+		r.wait(stranger, "401 BYE")
+		r.never(r.bob, "BYE")
+		r.say(moved, d, "BYE", nil)
+		r.wait(r.bob, "BYE").Reply(200, nil)
+	})
+}
+
 func TestACredentialOfOursNeverCrosses(t *testing.T) {
 	route := routeTo("192.0.2.2:5060").Decision.(Route)
 	route.Headers.Preset = trunk.Transparent

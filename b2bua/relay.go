@@ -72,9 +72,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 	if near == nil {
 		return c.withoutFarSide(e, stay)
 	}
-	if !c.server.knows(e.leg, near, e.tx.Source()) {
-		c.log().Warn("request in a dialog from elsewhere", "leg", e.leg.role.String(), "method", e.req.Method, "source", e.tx.Source().String())
-		c.reply(e, 481, nil)
+	if !c.server.knows(e.leg, near, e.tx.Source()) && !c.hasMoved(e) {
 		return stay
 	}
 	c.heard(e.leg, e.req)

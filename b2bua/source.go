@@ -3,6 +3,7 @@ package b2bua
 import (
 	"net/netip"
 
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -25,6 +26,27 @@ func (s *Server) knows(l *leg, t *talk, source netip.Addr) bool {
 			return true
 		}
 	}
+	return false
+}
+
+// hasMoved lets a user who has changed its network go on with its call: it proves
+// again who it is. To anybody else from elsewhere there is no such dialog.
+func (c *Call) hasMoved(e request) bool {
+	set := c.server.settings()
+	p := c.server.prove(e.req, set)
+	switch {
+	case e.leg != c.a || c.source.Account == "" || set.Users == nil || e.req.Method == "ACK":
+		c.reply(e, 481, nil)
+	case p.outcome == digest.OK && p.user == c.source.Account:
+		e.leg.flow, e.leg.home = e.tx.Flow(), ""
+		return true
+	default:
+		code, headers := c.server.refusal(set.Realm, p)
+		res := c.responseTo(e.req, code, "", "")
+		res.Headers = append(res.Headers, headers...)
+		c.respond(e.tx, e.leg, res)
+	}
+	c.log().Warn("request in a dialog from elsewhere", "leg", e.leg.role.String(), "method", e.req.Method, "source", e.tx.Source().String())
 	return false
 }
 
