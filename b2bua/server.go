@@ -135,7 +135,7 @@ func New(cfg Config) (*Server, error) {
 	})
 	s.transport = transport.New(transport.Config{
 		Handler: s.layer.Receive, Refused: s.layer.Refused,
-		Malformed: func(*message.Malformed, transport.Flow) { s.malformed.Add(1) }, Network: cfg.Network,
+		Malformed: func(*message.Malformed, transport.Flow) { s.malformed.Add(1) }, Network: cfg.Network, Rand: cfg.Rand,
 		Log: cfg.Log, MaxMessage: cfg.MaxMessage, UDPMax: cfg.UDPMax,
 	})
 	if err := s.Apply(cfg.Settings); err != nil {

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"legwork/b2bua/resolve"
 	"legwork/b2bua/transport"
 )
 
@@ -48,6 +49,8 @@ type Network struct {
 	sockets   map[netip.AddrPort]*socket
 	listeners map[netip.AddrPort]*listener
 	hosts     map[string][]netip.Addr
+	servers   map[string][]resolve.SRV
+	rules     map[string][]resolve.NAPTR
 	onPath    func(p Packet) bool
 	flying    flights
 	seq       int
@@ -63,6 +66,7 @@ func New(f Faults) *Network {
 	return &Network{
 		faults: f, random: rand.New(rand.NewPCG(f.Seed, 1)), nextPort: 20000,
 		sockets: map[netip.AddrPort]*socket{}, listeners: map[netip.AddrPort]*listener{}, hosts: map[string][]netip.Addr{},
+		servers: map[string][]resolve.SRV{}, rules: map[string][]resolve.NAPTR{},
 		paths: map[netip.AddrPort]path{},
 	}
 }
@@ -75,6 +79,20 @@ func (n *Network) Host(name string, addrs ...netip.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.hosts[name] = addrs
+}
+
+// Service gives "_sip._udp.name" its servers, lowest priority first.
+func (n *Network) Service(name string, servers ...resolve.SRV) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.servers[name] = servers
+}
+
+// Rules gives a name its NAPTR records, in the order in which they apply.
+func (n *Network) Rules(name string, rules ...resolve.NAPTR) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rules[name] = rules
 }
 
 // OnPath sees every datagram before the faults do; false takes it off the
@@ -130,6 +148,26 @@ func (n *Network) LookupNetIP(_ context.Context, host string) ([]netip.Addr, err
 		return n.hosts[host], nil
 	}
 	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
+// LookupSRV answers from what Service gave.
+func (n *Network) LookupSRV(_ context.Context, name string) ([]resolve.SRV, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if list := n.servers[name]; len(list) > 0 {
+		return list, nil
+	}
+	return nil, resolve.ErrNotFound
+}
+
+// LookupNAPTR answers from what Rules gave.
+func (n *Network) LookupNAPTR(_ context.Context, name string) ([]resolve.NAPTR, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if list := n.rules[name]; len(list) > 0 {
+		return list, nil
+	}
+	return nil, resolve.ErrNotFound
 }
 
 // LocalAddrs has none: sockets here name their address.

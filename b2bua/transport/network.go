@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+
+	"legwork/b2bua/resolve"
 )
 
 // Network opens sockets and looks names up. System is the real one.
@@ -14,6 +16,8 @@ type Network interface {
 	// Dial opens a stream from local, or from any address when it is not valid.
 	Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error)
 	LookupNetIP(ctx context.Context, host string) ([]netip.Addr, error)
+	LookupSRV(ctx context.Context, name string) ([]resolve.SRV, error)
+	LookupNAPTR(ctx context.Context, name string) ([]resolve.NAPTR, error)
 	// LocalAddrs are the addresses that an unspecified one stands for.
 	LocalAddrs() ([]netip.Addr, error)
 	// SourceAddr is the local address that the route to remote begins with.
@@ -31,8 +35,9 @@ type PacketConn interface {
 	Close() error
 }
 
-// System is the machine's network.
-type System struct{}
+// System is the machine's network. Names are asked of DNS, which keeps what it
+// hears; when it is nil, each look-up begins anew.
+type System struct{ DNS *resolve.Client }
 
 // family keeps a socket to one kind of address, so that an IPv4 source never
 // looks like an IPv6 one.
@@ -67,9 +72,26 @@ func (System) Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort)
 	return d.DialContext(ctx, family("tcp", remote.Addr()), remote.String())
 }
 
-// LookupNetIP asks the machine's resolver for A and AAAA.
-func (System) LookupNetIP(ctx context.Context, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+func (s System) names() *resolve.Client {
+	if s.DNS == nil {
+		return resolve.New(resolve.Config{})
+	}
+	return s.DNS
+}
+
+// LookupNetIP finds the addresses of a host.
+func (s System) LookupNetIP(ctx context.Context, host string) ([]netip.Addr, error) {
+	return s.names().LookupNetIP(ctx, host)
+}
+
+// LookupSRV finds the servers of a service.
+func (s System) LookupSRV(ctx context.Context, name string) ([]resolve.SRV, error) {
+	return s.names().LookupSRV(ctx, name)
+}
+
+// LookupNAPTR finds the rules that lead on from a name.
+func (s System) LookupNAPTR(ctx context.Context, name string) ([]resolve.NAPTR, error) {
+	return s.names().LookupNAPTR(ctx, name)
 }
 
 // LocalAddrs are the addresses of all interfaces, without link-local ones.

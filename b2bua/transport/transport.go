@@ -15,6 +15,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	mathrand "math/rand/v2"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -44,6 +45,9 @@ type Config struct {
 	MaxMessage int // bytes; 0: 65535
 	UDPMax     int // longest datagram to send; 0: 65000
 	PerSource  int // accepted connections of one address; 0: 200
+	// Rand gives numbers in [0,1), which draw servers by weight; nil: the
+	// runtime's.
+	Rand func() float64
 }
 
 // Counters is a snapshot for metrics.
@@ -92,6 +96,9 @@ func New(c Config) *Transport {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Rand == nil {
+		c.Rand = mathrand.Float64
 	}
 	for _, n := range []struct {
 		at      *int

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/resolve"
 )
 
 // arrived is what the handler got.
@@ -340,6 +341,14 @@ func (n names) LookupNetIP(_ context.Context, host string) ([]netip.Addr, error)
 		return nil, errors.New("no such host")
 	}
 	return addrs, nil
+}
+
+func (names) LookupSRV(context.Context, string) ([]resolve.SRV, error) {
+	return nil, resolve.ErrNotFound
+}
+
+func (names) LookupNAPTR(context.Context, string) ([]resolve.NAPTR, error) {
+	return nil, resolve.ErrNotFound
 }
 
 func (names) LocalAddrs() ([]netip.Addr, error) { return nil, errors.ErrUnsupported }

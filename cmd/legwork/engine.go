@@ -12,6 +12,7 @@ import (
 	"legwork/b2bua/admin"
 	"legwork/b2bua/digest"
 	"legwork/b2bua/registrar"
+	"legwork/b2bua/resolve"
 	"legwork/b2bua/store"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -39,6 +40,7 @@ type setup struct {
 type engine struct {
 	setup
 	seen       map[string]glance // of the configuration's files, before anybody hears that we are ready
+	names      *resolve.Client   // nil: setup.Network has others
 	hosts      *hosts
 	bindings   store.Store // of phones, apart from what scripts store and may fill
 	libraries  *lib.Env
@@ -61,10 +63,12 @@ type engine struct {
 
 // start makes an engine that serves. An error leaves nothing behind.
 func start(ctx context.Context, s setup) (*engine, error) {
+	e := &engine{leaving: make(chan struct{})}
 	if s.Network == nil {
-		s.Network = transport.System{}
+		e.names = resolve.New(resolve.Config{})
+		s.Network = transport.System{DNS: e.names}
 	}
-	e := &engine{setup: s, leaving: make(chan struct{})}
+	e.setup = s
 	e.leave = sync.OnceFunc(func() { close(e.leaving) })
 	e.live.Store(s.Config)
 	e.seen = look(e.files())
@@ -226,6 +230,9 @@ func (e *engine) shutdown(ctx context.Context) error {
 	}
 	if e.observers != nil {
 		failed = append(failed, e.observers.close())
+	}
+	if e.names != nil {
+		e.names.Close()
 	}
 	return errors.Join(failed...)
 }
