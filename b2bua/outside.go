@@ -73,7 +73,7 @@ func (s *Server) outside(in *admitted) {
 func (s *Server) newTxn(in *admitted) *txn {
 	t := &txn{tx: in.tx, req: in.req, tag: s.newTag(), started: time.Now()}
 	s.own(&t.owner, t, in)
-	t.a = &leg{role: RoleA, trunk: in.trunk, flow: in.flow, rule: &trunk.Headers{}}
+	t.a = &leg{role: RoleA, trunk: in.trunk, flow: in.flow, sips: isSIPS(in.req.URI), rule: &trunk.Headers{}}
 	if in.trunk != nil {
 		t.a.rule = &in.trunk.Headers
 	}

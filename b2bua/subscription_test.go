@@ -388,3 +388,39 @@ func TestANewContactOfTheWatcherIsNotifiedThere(t *testing.T) {
 		r.wait(r.bob, "200 NOTIFY")
 	})
 }
+
+func TestASecureSubscriptionHasASecureContactAndNoWayWithoutTLS(t *testing.T) {
+	play(t, relayTo("192.0.2.2:5060"), func(r *rig) {
+		r.ask(r.alice, "SUBSCRIBE", func(m *message.Message) { subscribe(m); m.URI = "sips:bob@" + sbc })
+		r.wait(r.alice, "480 SUBSCRIBE")
+		r.never(r.bob, "SUBSCRIBE")
+	})
+	play(t, toAOR(bobAOR), func(r *rig) {
+		r.withRegistrar(nil)
+		ca := r.secure()
+		bob := r.secured(ca, "192.0.2.21:5061", "bob.example")
+		defer bob.Close()
+		alice := r.secured(ca, "192.0.2.20:5061", "alice.example")
+		defer alice.Close()
+		register := out(bob, "REGISTER", func(m *message.Message) { m.Set("To", "<"+bobAOR+">") })
+		_, err := bob.Send(register, securedAt)
+		r.check(err)
+		r.wait(bob, "200 REGISTER")
+		req := out(alice, "SUBSCRIBE", func(m *message.Message) { subscribe(m); m.URI = "sips:bob@" + securedAt })
+		_, err = alice.Send(req, securedAt)
+		r.check(err)
+		in := r.wait(bob, "SUBSCRIBE")
+		sent := in.Reply(200, func(m *message.Message) { m.Set("Expires", "60") })
+		if ok := r.wait(alice, "200 SUBSCRIBE"); !strings.HasPrefix(contactOf(ok.Message), "sips:") {
+			t.Errorf("%s", ok)
+		}
+		_, err = bob.Send(bob.In(bob.Dialog(in.Message, sent, true), "NOTIFY", 1), securedAt)
+		r.check(err)
+		n := r.wait(alice, "NOTIFY")
+		if !n.Flow().Secure() {
+			t.Errorf("NOTIFY over %s", n.Flow().Network())
+		}
+		n.Reply(481, nil)
+		r.wait(bob, "481 NOTIFY")
+	})
+}
