@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 )
 
 // listener accepts streams at an address.
@@ -44,10 +45,10 @@ func (n *Network) Dial(_ context.Context, local netip.Addr, remote netip.AddrPor
 		local = remote.Addr()
 	}
 	from := n.freePort(netip.AddrPortFrom(local, 0))
-	near, far := net.Pipe()
+	there, back := newDirection(), newDirection()
 	select {
-	case l.accept <- stream{far, remote, from}:
-		return stream{near, from, remote}, nil
+	case l.accept <- &stream{in: there, out: back, local: remote, remote: from}:
+		return &stream{in: back, out: there, local: from, remote: remote}, nil
 	default:
 		return nil, errors.New("nobody accepts")
 	}
@@ -77,14 +78,46 @@ func (l *listener) Close() error {
 // Addr is the listener's address.
 func (l *listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.local) }
 
-// stream is one end of a connection, with the addresses of a real one.
+// stream is one end of a connection.
 type stream struct {
-	net.Conn
+	in, out       *direction
 	local, remote netip.AddrPort
 }
 
+// Read reads what the other end has written.
+func (s *stream) Read(b []byte) (int, error) { return s.in.read(b) }
+
+// Write waits while the other end leaves too much unread.
+func (s *stream) Write(b []byte) (int, error) { return s.out.write(b) }
+
+// Close ends both directions; what was written can still be read.
+func (s *stream) Close() error {
+	_ = s.SetDeadline(time.Time{})
+	s.out.end()
+	s.in.refuse()
+	return nil
+}
+
 // LocalAddr is this end's address.
-func (s stream) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(s.local) }
+func (s *stream) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(s.local) }
 
 // RemoteAddr is the other end's.
-func (s stream) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(s.remote) }
+func (s *stream) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(s.remote) }
+
+// SetDeadline bounds reads and writes.
+func (s *stream) SetDeadline(at time.Time) error {
+	_ = s.SetReadDeadline(at)
+	return s.SetWriteDeadline(at)
+}
+
+// SetReadDeadline bounds reads.
+func (s *stream) SetReadDeadline(at time.Time) error {
+	s.in.set(&s.in.reading, at)
+	return nil
+}
+
+// SetWriteDeadline bounds writes.
+func (s *stream) SetWriteDeadline(at time.Time) error {
+	s.out.set(&s.out.writing, at)
+	return nil
+}
