@@ -131,7 +131,7 @@ func New(cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.layer = transaction.New(transaction.Config{
 		Send: func(f transport.Flow, b []byte, failed func(error)) { s.transport.Send(f, b, failed) },
-		Core: s, Alias: s.alias, T1: cfg.T1, T2: cfg.T2, T4: cfg.T4,
+		Core: s, Alias: s.alias, Wide: func(f transport.Flow) (transport.Flow, bool) { return s.transport.Wide(f) }, T1: cfg.T1, T2: cfg.T2, T4: cfg.T4,
 	})
 	s.transport = transport.New(transport.Config{
 		Handler: s.layer.Receive, Refused: s.layer.Refused,

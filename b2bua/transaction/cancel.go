@@ -36,7 +36,7 @@ func (c *Client) Cancel(reason string) {
 }
 
 func (c *Client) sendCancel(cancel *message.Message) {
-	c.show(c.layer.begin(cancel, c.flow, nil, c.branch).Sent())
+	c.show(c.layer.begin(cancel, c.over(), nil, c.branch).Sent())
 }
 
 // show tells a user that wants to know of a message of the transaction's own.
@@ -62,7 +62,7 @@ func (c *Client) startCancel() *message.Message {
 // acknowledge writes the ACK to a failure (RFC 3261 section 17.1.1.3).
 func (c *Client) acknowledge(res *message.Message) []byte {
 	ack := c.derive("ACK", res.Get("To"))
-	return ack.BytesVia(via(c.flow, c.branch))
+	return ack.BytesVia(via(c.over(), c.branch))
 }
 
 // derive builds what CANCEL and this ACK have in common: the way and the names

@@ -3,6 +3,7 @@ package transaction
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"legwork/b2bua/message"
@@ -15,6 +16,7 @@ type Client struct {
 	key    string
 	branch string
 	flow   transport.Flow
+	wide   atomic.Pointer[transport.Flow] // in place of flow; see widen
 	invite bool
 
 	mu     sync.Mutex // guards all below
@@ -47,6 +49,7 @@ func (l *Layer) begin(req *message.Message, f transport.Flow, u User, branch str
 		sent: req.BytesVia(via(f, branch)),
 	}
 	c.again.tx, c.end.tx = c, c
+	c.widen()
 	l.count.clients.Add(1)
 	l.clients.add(c.key, c)
 	if l.closed.Load() {
@@ -55,12 +58,12 @@ func (l *Layer) begin(req *message.Message, f transport.Flow, u User, branch str
 	}
 	c.mu.Lock()
 	l.queues.end.start(&c.end)
-	if !f.Stream() {
+	over, sent := c.over(), c.sent
+	if !over.Stream() {
 		l.queues.retransmit(&c.again, c.pause)
 	}
-	sent := c.sent
 	c.mu.Unlock()
-	l.config.Send(f, sent, c.undelivered)
+	l.config.Send(over, sent, c.undelivered)
 	return c
 }
 
@@ -71,7 +74,7 @@ func via(f transport.Flow, branch string) string {
 }
 
 // Flow is where the request went.
-func (c *Client) Flow() transport.Flow { return c.flow }
+func (c *Client) Flow() transport.Flow { return c.over() }
 
 // Sent is the request as it left, for observers; nil after a final response.
 func (c *Client) Sent() []byte {
@@ -126,7 +129,7 @@ func (c *Client) receive(res *message.Message, f transport.Flow) {
 	}
 	c.mu.Unlock()
 	if send != nil {
-		c.layer.send(c.flow, send)
+		c.layer.send(c.over(), send)
 	}
 	if cancel != nil {
 		c.sendCancel(cancel)
@@ -191,7 +194,7 @@ func (c *Client) final(res *message.Message) (ack []byte) {
 		q.settle.start(&c.end)
 	}
 	c.req = nil
-	if c.flow.Stream() && c.state == completed {
+	if c.over().Stream() && c.state == completed {
 		c.finish()
 	}
 	return ack
@@ -207,6 +210,9 @@ func (c *Client) finish() {
 }
 
 func (c *Client) undelivered(err error) {
+	if c.narrow() {
+		return
+	}
 	c.layer.count.failures.Add(1)
 	c.fail(err, false)
 }
@@ -250,7 +256,7 @@ func (c *Client) expire(n *node, round uint32) {
 		b := c.repeat()
 		c.mu.Unlock()
 		c.layer.count.out.Add(1)
-		c.layer.config.Send(c.flow, b, c.undelivered)
+		c.layer.config.Send(c.over(), b, c.undelivered)
 	case c.state >= completed:
 		c.finish()
 		c.mu.Unlock()

@@ -47,12 +47,17 @@ func (l *Layer) failRefused() {
 	l.refused.paths = nil
 	l.refused.mu.Unlock()
 	hit := l.clients.collect(func(c *Client) bool {
-		_, ok := paths[path{c.flow.Listener, c.flow.Remote}]
+		_, ok := paths[c.path()]
 		return ok
 	})
 	for _, c := range hit {
-		c.fail(paths[path{c.flow.Listener, c.flow.Remote}], false)
+		c.fail(paths[c.path()], false)
 	}
+}
+
+func (c *Client) path() path {
+	f := c.over()
+	return path{f.Listener, f.Remote}
 }
 
 func (r *refusals) close() {

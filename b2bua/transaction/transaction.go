@@ -69,7 +69,10 @@ type Config struct {
 	T1, T2, T4 time.Duration // 0: 500 ms, 4 s, 5 s
 	// Alias tells whether a response may come from another address than its
 	// request went to; nil: it may not.
-	Alias      func(asked, answered netip.Addr) bool
+	Alias func(asked, answered netip.Addr) bool
+	// Wide is the TCP flow for a request that is long for UDP, if there is one
+	// (transport.Wide); nil: none.
+	Wide       func(f transport.Flow) (transport.Flow, bool)
 	MaxServers int           // server transactions at once; 0: 200,000
 	Unique     func() string // part of a branch that is never used twice; nil: crypto/rand
 }

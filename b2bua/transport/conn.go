@@ -100,15 +100,23 @@ func (c *conn) take() (outgoing, bool) {
 }
 
 func (c *conn) dial() error {
-	ctx, cancel := context.WithTimeout(context.Background(), dialLimit)
+	limit := dialLimit
+	if c.flow.brief {
+		limit = briefLimit
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c.mu.Lock()
 	c.abort = cancel
 	c.mu.Unlock()
 	socket, err := c.transport.config.Network.Dial(ctx, c.flow.Listener.Local.Addr(), c.flow.Remote)
 	if err != nil {
+		if c.flow.brief {
+			c.transport.remember(c.flow.Remote)
+		}
 		return fmt.Errorf("connect to %s: %w", c.flow.Remote, err)
 	}
+	_ = mark(socket, c.flow.Listener.dscp)
 	if c.flow.Listener.Secure() {
 		secured, err := c.secure(ctx, socket)
 		if err != nil {

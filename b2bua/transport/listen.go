@@ -20,6 +20,7 @@ type ListenerConfig struct {
 	Address   string    // host:port; port 0 takes a free one
 	Advertise string    // host[:port] for Via and Contact; "" is the local address
 	Identity  *Identity // required for tls and wss
+	DSCP      int       // of what is sent, 0 to 63 (RFC 2474)
 }
 
 // Listener is one socket that requests come in on and leave from.
@@ -32,7 +33,8 @@ type Listener struct {
 	packet   PacketConn
 	stream   net.Listener
 	identity atomic.Pointer[serving] // of a secured one
-	sentBy   string                  // what SentBy would make anew for each message
+	dscp     int
+	sentBy   string // what SentBy would make anew for each message
 }
 
 // SentBy is host:port for Via and Contact.
@@ -100,7 +102,7 @@ func (t *Transport) Listen(c ListenerConfig) ([]*Listener, error) {
 }
 
 func (t *Transport) bind(c ListenerConfig, local netip.AddrPort) (*Listener, error) {
-	l := &Listener{Name: c.Name, Network: c.Network, Advertise: c.Advertise}
+	l := &Listener{Name: c.Name, Network: c.Network, Advertise: c.Advertise, dscp: c.DSCP}
 	var bound net.Addr
 	if c.Network == "udp" {
 		socket, err := t.config.Network.ListenPacket(context.Background(), local)
@@ -114,6 +116,10 @@ func (t *Transport) bind(c ListenerConfig, local netip.AddrPort) (*Listener, err
 			return nil, err
 		}
 		l.stream, bound = socket, socket.Addr()
+	}
+	if err := errors.Join(mark(l.packet, c.DSCP), mark(l.stream, c.DSCP)); err != nil {
+		l.close()
+		return nil, fmt.Errorf("dscp: %w", err)
 	}
 	var ok bool
 	if l.Local, ok = addrPort(bound); !ok {

@@ -52,8 +52,9 @@ func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
 		w.usual, w.fit = "tls", []string{"tls"}
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		network = cmp.Or(network, w.usual)
-		return []Hop{{network, netip.AddrPortFrom(a.Unmap(), portOr(u.Port, network)), u.BareHost()}}, nil
+		h := Hop{Network: cmp.Or(network, w.usual), Either: network == "" && w.usual == "udp", Host: u.BareHost()}
+		h.Remote = netip.AddrPortFrom(a.Unmap(), portOr(u.Port, h.Network))
+		return []Hop{h}, nil
 	}
 	if err := w.names(ctx, network, u.Port); err != nil {
 		return nil, err
@@ -103,6 +104,7 @@ type walk struct {
 	proves string   // host that a certificate must be for: the URI's, whatever the DNS says (RFC 5922 section 4)
 	usual  string   // network where nothing says otherwise
 	fit    []string // networks of the scheme, the one that is liked best first
+	either bool     // neither URI nor DNS says which network
 	hops   []Hop
 	unable int // addresses that no listener reaches
 }
@@ -122,6 +124,7 @@ func (w *walk) names(ctx context.Context, network string, port int) error {
 	if err != nil {
 		return fmt.Errorf("look up %s: %w", w.host, err)
 	}
+	w.either = network == "" && w.usual == "udp"
 	network = cmp.Or(network, w.usual)
 	w.add(network, addrs, portOr(port, network))
 	return nil
@@ -205,7 +208,7 @@ func (w *walk) servers(ctx context.Context, network, name string) {
 
 func (w *walk) add(network string, addrs []netip.Addr, port uint16) {
 	for _, a := range addrs {
-		h := Hop{network, netip.AddrPortFrom(a.Unmap(), port), w.proves}
+		h := Hop{Network: network, Remote: netip.AddrPortFrom(a.Unmap(), port), Either: w.either, Host: w.proves}
 		switch {
 		case len(w.t.able(h, "")) == 0:
 			w.unable++

@@ -15,6 +15,8 @@ type Flow struct {
 	Listener *Listener
 	Remote   netip.AddrPort
 	conn     *conn
+	either   bool   // the URI leaves it to us to take TCP instead; see Wide
+	brief    bool   // connect soon or not at all
 	name     string // what a server that is dialled over TLS must be
 }
 
@@ -51,6 +53,7 @@ func (f Flow) Accepted() bool {
 type Hop struct {
 	Network string
 	Remote  netip.AddrPort
+	Either  bool   // UDP, and the URI did not ask for it
 	Host    string // of the URI: what a certificate is verified for; "": the address
 }
 
@@ -62,7 +65,7 @@ func (t *Transport) Flow(h Hop, listener string) (Flow, error) {
 	if len(able) == 0 {
 		return Flow{}, fmt.Errorf("no listener %s for %s over %s", listener, h.Remote, h.Network)
 	}
-	return Flow{Listener: t.nearest(able, h.Remote.Addr()), Remote: h.Remote, name: h.secureName()}, nil
+	return Flow{Listener: t.nearest(able, h.Remote.Addr()), Remote: h.Remote, either: h.Either, name: h.secureName()}, nil
 }
 
 func (t *Transport) able(h Hop, listener string) []*Listener {
@@ -142,7 +145,7 @@ func (t *Transport) sendStream(f Flow, b []byte, failed func(error)) {
 		if !errors.Is(err, ErrClosed) || f.Listener.Web() {
 			break
 		}
-		if c := t.connection(Flow{Listener: f.Listener, Remote: f.Remote, name: f.name}); c != nil {
+		if c := t.connection(Flow{Listener: f.Listener, Remote: f.Remote, brief: f.brief, name: f.name}); c != nil {
 			err = c.send(b, failed)
 		}
 	}

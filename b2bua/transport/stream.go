@@ -12,7 +12,10 @@ import (
 )
 
 const (
-	idleLimit    = 15 * time.Minute // without a byte from the peer
+	// idleLimit is without a byte from the peer. Whether it is still there, and
+	// that NATs remember it, is the business of TCP keep-alives (15 s, as Go sets
+	// them): a ping of ours (RFC 5626) would say no more.
+	idleLimit    = 15 * time.Minute
 	messageLimit = 30 * time.Second // from a message's first byte to its last
 	lingerLimit  = 2 * time.Second  // for the peer to read why it is cut off
 )
@@ -31,6 +34,7 @@ func (t *Transport) accept(l *Listener) {
 			continue
 		}
 		pause = 0
+		_ = mark(socket, l.dscp) // where the listener could be marked, this can
 		remote, ok := addrPort(socket.RemoteAddr())
 		if !ok || !t.adopt(l, remote, socket) {
 			_ = socket.Close()

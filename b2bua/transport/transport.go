@@ -21,6 +21,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"legwork/b2bua/message"
 )
@@ -75,8 +76,9 @@ type Transport struct {
 	listeners []*Listener
 	conns     map[path]*conn // the one to send on
 	open      map[*conn]struct{}
-	sources   map[netip.Addr]int // accepted connections
-	serial    uint64             // of the last connection
+	sources   map[netip.Addr]int           // accepted connections
+	serial    uint64                       // of the last connection
+	narrow    map[netip.AddrPort]time.Time // neighbours that lately took no connection
 	closed    bool
 }
 
@@ -111,7 +113,7 @@ func New(c Config) *Transport {
 	return &Transport{
 		config: c, log: c.Log, done: make(chan struct{}), run: rand.Text() + ".", open: make(map[*conn]struct{}),
 		turns: make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
-		conns: make(map[path]*conn), sources: make(map[netip.Addr]int),
+		conns: make(map[path]*conn), sources: make(map[netip.Addr]int), narrow: make(map[netip.AddrPort]time.Time),
 	}
 }
 
