@@ -2,5 +2,5 @@
 
 package b2bua
 
-// every fault of a bad network is played.
+// every row is played in every way.
 const every = 1

@@ -105,24 +105,36 @@ func (w *row) play(t *testing.T, later time.Duration, f fault) (got result, pack
 // each other on a wire of 10 ms on either side of it: the first is ahead by a
 // millisecond, or behind, or both are there at once.
 func TestWhatCrossesComesOutAsTheRFCsSay(t *testing.T) {
-	for _, w := range crossings(t) {
+	for i, w := range crossings(t) {
 		if w.never != "" {
 			continue
 		}
 		t.Run(w.String(), func(t *testing.T) {
 			t.Parallel()
-			if got, _ := w.play(t, time.Millisecond, fault{}); got != w.first {
-				t.Errorf("first ahead:\n got %q\nwant %q", got, w.first)
-			}
-			if got, _ := w.play(t, -time.Millisecond, fault{}); got != w.second {
-				t.Errorf("second ahead:\n got %q\nwant %q", got, w.second)
-			}
-			got, _ := w.play(t, 0, fault{})
-			if why := w.deviates(got); why != "" {
-				t.Errorf("both at once: %s in %q", why, got)
+			for j, later := range []time.Duration{time.Millisecond, -time.Millisecond, 0} {
+				if (i+j)%min(every, 3) != 0 {
+					continue
+				}
+				got, _ := w.play(t, later, fault{})
+				if why := w.differs(later, got); why != "" {
+					t.Error(why)
+				}
 			}
 		})
 	}
+}
+
+// differs says how an outcome is not the row's.
+func (w *row) differs(later time.Duration, got result) string {
+	switch why := w.deviates(got); {
+	case later > 0 && got != w.first:
+		return fmt.Sprintf("first ahead:\n got %q\nwant %q", got, w.first)
+	case later < 0 && got != w.second:
+		return fmt.Sprintf("second ahead:\n got %q\nwant %q", got, w.second)
+	case later == 0 && why != "":
+		return fmt.Sprintf("both at once: %s in %q", why, got)
+	}
+	return ""
 }
 
 // The same when each packet behind the events is lost once, and here and there
