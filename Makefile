@@ -13,7 +13,7 @@ build:
 	$(GO) build -o bin/legwork ./cmd/legwork
 
 test:
-	$(call need,gcc:build-essential sipp:sip-tester lua5.1:lua5.1)
+	$(call need,gcc:build-essential sipp:sip-tester lua5.1:lua5.1 redis-server:redis-server pg_ctlcluster:postgresql)
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	@echo 'gofumpt -l .'; unformatted=$$($(GO) tool gofumpt -l .); \

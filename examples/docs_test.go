@@ -96,9 +96,17 @@ func write(t *testing.T, files map[string]string) (dir string) {
 	return dir
 }
 
+// surroundings have the servers that the pages speak of.
+func surroundings() lib.Config {
+	return lib.Config{
+		ReasonPhrase: message.ReasonPhrase,
+		Redis:        map[string]lib.Redis{"cache": lib.Nowhere{}}, SQL: map[string]lib.SQL{"routes": lib.Nowhere{}},
+	}
+}
+
 func check(t *testing.T, main string, trunks func() *trunk.Table) script.Problems {
 	t.Helper()
-	libraries, err := lib.NewEnv(lib.Config{ReasonPhrase: message.ReasonPhrase})
+	libraries, err := lib.NewEnv(surroundings())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +202,7 @@ func stage(t *testing.T, dir string) (played int, failures []string) {
 	report, err := luatest.Run(luatest.Config{
 		Source: script.Source{Path: filepath.Join(dir, "main.lua")},
 		Trunks: trunksOf("pbx", "carrier", "phone", "callers"),
-		Lib:    lib.Config{ReasonPhrase: message.ReasonPhrase},
+		Lib:    surroundings(),
 		Bubble: func(f func()) { synctest.Test(t, func(*testing.T) { f() }) },
 	})
 	if err != nil {

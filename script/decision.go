@@ -32,13 +32,7 @@ func (m *machine) decisions() map[string]glua.LGFunction {
 			return 1
 		}
 	}
-	later := func(name string) glua.LGFunction {
-		return func(L *glua.LState) int {
-			lua.RaiseAt(L, "b2b.%s is not supported yet by this version", name)
-			return 0
-		}
-	}
-	all := map[string]glua.LGFunction{
+	return map[string]glua.LGFunction{
 		"route":     make("route", m.route),
 		"reject":    make("reject", reject),
 		"redirect":  make("redirect", redirect),
@@ -54,15 +48,7 @@ func (m *machine) decisions() map[string]glua.LGFunction {
 		"pass":      make("pass", func(*glua.LState) b2bua.Decision { return b2bua.Pass{} }),
 		"transfer":  make("transfer", m.transfer),
 	}
-	for _, name := range laterFunctions {
-		all[name] = later(name)
-	}
-	return all
 }
-
-// laterFunctions are those of contract/lua-api.md that this version does not
-// have.
-var laterFunctions = [...]string{"redis", "sql"}
 
 // laterDNS is b2b.dns.
 func laterDNS(L *glua.LState) int {

@@ -109,6 +109,7 @@ func (g *generation) try(ctx context.Context) Problems {
 		for _, p := range lua.Lint(g.modules[name], m.vm.Globals()) {
 			problems = append(problems, Problem{File: p.File, Line: p.Line, Msg: p.Msg})
 		}
+		problems = append(problems, g.unknownServers(name)...)
 	}
 	if len(problems) > 0 {
 		return problems
@@ -124,6 +125,18 @@ func (g *generation) try(ctx context.Context) Problems {
 	g.learn(m)
 	g.values, problems = g.params.values(g.cfg.Trunks())
 	return append(problems, g.unregistered(m)...)
+}
+
+// unknownServers finds b2b.redis and b2b.sql with a name that the configuration
+// does not have: better now than in the first call that comes there.
+func (g *generation) unknownServers(module string) (problems Problems) {
+	known := g.cfg.Lib.Names()
+	for _, l := range lua.Literals(g.modules[module], slices.Sorted(maps.Keys(known))) {
+		if !slices.Contains(known[l.Function], l.Text) {
+			problems = append(problems, Problem{File: l.File, Line: l.Line, Msg: lib.Unknown(l.Function, l.Text, known[l.Function])})
+		}
+	}
+	return problems
 }
 
 // learn notes which hooks there are.

@@ -38,6 +38,8 @@ func TestAScriptThatCannotWorkIsNotLoaded(t *testing.T) {
 		`M.responses = b2b.response_map{{origin="timeot", to=480}}`: {`did you mean "timeout"?`},
 		`function M.on_load() error("no") end`:                      {"main.lua:2: no"},
 		`function M.on_load(ctx) ctx:every(0, print) end`:           {"want seconds"},
+		`local r = b2b.redis("cahce")`:                              {"main.lua:2: no redis 'cahce' in the configuration, did you mean 'cache'?"},
+		`function M.on_invite() b2b.sql("x"):row("SELECT 1") end`:   {"main.lua:2: no sql 'x' in the configuration; name it in the configuration, under 'sql:'"},
 		`while true do end`:                                         {"instructions"},
 	} {
 		wantIn(t, refused(t, body), want...)

@@ -109,7 +109,7 @@ func (r *rig) config(t testing.TB, change ...func(*Config)) Config {
 
 func libraries(t testing.TB) *lib.Env {
 	t.Helper()
-	env, err := lib.NewEnv(lib.Config{ReasonPhrase: message.ReasonPhrase})
+	env, err := lib.NewEnv(lib.Config{ReasonPhrase: message.ReasonPhrase, Redis: map[string]lib.Redis{"cache": lib.Nowhere{}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ type engine struct {
 	names      *resolve.Client   // nil: setup.Network has others
 	hosts      *hosts
 	bindings   store.Store // of phones, apart from what scripts store and may fill
+	databases  *databases
 	libraries  *lib.Env
 	policy     *script.Policy
 	observers  *observers
@@ -227,6 +228,9 @@ func (e *engine) shutdown(ctx context.Context) error {
 	}
 	if e.libraries != nil {
 		e.libraries.Close()
+	}
+	if e.databases != nil {
+		e.databases.Close()
 	}
 	if e.observers != nil {
 		failed = append(failed, e.observers.close())

@@ -104,7 +104,8 @@ var mayImport = map[string][]string{
 	"b2bua/dialog":      {},
 	"b2bua/offer":       {},
 	"b2bua/q850":        {},
-	"b2bua/store":       {},
+	"b2bua/store":       {"b2bua/store/redis"},
+	"b2bua/store/redis": {},
 	"b2bua/refresh":     {"b2bua/message"},
 	"b2bua/digest":      {"b2bua/message"},
 	"b2bua/registrar":   {"b2bua/message", "b2bua/store"},
@@ -119,7 +120,8 @@ var mayImport = map[string][]string{
 	"b2bua/capture":     {"b2bua", "b2bua/message"},
 	"b2bua/admin":       {"b2bua", "b2bua/trunk"},
 	"script/lua":        {},
-	"script/lib":        {"b2bua/q850", "b2bua/resolve", "b2bua/store", "script/lua"},
+	"script/sql":        {},
+	"script/lib":        {"b2bua/q850", "b2bua/resolve", "b2bua/store", "b2bua/store/redis", "script/lua", "script/sql"},
 }
 
 // pure rooms have no clock, socket or lock.

@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 
+	"legwork/b2bua/store/redis"
+
 	"github.com/alecthomas/kong"
 )
 
@@ -35,7 +37,10 @@ type commands struct {
 	Version versionCommand `cmd:"" help:"Print version and Go version."`
 }
 
-func main() { os.Exit(execute(os.Args[1:], newTerminal(os.Stdout, os.Stderr))) }
+func main() {
+	redis.Quiet()
+	os.Exit(execute(os.Args[1:], newTerminal(os.Stdout, os.Stderr)))
+}
 
 // execute runs one command line and returns the exit status: 0, or 2 for what
 // the user has to mend, or what the command says.

@@ -35,7 +35,10 @@ func sourceOf(c *config.Config) script.Source {
 func (e *engine) Router(h b2bua.Handle) b2bua.Router { return e.policy.Router(h) }
 
 func (e *engine) loadScripts(ctx context.Context) (err error) {
-	if e.libraries, err = newLibraries(e.observers.metrics.Registerer(), e.Log); err != nil {
+	if e.databases, err = openDatabases(e.Config); err != nil {
+		return err
+	}
+	if e.libraries, err = newLibraries(e.databases, e.observers.metrics.Registerer(), e.Log); err != nil {
 		return err
 	}
 	e.policy, err = script.New(ctx, script.Config{
@@ -60,8 +63,9 @@ func (e *engine) testScripts(ctx context.Context, s *script.Snapshot) error {
 const scriptVariables = "LEGWORK_LUA_"
 
 // scriptSurroundings is what scripts may know of the process.
-func scriptSurroundings() lib.Config {
+func scriptSurroundings(d *databases) lib.Config {
 	return lib.Config{
+		Redis: d.redis, SQL: d.sql,
 		ReasonPhrase: message.ReasonPhrase,
 		AllowEnv:     "call it " + scriptVariables + "...: scripts see such variables only",
 		Getenv: func(name string) (value string, set, allowed bool) {
@@ -75,8 +79,8 @@ func scriptSurroundings() lib.Config {
 }
 
 // newLibraries is what scripts share for the life of the process.
-func newLibraries(metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
-	cfg := scriptSurroundings()
+func newLibraries(d *databases, metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
+	cfg := scriptSurroundings(d)
 	cfg.Metrics, cfg.Log = metrics, log
 	return lib.NewEnv(cfg)
 }

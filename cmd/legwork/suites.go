@@ -184,7 +184,7 @@ func (s *suite) config() luatest.Config {
 		server.Settings.UnknownSources = b2bua.AllowUnknown
 	}
 	return luatest.Config{
-		Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(), Files: s.files,
+		Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(noDatabases(c)), Files: s.files,
 		Registrar: func() (*registrar.Registrar, error) { return registrarOf(c.Registrar, store.NewMemory(store.Limits{})) },
 	}
 }

@@ -2,6 +2,7 @@ package lib
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -27,8 +28,10 @@ type Config struct {
 	AllowEnv string
 	// Transport carries HTTP requests; nil: one of its own, without proxies.
 	Transport http.RoundTripper
-	Rand      rand.Source  // nil: the runtime's, which cannot be guessed
-	Log       *slog.Logger // nil: scripts log nothing
+	Redis     map[string]Redis // those of b2b.redis, by name
+	SQL       map[string]SQL   // those of b2b.sql, by name
+	Rand      rand.Source      // nil: the runtime's, which cannot be guessed
+	Log       *slog.Logger     // nil: scripts log nothing
 	// ReasonPhrase is the standard phrase of a status code.
 	ReasonPhrase func(code int) string
 }
@@ -44,6 +47,7 @@ type Env struct {
 	meters   *meters
 	rand     *rand.Rand
 	own      *http.Transport // nil when the transport is not ours
+	lookups  *lookups
 
 	mu      sync.Mutex // guards clients
 	clients map[string]*client
@@ -63,6 +67,10 @@ func NewEnv(cfg Config) (*Env, error) {
 	e := &Env{
 		cfg: cfg, slots: newSlots(), buckets: newBuckets(), calendar: newCalendar(), patterns: newPatterns(),
 		meters: newMeters(cfg.Metrics), rand: newRand(cfg.Rand), clients: make(map[string]*client),
+	}
+	var err error
+	if e.lookups, err = newLookups(cfg.Metrics, cfg.Log); err != nil {
+		return nil, fmt.Errorf("script libraries: %w", err)
 	}
 	if cfg.Transport == nil {
 		e.own = &http.Transport{

@@ -60,12 +60,12 @@ func (x *library) ask(a args, verb string) int {
 	l := x.readLookup(a, verb, c.spec.timeout)
 	var got *answer
 	var cached bool
-	err := lua.Wait(a.L, func(ctx context.Context) (err error) {
+	reason, ok := x.wait(a, "http", c.host, func(ctx context.Context) (err error) {
 		got, cached, err = c.ask(ctx, l)
 		return err
 	})
-	if err != nil {
-		return a.giveFailure(err.Error())
+	if !ok {
+		return a.giveFailure(reason)
 	}
 	return a.give(x.answers.New(a.L, &scriptAnswer{answer: got, cached: cached}))
 }

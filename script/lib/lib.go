@@ -45,6 +45,8 @@ type library struct {
 	answers    *lua.Class[*scriptAnswer]
 	counters   *lua.Class[*meter]
 	histograms *lua.Class[*meter]
+	redis      *lua.Class[server[Redis]]
+	sql        *lua.Class[server[SQL]]
 }
 
 // Open makes the libraries and puts them into the table, under the names of
@@ -77,6 +79,8 @@ func newLibrary(L *glua.LState, env *Env, scope Scope) *library {
 	x.answers = class(L, x, "http_answer", lua.ClassDef[*scriptAnswer]{Get: x.answerFields()})
 	x.counters = class(L, x, "counter", lua.ClassDef[*meter]{Methods: x.counterMethods()})
 	x.histograms = class(L, x, "histogram", lua.ClassDef[*meter]{Methods: x.histogramMethods()})
+	x.redis = class(L, x, "redis_server", lua.ClassDef[server[Redis]]{Methods: x.redisMethods()})
+	x.sql = class(L, x, "database", lua.ClassDef[server[SQL]]{Methods: x.sqlMethods()})
 	return x
 }
 

@@ -15,6 +15,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"legwork/b2bua/store/redis"
+	"legwork/script/sql"
 )
 
 const (
@@ -42,6 +45,7 @@ func (s *clientSpec) id() string {
 // A client looks things up at one server for all scripts.
 type client struct {
 	spec    clientSpec
+	host    string // of the base, for metrics
 	http    *http.Client
 	breaker breaker
 
@@ -63,8 +67,13 @@ type cachedAnswer struct {
 }
 
 func newClient(spec clientSpec, transport http.RoundTripper) *client {
+	host := ""
+	if base, err := url.Parse(spec.base); err == nil {
+		host = base.Host
+	}
 	return &client{
 		spec:    spec,
+		host:    host,
 		http:    &http.Client{Transport: transport, CheckRedirect: stayAtHost},
 		breaker: breaker{failures: spec.failures, window: spec.window, open: spec.open},
 		flights: make(map[string]*flight),
@@ -305,6 +314,10 @@ func (c *client) address(l *lookup) string {
 
 // failure names what became of a request in few words: scripts branch on them.
 func failure(err error) *lookupError {
+	var known *lookupError
+	if errors.As(err, &known) {
+		return known
+	}
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
@@ -312,6 +325,8 @@ func failure(err error) *lookupError {
 		return &lookupError{kind: "refused"}
 	case errors.As(err, &dns):
 		return &lookupError{"dns", dns.Name}
+	case errors.Is(err, sql.ErrTooLarge), errors.Is(err, redis.ErrTooLarge):
+		return &lookupError{kind: err.Error()}
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &lookupError{kind: "timeout"}
 	}

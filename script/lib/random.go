@@ -45,10 +45,10 @@ func (x *library) random() map[string]glua.LGFunction {
 
 // single are the functions of b2b itself.
 func (x *library) single() map[string]glua.LGFunction {
-	return map[string]glua.LGFunction{
-		"uuid": function("b2b.uuid", func(a args) int { return a.giveText(x.env.uuid()) }),
-		"env":  function("b2b.env", x.getenv),
-	}
+	all := x.databases()
+	all["uuid"] = function("b2b.uuid", func(a args) int { return a.giveText(x.env.uuid()) })
+	all["env"] = function("b2b.env", x.getenv)
+	return all
 }
 
 // uuid is a random one, version 4 of RFC 9562.

@@ -104,9 +104,16 @@ func finish(p *glua.FunctionProto, gotos []jump) {
 	}
 }
 
-// The layout of an instruction: 6 bits opcode, 8 bits A, 18 bits Bx.
+// The layout of an instruction: 6 bits opcode, 8 bits A, 18 bits Bx, or 9 bits C
+// and 9 bits B.
 func opcode(inst uint32) int { return int(inst >> 26) }
+func argA(inst uint32) int   { return int(inst>>18) & 0xff }
+func argB(inst uint32) int   { return int(inst) & 0x1ff }
+func argC(inst uint32) int   { return int(inst>>9) & 0x1ff }
 func argBx(inst uint32) int  { return int(inst & 0x3ffff) }
+
+// rk is added to the number of a constant where a register could stand.
+const rk = 1 << 8
 
 // markedLine is above any real line: a goto carries its number there through
 // the compiler, which copies lines and nothing else.

@@ -28,6 +28,7 @@ func (r *reader) complete(c *Config) {
 	for i := range c.CDR {
 		c.CDR[i].Path = within(dir, c.CDR[i].Path)
 	}
+	completeDatabases(dir, c)
 	for _, t := range c.Trunks {
 		t.Profile = within(dir, t.Profile)
 		if t.Headers.Preset == "" {
@@ -69,6 +70,7 @@ func (r *reader) check(c *Config) {
 	r.trunks(c)
 	r.users(&c.Users)
 	r.registrar(c)
+	r.databases(c)
 	r.defaultRoute(c)
 }
 

@@ -33,6 +33,8 @@ type Config struct {
 	Registrar      Registrar         `yaml:"registrar" doc:"Where phones of users register; calls go to {aor = ...}."`
 	Admin          Admin             `yaml:"admin" restart:"yes" doc:"HTTP API and /metrics."`
 	Store          Store             `yaml:"store" restart:"yes" doc:"Where b2b.store keeps its values."`
+	Redis          map[string]*Redis `yaml:"redis" restart:"yes" doc:"Redis servers that scripts ask by name: b2b.redis."`
+	SQL            map[string]*SQL   `yaml:"sql" restart:"yes" doc:"Databases that scripts ask by name: b2b.sql."`
 	CDR            []CDR             `yaml:"cdr" restart:"yes" doc:"Where the record of a finished call goes; empty: nowhere."`
 	Limits         Limits            `yaml:"limits" doc:"What the whole process takes on; beyond it, 503 with Retry-After."`
 	SIP            SIP               `yaml:"sip" doc:"The protocol's timers and sizes."`
@@ -44,7 +46,7 @@ type Config struct {
 	Files      []string            `yaml:"-"` // that were read besides the file itself: secrets, users and certificates
 	Warnings   Problems            `yaml:"-"` // what is allowed and hardly meant
 
-	_ struct{} `later:"media redis sql acl ban"`
+	_ struct{} `later:"media acl ban"`
 }
 
 // Unknown says what becomes of a request that matches no trunk.
@@ -207,6 +209,21 @@ type Store struct {
 	Kind string `yaml:"kind" enum:"memory" later:"file redis" doc:"memory: gone with the process."`
 
 	_ struct{} `later:"path url"`
+}
+
+// Redis is one server for b2b.redis.
+type Redis struct {
+	URL         Secret        `yaml:"url" doc:"redis://user:password@host:6379/0, rediss:// for TLS. Better: !file path or ${NAME}."`
+	Timeout     time.Duration `yaml:"timeout" min:"1ms" max:"1m" doc:"Of one command; default 1s."`
+	Connections int           `yaml:"connections" min:"1" max:"1000" doc:"At most; default 10."`
+}
+
+// SQL is one database for b2b.sql.
+type SQL struct {
+	Driver      string        `yaml:"driver" enum:"postgres sqlite" doc:"postgres, or sqlite: a file, without a server."`
+	DSN         Secret        `yaml:"dsn" doc:"postgres://user:password@host:5432/database, or the path of the file of sqlite. Better: !file path or ${NAME}."`
+	Timeout     time.Duration `yaml:"timeout" min:"1ms" max:"1m" doc:"Of one statement; default 2s."`
+	Connections int           `yaml:"connections" min:"1" max:"1000" doc:"At most; default 10."`
 }
 
 // CDR is one destination of call records.

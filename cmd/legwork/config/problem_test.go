@@ -26,7 +26,7 @@ func badKeys() []mistake {
 		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
-		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, cdr, limits, sip, capture, log, drain`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, sip, capture, log, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
 	}
@@ -53,6 +53,14 @@ func badTypes() []mistake {
 		{"drain: {timeout: -1s}", `legwork.yaml:1:18: drain.timeout: -1s is too short; at least 0s`},
 		{"log: {level: wran}", `legwork.yaml:1:14: log.level: unknown value "wran"; did you mean "warn"?`},
 		{"log: {level: infos}", `legwork.yaml:1:14: log.level: unknown value "infos"; did you mean "info"?`},
+		{"redis: {a: {}}", `legwork.yaml:1:12: redis.a.url is missing; such as redis://127.0.0.1:6379/0`},
+		{"redis: {a: {url: \"http://:hunter2@192.0.2.1\"}}", `legwork.yaml:1:18: redis.a.url: not an address like redis://user:password@host:6379/0`},
+		{"redis: {\"a b\": {url: \"redis://192.0.2.1\"}}", `legwork.yaml:1:9: redis: "a b" is not a name; up to 64 letters, digits, _, - and .`},
+		{"sql: {a: {driver: postgres}}", `legwork.yaml:1:10: sql.a.dsn is missing; the address of the database, or the path of its file`},
+		{"sql: {a: {driver: postgres, dsn: \"postgres://u:hunter2@h:x/d\"}}", `legwork.yaml:1:34: sql.a.dsn: not an address like postgres://user:password@host:5432/database?sslmode=require`},
+		{"sql: {a: {driver: mysql, dsn: x}}", `legwork.yaml:1:19: sql.a.driver: unknown value "mysql"; known: postgres, sqlite`},
+		{"sql: {a: {driver: sqlite, dsn: nothing/x.db}}", `legwork.yaml:1:32: sql.a.dsn: the folder of the file is not there; make it`},
+		{"sql: {a: {driver: sqlite, dsn: x.db, connections: 0}}", `legwork.yaml:1:51: sql.a.connections: 0 is too small; at least 1`},
 		{"store: {kind: redis}", `legwork.yaml:1:15: store.kind "redis" is not supported yet by this version; known: memory`},
 		{"cdr: [{kind: csv, path: x}]", `legwork.yaml:1:14: cdr[0].kind "csv" is not supported yet by this version; known: jsonl`},
 	}

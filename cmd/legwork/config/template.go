@@ -41,6 +41,10 @@ func sample() *Config {
 			PRACK:     PRACKInterwork,
 			Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(90 * time.Second), Refresher: "uac"},
 		}},
+		Redis: map[string]*Redis{"cache": {URL: "${REDIS_URL:-redis://127.0.0.1:6379/0}", Timeout: time.Second, Connections: 10}},
+		SQL: map[string]*SQL{"routes": {
+			Driver: "postgres", DSN: "${ROUTES_DSN:-postgres://127.0.0.1/routes}", Timeout: 2 * time.Second, Connections: 10,
+		}},
 		CDR: []CDR{{Kind: "jsonl", Path: "cdr.jsonl"}},
 	}
 }

@@ -20,9 +20,10 @@ func TestTheTemplateLoadsAsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Trunks) > 0 {
-		t.Errorf("trunks: %v", got.Trunks)
+	if len(got.Trunks)+len(got.Redis)+len(got.SQL) > 0 {
+		t.Errorf("trunks: %v, redis: %v, sql: %v", got.Trunks, got.Redis, got.SQL)
 	}
+	got.Redis, got.SQL = nil, nil
 	if got.Trunks = nil; !reflect.DeepEqual(got, Default()) {
 		t.Errorf("got %+v", got)
 	}
