@@ -156,17 +156,23 @@ func (c *Call) clear(g goodbye) phase {
 	}
 	if c.answered {
 		c.part(c.a, g)
+	} else {
+		c.expectPRACK()
 	}
 	c.conclude(g)
 	return c.lingering()
 }
 
 // breakOff answers a request whose own answer nobody will bring (RFC 3261
-// section 15.1.2: 487). A re-INVITE is cancelled: who never answers it must not
-// keep the call.
+// section 15.1.2: 487; RFC 3262 section 3 takes a PRACK all the same). A re-INVITE
+// is cancelled: who never answers it must not keep the call.
 func (c *Call) breakOff(x *exchange) {
+	code := 487
+	if x.method == "PRACK" && !hasSDP(x.req) {
+		code = 200
+	}
 	if !x.done {
-		c.respond(x.tx, x.from, c.responseTo(x.req, 487, "", ""))
+		c.respond(x.tx, x.from, c.responseTo(x.req, code, "", ""))
 	}
 	if x.client != nil {
 		x.client.Cancel("")
@@ -359,9 +365,10 @@ func (c *Call) clearing(ev event) phase {
 		c.crossFailed(e, (*Call).clearing)
 	case request:
 		c.heard(e.leg, e.req)
-		if e.req.Method == "BYE" && (c.answered || e.leg != c.a) {
+		switch {
+		case e.req.Method == "BYE" && (c.answered || e.leg != c.a), c.expected(e):
 			c.reply(e, 200, nil)
-		} else { // a failure has ended the caller's early dialog (RFC 3261 section 12.3)
+		default: // a failure has ended the caller's early dialog (RFC 3261 section 12.3)
 			c.reply(e, 481, nil)
 		}
 	case acked:
@@ -371,8 +378,12 @@ func (c *Call) clearing(ev event) phase {
 		c.open--
 		c.tell(Event{Kind: EventEnded, Leg: c.a.view(), Record: c.record})
 	case elapsed:
-		if e.timer == timerRepeat && !c.again() {
+		switch {
+		case e.timer == timerRepeat && !c.again():
 			c.partNow()
+		case e.timer == timerReliable:
+			c.provisionals = nil
+			c.open--
 		}
 	}
 	return c.lingering()

@@ -206,3 +206,30 @@ func (c *Call) answerNow(stay phase) phase {
 	c.waiting = nil
 	return c.answer(w.to.(*leg), w.res)
 }
+
+// expectPRACK keeps a call that has failed findable: the PRACK of a 1xx before
+// that may be on its way (RFC 3262 section 3).
+func (c *Call) expectPRACK() {
+	c.provisionals = slices.DeleteFunc(c.provisionals, func(p *provisional) bool { return !p.sent })
+	if len(c.provisionals) > 0 {
+		c.open++
+		c.a.after(timerReliable, 64*c.server.cfg.T1)
+	}
+}
+
+// expected takes that PRACK.
+func (c *Call) expected(e request) bool {
+	i := slices.IndexFunc(c.provisionals, func(p *provisional) bool {
+		return e.leg == c.a && !c.answered && e.req.Method == "PRACK" && c.matches(p, e.req.Get("RAck")) &&
+			p.talk.Local == e.tag && p.talk.Remote == e.req.FromTag() && c.server.knows(c.a, p.talk, e.tx.Source())
+	})
+	if i < 0 {
+		return false
+	}
+	c.provisionals = slices.Delete(c.provisionals, i, i+1)
+	if len(c.provisionals) == 0 {
+		c.a.stop(timerReliable)
+		c.open--
+	}
+	return true
+}
