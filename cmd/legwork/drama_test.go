@@ -23,6 +23,7 @@ type drama struct {
 	callees []string // one at each trunk
 	args    []string // of the caller's SIPp
 	udp     bool     // where it means nothing over TCP
+	repeats bool     // are what it is about
 }
 
 func (d drama) playEach(t *testing.T) {
@@ -51,7 +52,7 @@ func (d drama) play(t *testing.T, b between) {
 	for i, story := range d.callees {
 		if story != "" {
 			callees = append(callees, sipptest.Start(t, sipptest.Scenario{
-				Story: said.Replace(story), Transport: b.callee, Calls: 1, Local: at[i+1], Timeout: patience,
+				Story: said.Replace(story), Transport: b.callee, Calls: 1, Local: at[i+1], Timeout: patience / 2,
 			}))
 		}
 	}
@@ -60,21 +61,26 @@ func (d drama) play(t *testing.T, b between) {
 	self := r.listening(b.caller, host)
 	caller := sipptest.Start(t, sipptest.Scenario{
 		Story: strings.ReplaceAll(said.Replace(d.caller), "@SELF@", self), Transport: b.caller, Service: "one", Calls: 1,
-		Local: at[0], Remote: self, Timeout: patience, Args: d.args,
+		Local: at[0], Remote: self, Timeout: patience / 2, Args: d.args,
 	})
-	sipptest.Finish(t, caller)
+	d.finish(t, caller)
 	for _, p := range callees {
 		if t.Failed() { // it may wait in vain
 			t.Log(p.Trouble())
 			continue
 		}
-		sipptest.Finish(t, p)
+		d.finish(t, p)
 	}
 	if t.Failed() {
 		t.Fatal(r.logged())
 	}
 	r.settles("legwork_calls_active", 0)
 	r.unhurt()
+}
+
+func (d drama) finish(t *testing.T, p *sipptest.Process) {
+	t.Helper()
+	flow{repeats: d.repeats}.finish(t, p)
 }
 
 // deploy writes the configuration of a drama.
