@@ -9,7 +9,8 @@ import (
 // sameResource compares the uri parameter with the Request-URI by RFC 3261
 // section 19.1.4, but for what gateways and proxies change on the way: the
 // default port may be given or not, and the transport does not matter. A claimed
-// host alone stands for all of its users: SIPp, for one, writes that.
+// host alone stands for whatever it is asked for: SIPp, for one, always writes
+// the address that it sends to. Credentials for a user stay bound to that user.
 func sameResource(claimed, requested string) bool {
 	if claimed == requested {
 		return true
@@ -25,7 +26,7 @@ func sameResource(claimed, requested string) bool {
 	if len(a.Params) > mostParams || len(b.Params) > mostParams {
 		return false
 	}
-	host := a.User == "" && len(a.Params) == 0 && a.Headers == "" && strings.EqualFold(a.Host, b.Host) && port(a) == port(b)
+	host := a.User == "" && len(a.Params) == 0 && a.Headers == ""
 	return host || plain(a.User) == plain(b.User) && plain(a.Password) == plain(b.Password) &&
 		strings.EqualFold(a.Host, b.Host) && port(a) == port(b) &&
 		a.Headers == b.Headers && agree(a.Params, b.Params) && agree(b.Params, a.Params)

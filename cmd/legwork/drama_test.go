@@ -61,7 +61,7 @@ func (d drama) play(t *testing.T, b between) {
 	self := r.listening(b.caller, host)
 	caller := sipptest.Start(t, sipptest.Scenario{
 		Story: strings.ReplaceAll(said.Replace(d.caller), "@SELF@", self), Transport: b.caller, Service: "one", Calls: 1,
-		Local: at[0], Remote: self, Timeout: patience / 2, Args: d.args,
+		Local: at[0], Remote: self, Timeout: patience / 2, Args: append([]string{"-cid_str", "%u-%p"}, d.args...),
 	})
 	d.finish(t, caller)
 	for _, p := range callees {

@@ -200,7 +200,7 @@ func (c *composer) send(st step, d *spoken, repeat bool, start string, head []st
 	}
 	head = slices.DeleteFunc(head, func(h string) bool { return h == "" })
 	c.out.WriteString("<send")
-	if repeat {
+	if repeat && !st.once {
 		c.out.WriteString(` retrans="500"`)
 	}
 	c.out.WriteString("><![CDATA[\n" + start + "\n" + strings.Join(head, "\n") + "\n")

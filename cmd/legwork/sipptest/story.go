@@ -26,7 +26,8 @@ import (
 // +inactive, a body; tag=x, our tag in a response, for a callee who forks; @2,
 // another dialog than the first, with a Call-ID of its own that belongs to the
 // same SIPp call; auth, on a 401 or 407 that a header [authentication ...]
-// answers.
+// answers; once, for a request that SIPp is not to repeat: until its response it
+// would send nothing else.
 //
 // Parts after a " | ": a header; when received, a POSIX pattern for some part
 // of its value (^ and $ hold at its ends, and . stays within it). "$name " before a header
@@ -46,7 +47,7 @@ type step struct {
 	sdp            string // direction of the media; "sdp": none is said
 	tag            string
 	dialog         string
-	auth           bool
+	auth, once     bool
 	parts          []part
 	of             int // the request that this responds to, or -1
 }
@@ -124,6 +125,8 @@ func (s *step) word(w string) {
 		s.tag = value
 	case w == "auth":
 		s.auth = true
+	case w == "once":
+		s.once = true
 	case s.status > 0:
 		s.method = w
 	default:
