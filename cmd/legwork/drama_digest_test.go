@@ -18,48 +18,50 @@ func challenged(challenge, pattern string) []string {
 	return []string{wants + challenge + "\n< ACK\n< INVITE | Authorization: " + pattern + "\n> 180\n> 200 +sdp" + isHungUp}
 }
 
+const (
+	account = `auth: {user: acct, password: secret}`
+	let     = calls + rings + "\n< 200 | !Authorization: | !WWW-Authenticate:" + hangsUp
+)
+
 // Flow C13.
-func TestCalleesAreShownCredentials(t *testing.T) {
-	const trunk = `auth: {user: acct, password: secret}`
-	answered := calls + rings + "\n< 200 | !Authorization: | !WWW-Authenticate:" + hangsUp
-	playAll(t, map[string]drama{
-		"C13 MD5 without qop": {
-			lua: oneTrunk, trunk: trunk, caller: answered,
-			callees: challenged("", `^Digest .*username="acct".*response="[0-9a-f]{32}"`),
-		},
-		"C13 MD5 with qop": {
-			lua: oneTrunk, trunk: trunk, caller: answered,
-			callees: challenged(`, algorithm=MD5, qop="auth"`, `^Digest .*username="acct".*qop=auth.*`),
-		},
-		"C13 SHA-256": {
-			lua: oneTrunk, trunk: trunk, caller: answered,
-			callees: challenged(`, algorithm=SHA-256, qop="auth"`, `^Digest .*response="[0-9a-f]{64}"`),
-		},
-		"C13 SHA-512-256": {
-			lua: oneTrunk, trunk: trunk, caller: answered,
-			callees: challenged(`, algorithm=SHA-512-256, qop="auth", opaque="kept"`, `^Digest .*opaque="kept"`),
-		},
-		"C13 several challenges": {
-			lua: oneTrunk, trunk: trunk, caller: answered,
-			callees: []string{wants + `, algorithm=MD5 | WWW-Authenticate: Digest realm="first", ` + nonce + `, algorithm=SHA-256, qop="auth"
+var challenges = map[string]drama{
+	"C13 MD5 without qop": {
+		lua: oneTrunk, trunk: account, caller: let,
+		callees: challenged("", `^Digest .*username="acct".*response="[0-9a-f]{32}"`),
+	},
+	"C13 MD5 with qop": {
+		lua: oneTrunk, trunk: account, caller: let,
+		callees: challenged(`, algorithm=MD5, qop="auth"`, `^Digest .*username="acct".*qop=auth.*`),
+	},
+	"C13 SHA-256": {
+		lua: oneTrunk, trunk: account, caller: let,
+		callees: challenged(`, algorithm=SHA-256, qop="auth"`, `^Digest .*response="[0-9a-f]{64}"`),
+	},
+	"C13 SHA-512-256": {
+		lua: oneTrunk, trunk: account, caller: let,
+		callees: challenged(`, algorithm=SHA-512-256, qop="auth", opaque="kept"`, `^Digest .*opaque="kept"`),
+	},
+	"C13 several challenges": {
+		lua: oneTrunk, trunk: account, caller: let,
+		callees: []string{wants + `, algorithm=MD5 | WWW-Authenticate: Digest realm="first", ` + nonce + `, algorithm=SHA-256, qop="auth"
 				< ACK
 				< INVITE | Authorization: ^Digest .*algorithm=SHA-256
 				> 180
 				> 200 +sdp` + isHungUp},
-		},
-		"C13 a proxy asks": {
-			lua: `return b2b.route { to = { trunk = "first", auth = { user = "acct", password = "secret" } } }`, caller: answered,
-			callees: []string{`
+	},
+	"C13 a proxy asks": {
+		lua: `return b2b.route { to = { trunk = "first", auth = { user = "acct", password = "secret" } } }`, caller: let,
+		callees: []string{`
 				< INVITE
 				> 407 | Proxy-Authenticate: Digest realm="first", ` + nonce + `
 				< ACK
 				< INVITE | Proxy-Authorization: ^Digest .*username="acct" | CSeq: ^2
 				> 180
 				> 200 +sdp` + isHungUp},
-		},
-		"C13 stale": {
-			lua: oneTrunk, trunk: trunk, caller: answered,
-			callees: []string{wants + `
+	},
+	"C13 stale": {
+		lua: oneTrunk, trunk: account, caller: let,
+		callees: []string{wants + `
 				< ACK
 				< INVITE | Authorization: ` + nonce + `
 				> 401 | WWW-Authenticate: Digest realm="first", nonce="later", stale=true
@@ -67,33 +69,33 @@ func TestCalleesAreShownCredentials(t *testing.T) {
 				< INVITE | Authorization: nonce="later"
 				> 180
 				> 200 +sdp` + isHungUp},
-		},
-		"C13 wrong password": {
-			lua: oneTrunk, trunk: trunk, caller: calls + "\n< 503 | !WWW-Authenticate:\n> ACK",
-			callees: []string{wants + `
+	},
+	"C13 wrong password": {
+		lua: oneTrunk, trunk: account, caller: calls + "\n< 503 | !WWW-Authenticate:\n> ACK",
+		callees: []string{wants + `
 				< ACK
 				< INVITE | Authorization: ` + nonce + `
 				> 401 | WWW-Authenticate: Digest realm="first", nonce="another"
 				< ACK`},
-		},
-		"C13 no credentials": {
-			lua: oneTrunk, caller: calls + "\n< 503\n> ACK",
-			callees: []string{wants + "\n< ACK"},
-		},
-		"C13 the caller's own credentials cross where headers do": {
-			lua: `return b2b.route { to = { trunk = "first" }, callid = "keep" }`, trunk: "headers: {preset: transparent}", phones: "headers: {pass: [WWW-Authenticate]}",
-			caller:  calls + "\n< 401 auth\n> ACK\n> INVITE +sdp | [authentication username=alice password=secret]\n< 100\n< 180\n< 200" + hangsUp,
-			callees: challenged("", `username="alice"`),
-		},
-		"C13 a challenged re-INVITE and BYE": {
-			lua: oneTrunk, trunk: trunk,
-			caller: calls + rings + `
+	},
+	"C13 no credentials": {
+		lua: oneTrunk, caller: calls + "\n< 503\n> ACK",
+		callees: []string{wants + "\n< ACK"},
+	},
+	"C13 the caller's own credentials cross where headers do": {
+		lua: `return b2b.route { to = { trunk = "first" }, callid = "keep" }`, trunk: "headers: {preset: transparent}", phones: "headers: {pass: [WWW-Authenticate]}",
+		caller:  calls + "\n< 401 auth\n> ACK\n> INVITE +sdp | [authentication username=alice password=secret]\n< 100\n< 180\n< 200" + hangsUp,
+		callees: challenged("", `username="alice"`),
+	},
+	"C13 a challenged re-INVITE and BYE": {
+		lua: oneTrunk, trunk: account,
+		caller: calls + rings + `
 				< 200
 				> ACK
 				> INVITE +sendonly
 				<? 100
 				< 200 | = a=recvonly` + hangsUp,
-			callees: []string{`
+		callees: []string{`
 				< INVITE
 				> 180
 				> 200 +sdp
@@ -108,9 +110,10 @@ func TestCalleesAreShownCredentials(t *testing.T) {
 				> 401 | WWW-Authenticate: Digest realm="first", nonce="forthebye", qop="auth"
 				< BYE | Authorization: nonce="forthebye"
 				> 200`},
-		},
-	})
+	},
 }
+
+func TestCalleesAreShownCredentials(t *testing.T) { playAll(t, challenges) }
 
 const userScript = `
 local M = {}

@@ -13,64 +13,70 @@ const (
 	there    = " | Contact: <sip:bob@@SECOND@;transport=@TRANSPORT@>"
 )
 
+// proved is a REGISTER, its challenge, and the same with a password.
+func proved(parts string) string { return register + parts + wanted + register + parts + asBob }
+
+// calling calls bob from another dialog.
+func calling(steps string) string { return "\n> INVITE sip:bob@self.example @2 +sdp\n< 100 @2" + steps }
+
+const ring = "\n< 180 @2\n< 200 @2\n> ACK @2\npause 30\n> BYE @2\n< 200 @2"
+
 // Flows R1 to R5, and calls to those who have registered.
-func TestPhonesRegister(t *testing.T) {
-	proved := func(parts string) string { return register + parts + wanted + register + parts + asBob }
-	files := map[string]string{"users.yaml": "bob: builder\n"}
-	calling := func(steps string) string { return "\n> INVITE sip:bob@self.example @2 +sdp\n< 100 @2" + steps }
-	const ring = "\n< 180 @2\n< 200 @2\n> ACK @2\npause 30\n> BYE @2\n< 200 @2"
-	dramas := map[string]drama{
-		"R1 new, then a call": {
-			caller:  proved(here) + "\n< 200 | Contact: @FIRST@.*;expires=300" + calling(ring),
-			callees: []string{answers},
-		},
-		"R2 another contact, the better one is called": {
-			caller: proved(here+";q=0.2 | Expires: 120") + "\n< 200 | Contact: @FIRST@.*;expires=120" +
-				proved(there+";q=0.9;expires=7200") + "\n< 200 | Contact: @SECOND@.*;expires=3600 | Contact: @FIRST@" + calling(ring),
-			callees: []string{"", answers},
-		},
-		"R2 both contacts at once": {
-			caller:  proved(here) + "\n< 200" + proved(there) + "\n< 200" + calling("\n< 180 @2"+ring),
-			callees: []string{losesTheRace, "< INVITE\n> 180\npause 100\n> 200 +sdp" + isHungUp},
-		},
-		"R3 a question": {
-			caller: proved(here) + "\n< 200" + proved(" | !Contact:") + "\n< 200 | Contact: @FIRST@.*;expires=",
-		},
-		"R4 one is taken back": {
-			caller: proved(here) + "\n< 200" + proved(there) + "\n< 200" + proved(here+";expires=0") + "\n< 200 | !Contact: @FIRST@ | Contact: @SECOND@",
-		},
-		"R4 all are taken back": {
-			caller: proved(here) + "\n< 200" + proved(" | Contact: * | Expires: 0") + "\n< 200 | !Contact:" + calling("\n< 480 @2\n> ACK @2"),
-		},
-		"R5 wrong password": {
-			caller: register + here + wanted + register + here + " | [authentication username=bob password=guess]" + "\n< 401 | WWW-Authenticate: Digest",
-		},
-		"R5 nobody of that name": {
-			caller: register + here + wanted + register + here + " | [authentication username=mallory password=builder]" + "\n< 401 | WWW-Authenticate: Digest",
-		},
-		"R5 too brief": {caller: proved(here+";expires=30") + "\n< 423 | Min-Expires: ^60"},
-		"R5 somebody else's": {
-			caller: "\n> REGISTER sip:self.example | To: <sip:alice@self.example> | From: <sip:bob@self.example>;tag=b" + here + wanted +
-				"\n> REGISTER sip:self.example | To: <sip:alice@self.example> | From: <sip:bob@self.example>;tag=b" + here + asBob + "\n< 403",
-		},
-		"R5 all, but not with Expires 0": {caller: proved(" | Contact: * | Expires: 60") + "\n< 400"},
-		"R1 a Path is kept": {
-			caller:  proved(" | Contact: <sip:bob@192.0.2.9> | Path: <sip:@FIRST@;transport=@TRANSPORT@;lr> | Supported: path") + "\n< 200 | Path: @FIRST@" + calling(ring),
-			callees: []string{"\n< INVITE sip:bob@192.0.2.9 | Route: @FIRST@\n> 180\n> 200 +sdp" + isHungUp},
-		},
-		"R1 by script": {
-			lua: `local M = {}
+var registrations = map[string]drama{
+	"R1 new, then a call": {
+		caller:  proved(here) + "\n< 200 | Contact: @FIRST@.*;expires=300" + calling(ring),
+		callees: []string{answers},
+	},
+	"R2 another contact, the better one is called": {
+		caller: proved(here+";q=0.2 | Expires: 120") + "\n< 200 | Contact: @FIRST@.*;expires=120" +
+			proved(there+";q=0.9;expires=7200") + "\n< 200 | Contact: @SECOND@.*;expires=3600 | Contact: @FIRST@" + calling(ring),
+		callees: []string{"", answers},
+	},
+	"R2 both contacts at once": {
+		caller:  proved(here) + "\n< 200" + proved(there) + "\n< 200" + calling("\n< 180 @2"+ring),
+		callees: []string{losesTheRace, "< INVITE\n> 180\npause 100\n> 200 +sdp" + isHungUp},
+	},
+	"R3 a question": {
+		caller: proved(here) + "\n< 200" + proved(" | !Contact:") + "\n< 200 | Contact: @FIRST@.*;expires=",
+	},
+	"R4 one is taken back": {
+		caller: proved(here) + "\n< 200" + proved(there) + "\n< 200" + proved(here+";expires=0") + "\n< 200 | !Contact: @FIRST@ | Contact: @SECOND@",
+	},
+	"R4 all are taken back": {
+		caller: proved(here) + "\n< 200" + proved(" | Contact: * | Expires: 0") + "\n< 200 | !Contact:" + calling("\n< 480 @2\n> ACK @2"),
+	},
+	"R5 wrong password": {
+		caller: register + here + wanted + register + here + " | [authentication username=bob password=guess]" + "\n< 401 | WWW-Authenticate: Digest",
+	},
+	"R5 nobody of that name": {
+		caller: register + here + wanted + register + here + " | [authentication username=mallory password=builder]" + "\n< 401 | WWW-Authenticate: Digest",
+	},
+	"R5 too brief": {caller: proved(here+";expires=30") + "\n< 423 | Min-Expires: ^60"},
+	"R5 somebody else's": {
+		caller: "\n> REGISTER sip:self.example | To: <sip:alice@self.example> | From: <sip:bob@self.example>;tag=b" + here + wanted +
+			"\n> REGISTER sip:self.example | To: <sip:alice@self.example> | From: <sip:bob@self.example>;tag=b" + here + asBob + "\n< 403",
+	},
+	"R5 all, but not with Expires 0": {caller: proved(" | Contact: * | Expires: 60") + "\n< 400"},
+	"R1 a Path is kept": {
+		caller:  proved(" | Contact: <sip:bob@192.0.2.9> | Path: <sip:@FIRST@;transport=@TRANSPORT@;lr> | Supported: path") + "\n< 200 | Path: @FIRST@" + calling(ring),
+		callees: []string{"\n< INVITE sip:bob@192.0.2.9 | Route: @FIRST@\n> 180\n> 200 +sdp" + isHungUp},
+	},
+	"R1 by script": {
+		lua: `local M = {}
 function M.on_invite(call) ` + toAOR + ` end
 function M.on_register(txn)
   if txn.source.account ~= "bob" then return b2b.challenge { realm = "self" } end
   return b2b.accept { expires = 100 }
 end
 return M`,
-			caller: proved(here) + "\n< 200 | Contact: @FIRST@.*;expires=100" + calling(ring), callees: []string{answers},
-		},
-	}
-	for name, d := range dramas {
-		d.files, d.config = files, registrarOn
+		caller: proved(here) + "\n< 200 | Contact: @FIRST@.*;expires=100" + calling(ring), callees: []string{answers},
+	},
+}
+
+func TestPhonesRegister(t *testing.T) {
+	dramas := map[string]drama{}
+	for name, d := range registrations {
+		d.files, d.config = map[string]string{"users.yaml": "bob: builder\n"}, registrarOn
 		d.udp = d.callees != nil // over TCP a phone is called on its own connection
 		if d.lua == "" {
 			d.lua = toAOR

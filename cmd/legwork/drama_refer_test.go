@@ -16,73 +16,73 @@ const (
 	gone      = "\n< BYE\n> 200"
 )
 
+const refer = "\n> REFER | Refer-To: <sip:two@self.example> | Referred-By: <sip:alice@a.example>"
+
 // Flows C26.
-func TestBlindTransfers(t *testing.T) {
-	const refer = "\n> REFER | Refer-To: <sip:two@self.example> | Referred-By: <sip:alice@a.example>"
-	playAll(t, map[string]drama{
-		"C26 passed": {
-			lua:     byNumber("pass"),
-			caller:  talks + refer + "\n< 202\n< NOTIFY | Event: refer | Content-Type: message/sipfrag | = SIP/2.0 200 OK\n> 200" + ends,
-			callees: []string{talked + "\n< REFER | Refer-To: two@self.example | Referred-By: alice@a.example\n> 202\n> NOTIFY | Event: refer | Subscription-State: terminated;reason=noresource | = message/sipfrag SIP/2.0 200 OK\n< 200" + ended},
+var transfers = map[string]drama{
+	"C26 passed": {
+		lua:     byNumber("pass"),
+		caller:  talks + refer + "\n< 202\n< NOTIFY | Event: refer | Content-Type: message/sipfrag | = SIP/2.0 200 OK\n> 200" + ends,
+		callees: []string{talked + "\n< REFER | Refer-To: two@self.example | Referred-By: alice@a.example\n> 202\n> NOTIFY | Event: refer | Subscription-State: terminated;reason=noresource | = message/sipfrag SIP/2.0 200 OK\n< 200" + ended},
+	},
+	"C26 passed, and refused": {
+		lua:     byNumber("pass"),
+		caller:  talks + refer + "\n< 603" + ends,
+		callees: []string{talked + "\n< REFER\n> 603" + ended},
+	},
+	"C26 passed from the callee": {
+		lua:     byNumber("pass"),
+		caller:  talks + "\n< REFER | Refer-To: two@\n> 202\n> NOTIFY | Event: refer | Subscription-State: terminated;reason=noresource | = message/sipfrag SIP/2.0 200 OK\n< 200" + ended,
+		callees: []string{talked + "\npause 80\n> REFER | Refer-To: <sip:two@self.example>\n< 202\n< NOTIFY | = SIP/2.0 200 OK\n> 200" + ends},
+	},
+	"C26 rejected": {
+		lua: byNumber("reject"), caller: talks + refer + "\n< 603" + ends, callees: []string{talked + ended},
+	},
+	"C26 a Refer-To that does not parse": {
+		lua: byNumber("local"), caller: talks + "\n> REFER | Refer-To: <:::>\n< 400" + ends, callees: []string{talked + ended},
+	},
+	"C26 done here": {
+		lua:    byNumber("local"),
+		caller: talks + refer + "\n< 202" + heard + "\n< NOTIFY | Subscription-State: ^active | = SIP/2.0 180\n> 200" + told + "200\n> 200" + ends,
+		callees: []string{
+			talked + reinvited + "\npause 100" + ends,
+			"\n< INVITE | Referred-By: alice@a.example | !Replaces:\n> 180\n> 200 +sdp\n< ACK" + ended,
 		},
-		"C26 passed, and refused": {
-			lua:     byNumber("pass"),
-			caller:  talks + refer + "\n< 603" + ends,
-			callees: []string{talked + "\n< REFER\n> 603" + ended},
+	},
+	"C26 done here, and the referrer is hung up": {
+		lua:    byNumber("local"),
+		caller: talks + refer + "\n< 202" + heard + told + "200\n> 200" + gone,
+		callees: []string{
+			talked + reinvited + "\npause 4500" + ends,
+			"\n< INVITE\n> 200 +sdp\n< ACK" + ended,
 		},
-		"C26 passed from the callee": {
-			lua:     byNumber("pass"),
-			caller:  talks + "\n< REFER | Refer-To: two@\n> 202\n> NOTIFY | Event: refer | Subscription-State: terminated;reason=noresource | = message/sipfrag SIP/2.0 200 OK\n< 200" + ended,
-			callees: []string{talked + "\npause 80\n> REFER | Refer-To: <sip:two@self.example>\n< 202\n< NOTIFY | = SIP/2.0 200 OK\n> 200" + ends},
+	},
+	"C26 done here, and the target is busy": {
+		lua:    byNumber("local"),
+		caller: talks + refer + "\n< 202" + heard + told + "486\n> 200\n> INFO\n< 200" + ends,
+		callees: []string{
+			talked + "\n< INFO\n> 200" + ended,
+			"\n< INVITE\n> 486\n< ACK",
 		},
-		"C26 rejected": {
-			lua: byNumber("reject"), caller: talks + refer + "\n< 603" + ends, callees: []string{talked + ended},
+	},
+	"C26 done here for the callee": {
+		lua:    byNumber("local"),
+		caller: talks + "\n< INVITE | = m=audio\n> 200 +sdp\n< ACK" + ended,
+		callees: []string{
+			talked + "\npause 80\n> REFER | Refer-To: <sip:two@self.example>\n< 202" + heard + told + "200\n> 200" + ends,
+			"\n< INVITE\n> 200 +sdp\n< ACK\npause 300\n> BYE\n< 200",
 		},
-		"C26 a Refer-To that does not parse": {
-			lua: byNumber("local"), caller: talks + "\n> REFER | Refer-To: <:::>\n< 400" + ends, callees: []string{talked + ended},
+	},
+	"C26 done here without NOTIFYs": {
+		lua:    byNumber("local"),
+		caller: talks + refer + " | Refer-Sub: false | Supported: norefersub\n< 202 | Refer-Sub: false\npause 200" + ends,
+		callees: []string{
+			talked + reinvited + "\npause 300" + ends,
+			"\n< INVITE\n> 200 +sdp\n< ACK" + ended,
 		},
-		"C26 done here": {
-			lua:    byNumber("local"),
-			caller: talks + refer + "\n< 202" + heard + "\n< NOTIFY | Subscription-State: ^active | = SIP/2.0 180\n> 200" + told + "200\n> 200" + ends,
-			callees: []string{
-				talked + reinvited + "\npause 100" + ends,
-				"\n< INVITE | Referred-By: alice@a.example | !Replaces:\n> 180\n> 200 +sdp\n< ACK" + ended,
-			},
-		},
-		"C26 done here, and the referrer is hung up": {
-			lua:    byNumber("local"),
-			caller: talks + refer + "\n< 202" + heard + told + "200\n> 200" + gone,
-			callees: []string{
-				talked + reinvited + "\npause 4500" + ends,
-				"\n< INVITE\n> 200 +sdp\n< ACK" + ended,
-			},
-		},
-		"C26 done here, and the target is busy": {
-			lua:    byNumber("local"),
-			caller: talks + refer + "\n< 202" + heard + told + "486\n> 200\n> INFO\n< 200" + ends,
-			callees: []string{
-				talked + "\n< INFO\n> 200" + ended,
-				"\n< INVITE\n> 486\n< ACK",
-			},
-		},
-		"C26 done here for the callee": {
-			lua:    byNumber("local"),
-			caller: talks + "\n< INVITE | = m=audio\n> 200 +sdp\n< ACK" + ended,
-			callees: []string{
-				talked + "\npause 80\n> REFER | Refer-To: <sip:two@self.example>\n< 202" + heard + told + "200\n> 200" + ends,
-				"\n< INVITE\n> 200 +sdp\n< ACK\npause 300\n> BYE\n< 200",
-			},
-		},
-		"C26 done here without NOTIFYs": {
-			lua:    byNumber("local"),
-			caller: talks + refer + " | Refer-Sub: false | Supported: norefersub\n< 202 | Refer-Sub: false\npause 200" + ends,
-			callees: []string{
-				talked + reinvited + "\npause 300" + ends,
-				"\n< INVITE\n> 200 +sdp\n< ACK" + ended,
-			},
-		},
-		"C26 a script decides": {
-			lua: `local M = {}
+	},
+	"C26 a script decides": {
+		lua: `local M = {}
 function M.on_invite(call) return b2b.route { to = { trunk = "first" }, refer = "reject" } end
 function M.on_refer(call, leg, req)
   local user = req.h:addr("Refer-To").uri.user
@@ -91,15 +91,16 @@ function M.on_refer(call, leg, req)
   return b2b.reject(403)
 end
 return M`,
-			caller: talks + "\n> REFER | Refer-To: <sip:nine@self.example>\n< 403\n> REFER | Refer-To: <sip:three@self.example>\n< 405" + refer + "\n< 202" +
-				"\n< NOTIFY\n> 200\n< NOTIFY | = SIP/2.0 200\n> 200" + ends,
-			callees: []string{
-				talked + "\n< REFER | Refer-To: three@\n> 405" + reinvited + "\npause 100" + ends,
-				"\n< INVITE sip:mine@\n> 200 +sdp\n< ACK" + ended,
-			},
+		caller: talks + "\n> REFER | Refer-To: <sip:nine@self.example>\n< 403\n> REFER | Refer-To: <sip:three@self.example>\n< 405" + refer + "\n< 202" +
+			"\n< NOTIFY\n> 200\n< NOTIFY | = SIP/2.0 200\n> 200" + ends,
+		callees: []string{
+			talked + "\n< REFER | Refer-To: three@\n> 405" + reinvited + "\npause 100" + ends,
+			"\n< INVITE sip:mine@\n> 200 +sdp\n< ACK" + ended,
 		},
-	})
+	},
 }
+
+func TestBlindTransfers(t *testing.T) { playAll(t, transfers) }
 
 // Flows C27 and C28. The caller has two dialogs; it names one in the other.
 func TestDialogsReplaceEachOther(t *testing.T) {

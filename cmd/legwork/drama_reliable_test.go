@@ -13,74 +13,74 @@ const (
 )
 
 // Flow C23.
-func TestReliabilityEndsAtEachLeg(t *testing.T) {
-	playAll(t, map[string]drama{
-		"C23 both": {
-			lua: oneTrunk, caller: offers + early + "\n< 200 INVITE" + hangsUp, callees: []string{earlyB + "\npause 50" + lateB},
-		},
-		"C23 the caller requires it, the callee can": {
-			lua: oneTrunk, caller: demands + early + "\n< 200 INVITE" + hangsUp, callees: []string{earlyB + "\npause 50" + lateB},
-		},
-		"C23 the caller requires it, the callee can't": {
-			lua:     oneTrunk,
-			caller:  demands + "\n< 100\n< 180 | Require: 100rel | $n RSeq: ^([0-9]+)\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
-			callees: []string{"\n< INVITE | !Require: 100rel\n> 180\npause 80\n> 200 +sdp" + isHungUp},
-		},
-		"C23 the callee requires it, the caller can't": {
-			lua:     oneTrunk,
-			caller:  "\n> INVITE +sdp\n< 100\n< 183 | !Require: 100rel | !RSeq: | = m=audio\n< 200" + hangsUp,
-			callees: []string{earlyB + lateB},
-		},
-		"C23 neither": {
-			lua:     `return b2b.route { to = { trunk = "first" }, prack = "off" }`,
-			caller:  calls + "\n< 180 | !RSeq:\n< 200" + hangsUp,
-			callees: []string{"\n< INVITE | !Supported: 100rel | !Require: 100rel\n> 180\n> 200 +sdp" + isHungUp},
-		},
-		"C23 several, in order": {
-			lua:     oneTrunk,
-			caller:  offers + early + "\n< 180 INVITE | $m RSeq: ^([0-9]+) | $n != $m\n> PRACK | RAck: [$m] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
-			callees: []string{earlyB + "\n> 180 INVITE" + reliable + "5002\n< PRACK | RAck: ^5002 1 INVITE\n> 200 PRACK\npause 80" + lateB},
-		},
-		"C23 a 2xx waits for the PRACK of an answer": {
-			lua:     oneTrunk,
-			caller:  offers + "\n< 100\n< 183 | $n RSeq: ^([0-9]+)\npause 150\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
-			callees: []string{earlyB + lateB},
-		},
-		"C23 a PRACK for nothing": {
-			lua:     oneTrunk,
-			caller:  offers + "\n< 100\n< 183 | $n RSeq: ^([0-9]+)\n> PRACK | RAck: 1 77 INVITE\n< 481 PRACK\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
-			callees: []string{earlyB + lateB},
-		},
-		"C23 an offer in the 183, its answer in the PRACK": {
-			lua:     oneTrunk,
-			caller:  "\n> INVITE | Supported: 100rel\n< 100\n< 183 | $n RSeq: ^([0-9]+) | = m=audio\n> PRACK +sdp | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
-			callees: []string{"\n< INVITE | !Content-Type:\n> 183 +sdp" + reliable + "7\n< PRACK | RAck: ^7 1 INVITE | = m=audio\n> 200 PRACK\npause 50" + lateB},
-		},
-		"C23 repeated until the PRACK comes": {
-			lua: oneTrunk, udp: true, repeats: true,
-			caller:  offers + "\n< 100\n< 183 | $n RSeq: ^([0-9]+)\npause 700\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
-			callees: []string{earlyB + "\npause 900" + lateB},
-		},
-		"C23 passed": {
-			lua:    `return b2b.route { to = { trunk = "first" }, prack = "pass" }`,
-			caller: offers + early + "\n< 200 INVITE" + hangsUp, callees: []string{earlyB + "\npause 50" + lateB},
-		},
-		"C23 passed to one who can't": {
-			lua:     `return b2b.route { to = { trunk = "first" }, prack = "pass" }`,
-			caller:  demands + "\n< 100\n< 421 | Require: 100rel\n> ACK",
-			callees: []string{"\n< INVITE | Require: 100rel\n> 420 | Unsupported: 100rel\n< ACK"},
-		},
-		"C23 off for a trunk": {
-			lua: oneTrunk, trunk: "prack: off",
-			caller: calls + "\n< 180\n< 200" + hangsUp, callees: []string{"\n< INVITE | !Supported: 100rel\n> 180\n> 200 +sdp" + isHungUp},
-		},
-		"C23 given up after the PRACK": {
-			lua:     oneTrunk,
-			caller:  offers + early + "\n> CANCEL\n< 200 CANCEL\n< 487 INVITE\n> ACK",
-			callees: []string{earlyB + "\n< CANCEL\n> 200\n> 487 INVITE\n< ACK"},
-		},
-	})
+var reliabilities = map[string]drama{
+	"C23 both": {
+		lua: oneTrunk, caller: offers + early + "\n< 200 INVITE" + hangsUp, callees: []string{earlyB + "\npause 50" + lateB},
+	},
+	"C23 the caller requires it, the callee can": {
+		lua: oneTrunk, caller: demands + early + "\n< 200 INVITE" + hangsUp, callees: []string{earlyB + "\npause 50" + lateB},
+	},
+	"C23 the caller requires it, the callee can't": {
+		lua:     oneTrunk,
+		caller:  demands + "\n< 100\n< 180 | Require: 100rel | $n RSeq: ^([0-9]+)\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
+		callees: []string{"\n< INVITE | !Require: 100rel\n> 180\npause 80\n> 200 +sdp" + isHungUp},
+	},
+	"C23 the callee requires it, the caller can't": {
+		lua:     oneTrunk,
+		caller:  "\n> INVITE +sdp\n< 100\n< 183 | !Require: 100rel | !RSeq: | = m=audio\n< 200" + hangsUp,
+		callees: []string{earlyB + lateB},
+	},
+	"C23 neither": {
+		lua:     `return b2b.route { to = { trunk = "first" }, prack = "off" }`,
+		caller:  calls + "\n< 180 | !RSeq:\n< 200" + hangsUp,
+		callees: []string{"\n< INVITE | !Supported: 100rel | !Require: 100rel\n> 180\n> 200 +sdp" + isHungUp},
+	},
+	"C23 several, in order": {
+		lua:     oneTrunk,
+		caller:  offers + early + "\n< 180 INVITE | $m RSeq: ^([0-9]+) | $n != $m\n> PRACK | RAck: [$m] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
+		callees: []string{earlyB + "\n> 180 INVITE" + reliable + "5002\n< PRACK | RAck: ^5002 1 INVITE\n> 200 PRACK\npause 80" + lateB},
+	},
+	"C23 a 2xx waits for the PRACK of an answer": {
+		lua:     oneTrunk,
+		caller:  offers + "\n< 100\n< 183 | $n RSeq: ^([0-9]+)\npause 150\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
+		callees: []string{earlyB + lateB},
+	},
+	"C23 a PRACK for nothing": {
+		lua:     oneTrunk,
+		caller:  offers + "\n< 100\n< 183 | $n RSeq: ^([0-9]+)\n> PRACK | RAck: 1 77 INVITE\n< 481 PRACK\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
+		callees: []string{earlyB + lateB},
+	},
+	"C23 an offer in the 183, its answer in the PRACK": {
+		lua:     oneTrunk,
+		caller:  "\n> INVITE | Supported: 100rel\n< 100\n< 183 | $n RSeq: ^([0-9]+) | = m=audio\n> PRACK +sdp | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
+		callees: []string{"\n< INVITE | !Content-Type:\n> 183 +sdp" + reliable + "7\n< PRACK | RAck: ^7 1 INVITE | = m=audio\n> 200 PRACK\npause 50" + lateB},
+	},
+	"C23 repeated until the PRACK comes": {
+		lua: oneTrunk, udp: true, repeats: true,
+		caller:  offers + "\n< 100\n< 183 | $n RSeq: ^([0-9]+)\npause 700\n> PRACK | RAck: [$n] 1 INVITE\n< 200 PRACK\n< 200 INVITE" + hangsUp,
+		callees: []string{earlyB + "\npause 900" + lateB},
+	},
+	"C23 passed": {
+		lua:    `return b2b.route { to = { trunk = "first" }, prack = "pass" }`,
+		caller: offers + early + "\n< 200 INVITE" + hangsUp, callees: []string{earlyB + "\npause 50" + lateB},
+	},
+	"C23 passed to one who can't": {
+		lua:     `return b2b.route { to = { trunk = "first" }, prack = "pass" }`,
+		caller:  demands + "\n< 100\n< 421 | Require: 100rel\n> ACK",
+		callees: []string{"\n< INVITE | Require: 100rel\n> 420 | Unsupported: 100rel\n< ACK"},
+	},
+	"C23 off for a trunk": {
+		lua: oneTrunk, trunk: "prack: off",
+		caller: calls + "\n< 180\n< 200" + hangsUp, callees: []string{"\n< INVITE | !Supported: 100rel\n> 180\n> 200 +sdp" + isHungUp},
+	},
+	"C23 given up after the PRACK": {
+		lua:     oneTrunk,
+		caller:  offers + early + "\n> CANCEL\n< 200 CANCEL\n< 487 INVITE\n> ACK",
+		callees: []string{earlyB + "\n< CANCEL\n> 200\n> 487 INVITE\n< ACK"},
+	},
 }
+
+func TestReliabilityEndsAtEachLeg(t *testing.T) { playAll(t, reliabilities) }
 
 // Flow C24.
 func TestUpdatesBeforeTheAnswer(t *testing.T) {
