@@ -77,6 +77,7 @@ func (c *Call) patience(e elapsed) phase {
 	case timerReliable:
 		return c.repeatProvisional()
 	case timerTry:
+		c.unheard(e.leg, nil)
 		e.leg.cancel("")
 		return c.lost(e.leg, c.failureOf(408, ""), OriginTimeout)
 	case timerRing:
@@ -85,6 +86,7 @@ func (c *Call) patience(e elapsed) phase {
 	case timerBudget:
 		c.stages = nil
 		l := c.trying()
+		l.hop.others = nil
 		c.giveUp(l, "", 408, OriginTimeout)
 		l.cancel("")
 		return c.lost(l, c.failureOf(408, ""), OriginTimeout)
@@ -101,7 +103,7 @@ func (c *Call) next() phase {
 	c.stages = c.stages[1:]
 	c.failure.leg, c.failure.rang = nil, false
 	for _, h := range together {
-		c.dial(h)
+		c.dial(h, nil)
 	}
 	return (*Call).inviting
 }
@@ -127,9 +129,10 @@ func (c *Call) giveUp(beside *leg, reason string, code int, origin Origin) {
 }
 
 // dial makes a leg for the hop and finds the way to it. Whatever goes wrong
-// comes back as an event.
-func (c *Call) dial(h hop) {
-	l := &leg{call: c, role: RoleB, index: c.seat(), trunk: h.trunk, hop: h, attempt: len(c.record.Attempts)}
+// comes back as an event. load is where the call is counted already, when it was
+// at another address of the same target; nil: nowhere.
+func (c *Call) dial(h hop, load *trunk.State) {
+	l := &leg{call: c, role: RoleB, index: c.seat(), trunk: h.trunk, hop: h, load: load, attempt: len(c.record.Attempts)}
 	c.legs, c.b = append(c.legs, l), l
 	a := Attempt{Target: h.uri, Started: time.Now(), CDR: h.target.CDR}
 	listener := ""
@@ -138,7 +141,7 @@ func (c *Call) dial(h hop) {
 	}
 	c.record.Attempts = append(c.record.Attempts, a)
 	l.after(timerTry, orDefault(h.target.Try, c.route.Try))
-	if h.trunk != nil {
+	if h.trunk != nil && load == nil {
 		state := c.server.trunks.Of(h.trunk.Name)
 		if err := state.Admit(); err != nil {
 			c.post(failed{l, errBusy})
@@ -146,7 +149,7 @@ func (c *Call) dial(h hop) {
 		}
 		l.load = state
 	}
-	c.find(&h, listener, func(f transport.Flow, err error) {
+	c.find(l, listener, func(f transport.Flow, err error) {
 		if l.state != legIdle {
 			return
 		}
@@ -237,22 +240,32 @@ func (c *Call) unreachable(l *leg, err error) phase {
 	case errors.Is(err, errNotFound):
 		return c.lost(l, c.failureOf(503, ""), OriginDNS)
 	case errors.Is(err, transaction.ErrTimeout):
+		c.unheard(l, err)
 		return c.lost(l, c.failureOf(408, ""), OriginTimeout)
 	}
+	c.unheard(l, err)
 	c.log().Warn("target can't be reached", "target", l.hop.uri, "err", err)
 	return c.lost(l, c.failureOf(503, ""), OriginTransport)
 }
 
-// lost ends an attempt without 2xx and asks on_failure what now.
+// lost ends an attempt without 2xx and asks on_failure what now, unless the
+// target has another address.
 func (c *Call) lost(l *leg, res *message.Message, origin Origin) phase {
-	c.over(l, res.Status, res.Reason, origin)
 	if origin == OriginPeer {
 		c.respectRetryAfter(l, res)
 	}
+	if l.goesOn(res.Status, origin) && len(c.legs) < maxAttempts {
+		load := l.load
+		l.load = nil
+		c.over(l, res.Status, res.Reason, origin)
+		c.dial(l.hop.elsewhere(), load)
+		return (*Call).inviting
+	}
+	c.over(l, res.Status, res.Reason, origin)
 	retry := l.hop.missing() || c.route.Retry.Has(res.Status, origin) && !l.rang
 	if then := l.hop.then; len(then) > 0 && retry && c.trying() != nil {
 		then[0].then = then[1:]
-		c.dial(then[0])
+		c.dial(then[0], nil)
 		return (*Call).inviting
 	}
 	c.failure.weigh(l, res, origin)
@@ -301,11 +314,15 @@ func rank(code int) int {
 
 // respectRetryAfter keeps others from a target that asked for a rest.
 func (o *owner) respectRetryAfter(l *leg, res *message.Message) {
-	if res.Status != 503 || l.trunk == nil {
+	if res.Status != 503 || l.trunk == nil && !l.hop.several() {
 		return
 	}
 	if seconds := res.RetryAfter(); seconds > 0 {
 		rest := min(time.Duration(seconds)*time.Second, maxRetryAfter)
+		if l.hop.several() {
+			o.server.dead.bury(l.flow, rest)
+			return
+		}
 		o.server.trunks.Of(l.trunk.Name).PenalizeTarget(l.hop.next, time.Now().Add(rest))
 	}
 }

@@ -249,6 +249,14 @@ func (c *Call) errandFailed(o *errand, err error, stay phase) phase {
 	if o.answered {
 		return stay
 	}
+	if c.movesOn(o.leg, o.client, err) && o.tries < maxTries {
+		o.tries++
+		o.cseq = o.talk.Next()
+		again := o.req.Clone()
+		setSeq(again, o.cseq)
+		o.transmit(again)
+		return stay
+	}
 	o.talk.offers.Fail(carrierOf(o.method).request)
 	code := 503
 	if errors.Is(err, transaction.ErrTimeout) {

@@ -265,8 +265,8 @@ func (c *Call) sayGoodbye(w *farewell) {
 			c.log().Warn("BYE can't be sent", "leg", w.leg.role.String(), "err", err)
 			return
 		}
-		client := c.server.layer.Request(w.req, f, w)
-		c.sent(w.leg, w.req, client.Sent())
+		w.client = c.server.layer.Request(w.req, f, w)
+		c.sent(w.leg, w.req, w.client.Sent())
 	})
 }
 
@@ -277,6 +277,8 @@ type farewell struct {
 	talk *talk
 	req  *message.Message
 	done bool
+
+	client *transaction.Client
 }
 
 // Response brings the answer to a BYE.

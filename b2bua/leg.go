@@ -26,6 +26,8 @@ type leg struct {
 	state  legState
 	clocks [timers - callTimers]clock
 	rang   bool
+	spoke  bool           // its address has answered something
+	spare  int            // live addresses that the next hop of its dialog has besides the one used last
 	rule   *trunk.Headers // what crosses to this leg; made when first needed
 	load   *trunk.State   // where the call is counted; nil: nowhere
 

@@ -175,21 +175,6 @@ func owns(account, aor string) bool {
 	return account != "" && slices.Contains(accountsOf(aor), account)
 }
 
-// find is reach for a hop, which may have a flow of its own.
-func (o *owner) find(h *hop, listener string, then func(transport.Flow, error)) {
-	then = safely(h.sips, then)
-	switch {
-	case h.at == nil:
-	case h.at.missing != 0:
-		then(transport.Flow{}, errMissing)
-		return
-	case h.at.flow.Listener != nil:
-		then(h.at.flow, nil)
-		return
-	}
-	o.reach(h.next, listener, then)
-}
-
 // missing tells that nobody is there: the next target is tried whatever the
 // route says.
 func (h *hop) missing() bool { return h.at != nil && h.at.missing != 0 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"runtime/debug"
 	"time"
 
 	"legwork/b2bua/message"
-	"legwork/b2bua/transport"
 )
 
 // owner is what a call and a request outside dialogs have in common: a mailbox
@@ -49,29 +47,6 @@ func (o *owner) ask(question func(context.Context) Decided) {
 		defer cancel()
 		return decided{asked, o.server.locate(question(ctx))}
 	}
-}
-
-// reach finds the flow to a URI: at once for an address, else by a look-up
-// outside the mailbox.
-func (o *owner) reach(uri, listener string, then func(transport.Flow, error)) {
-	if u, err := message.ParseURI(uri); err != nil || isAddress(u.BareHost()) {
-		then(o.server.flow(o.server.ctx, uri, listener))
-		return
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(o.server.ctx, lookupLimit)
-		defer cancel()
-		f, err := o.server.flow(ctx, uri, listener)
-		o.post(reached{then, f, err})
-	}()
-}
-
-// lookupLimit bounds a DNS look-up; try ends the attempt sooner.
-const lookupLimit = 10 * time.Second
-
-func isAddress(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
 }
 
 // log is the server's log with the owner's id.

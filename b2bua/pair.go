@@ -91,6 +91,11 @@ func (t *txn) relay(ev event) {
 		case timerAll:
 			t.fail(408)
 		case timerMove:
+			last := t.attempts[len(t.attempts)-1]
+			t.unheard(last.leg, nil)
+			if t.movedOn(last, 408, OriginTimeout) {
+				return
+			}
 			if t.route.Retry.Has(408, OriginTimeout) && len(t.hops) > 0 {
 				t.next()
 			}
@@ -103,6 +108,11 @@ func (t *txn) relay(ev event) {
 func (t *txn) next() {
 	h := t.hops[0]
 	t.hops = t.hops[1:]
+	t.try(h)
+}
+
+// try sends the request to a hop.
+func (t *txn) try(h hop) {
 	l := &leg{role: RoleB, index: len(t.attempts) + 1, trunk: h.trunk, hop: h}
 	rule := t.route.Headers
 	listener := ""
@@ -113,16 +123,19 @@ func (t *txn) next() {
 	a := &attempt{txn: t, leg: l}
 	t.attempts = append(t.attempts, a)
 	t.after(timerMove, 0)
-	if len(t.hops) > 0 {
+	if len(t.hops)+len(h.others) > 0 {
 		t.after(timerMove, orDefault(h.target.Try, t.route.Try))
 	}
-	t.find(&h, listener, func(f transport.Flow, err error) {
+	t.find(l, listener, func(f transport.Flow, err error) {
 		switch {
 		case a.over || t.forgotten:
 		case err != nil:
 			t.post(failed{a, err})
 		default:
 			l.flow = f
+			if len(t.hops) == 0 && len(l.hop.others) > 0 {
+				t.after(timerMove, orDefault(h.target.Try, t.route.Try))
+			}
 			t.send(a, t.request(a))
 		}
 	})
@@ -192,6 +205,7 @@ func (t *txn) carry(out, from *message.Message, to *leg) {
 // (RFC 4320 section 4.1).
 func (t *txn) responded(a *attempt, res *message.Message) {
 	t.heard(a.leg, res)
+	t.spoken(a.leg)
 	if res.Status < 200 {
 		return
 	}
@@ -225,6 +239,7 @@ func (t *txn) unanswered(a *attempt, err error) {
 	switch latest := a == t.attempts[len(t.attempts)-1]; {
 	case !latest:
 	case errors.Is(err, transaction.ErrTimeout):
+		t.unheard(a.leg, err)
 		t.lost(a, 408, OriginTimeout)
 	case errors.Is(err, errMissing):
 		t.lost(a, a.leg.hop.at.missing, OriginLocal)
@@ -233,6 +248,7 @@ func (t *txn) unanswered(a *attempt, err error) {
 	case errors.Is(err, errNotFound):
 		t.lost(a, 503, OriginDNS)
 	default:
+		t.unheard(a.leg, err)
 		t.log().Warn("target can't be reached", "target", a.leg.hop.uri, "err", err)
 		t.lost(a, 503, OriginTransport)
 	}
@@ -243,11 +259,23 @@ func (t *txn) lost(a *attempt, code int, origin Origin) {
 	if origin == OriginPeer {
 		t.told = a
 	}
+	if t.movedOn(a, code, origin) {
+		return
+	}
 	if len(t.hops) > 0 && (a.leg.hop.missing() || t.route.Retry.Has(code, origin)) {
 		t.next()
 		return
 	}
 	t.fail(code)
+}
+
+// movedOn tries the next address of a target that is a dead end.
+func (t *txn) movedOn(a *attempt, code int, origin Origin) bool {
+	if !a.leg.goesOn(code, origin) || len(t.attempts) >= maxAttempts {
+		return false
+	}
+	t.try(a.leg.hop.elsewhere())
+	return true
 }
 
 // fail ends a request that no target took: by the words of the last that spoke,

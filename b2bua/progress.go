@@ -10,6 +10,7 @@ import (
 // progress takes a response of the callee that is being tried.
 func (c *Call) progress(l *leg, res *message.Message) phase {
 	c.heard(l, res)
+	c.spoken(l)
 	if c.wants(HookInbound) {
 		res = res.Clone()
 		c.router.Inbound(l.view(), res)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 )
 
@@ -45,6 +46,7 @@ func followed(code int) bool { return code >= 300 && code <= 302 || code == 305 
 func (h hop) redirected(uri string, code int) hop {
 	h.sent = h.sent || !h.ownHost(uri)
 	h.next, h.then, h.at = uri, nil, nil
+	h.flow, h.others = transport.Flow{}, nil
 	if code != 305 {
 		h.uri = uri
 	}

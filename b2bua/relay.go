@@ -334,12 +334,21 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 	case *leg:
 		c.settled(to)
 	case *farewell:
+		if !to.done && c.movesOn(to.leg, to.client, e.err) {
+			again := to.req.Clone()
+			setSeq(again, to.talk.Next())
+			c.sayGoodbye(&farewell{call: c, leg: to.leg, talk: to.talk, req: again})
+		}
 		c.saidTo(to)
 	case *errand:
 		return c.errandFailed(to, e.err, stay)
 	case *exchange:
 		c.settle(to)
 		if to.done {
+			return stay
+		}
+		if c.movesOn(to.to, to.client, e.err) {
+			c.crossAgain(to, to.out.Clone())
 			return stay
 		}
 		code := 503
@@ -375,11 +384,12 @@ func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	if l.flow.Listener != nil {
 		listener = l.flow.Listener.Name
 	}
-	o.reach(next, listener, func(f transport.Flow, err error) {
-		if err == nil && l.serves(f) {
-			f = l.flow
+	o.reach(next, listener, func(flows []transport.Flow, err error) {
+		if err != nil {
+			then(transport.Flow{}, err)
+			return
 		}
-		then(f, err)
+		then(o.nearest(l, flows), nil)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 )
 
@@ -174,10 +175,12 @@ type hop struct {
 	uri    string // Request-URI
 	next   string // URI of the next hop
 	trunk  *trunk.Trunk
-	then   []hop    // further places of the same target, when it is tried beside others
-	at     *located // of a registered contact; nil: anything else
-	sips   bool     // only TLS may lead there
-	sent   bool     // by a 3xx to a host that is not its trunk's: it gets no credentials
+	then   []hop            // further places of the same target, when it is tried beside others
+	at     *located         // of a registered contact; nil: anything else
+	flow   transport.Flow   // one of the addresses of next; the zero value: they are not known yet
+	others []transport.Flow // the others, not tried yet
+	sips   bool             // only TLS may lead there
+	sent   bool             // by a 3xx to a host that is not its trunk's: it gets no credentials
 }
 
 // expand turns targets into stages that are tried one after the other. A target

@@ -103,6 +103,7 @@ type Server struct {
 	lent       *registrar.Registrar // of the tokens that phones have upstream
 	seal       [32]byte             // of the nonces, whatever the settings
 	trunks     *trunk.States
+	dead       deadEnds
 	gate       *gate // of INVITEs
 	others     *gate // of other requests outside dialogs
 	delay      lag
@@ -291,22 +292,6 @@ func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, 
 
 // forget takes a call out of the index.
 func (s *Server) forget(c *Call) { s.index.forget(c, c.mergeKey) }
-
-// flow finds the socket and address for a URI.
-func (s *Server) flow(ctx context.Context, uri, listener string) (transport.Flow, error) {
-	hops, err := s.transport.Resolve(ctx, uri)
-	if err != nil || len(hops) == 0 {
-		return transport.Flow{}, fmt.Errorf("%w: %s: %w", errNotFound, uri, err)
-	}
-	f, err := s.transport.Flow(hops[0], listener)
-	if err != nil && listener != "" {
-		f, err = s.transport.Flow(hops[0], "")
-	}
-	if err != nil {
-		return transport.Flow{}, fmt.Errorf("%w: %s: %w", errFault, uri, err)
-	}
-	return f, nil
-}
 
 // Drain stops admitting calls, waits until none is left or ctx ends, and then
 // hangs up the rest, and all subscriptions (design/house.md, "Shutdown").
