@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
+	"legwork/b2bua/simnet"
 	"legwork/b2bua/transport"
 )
 
@@ -96,5 +98,79 @@ func TestErrandGivesUpAgainstAPeerThatIsAlwaysBusy(t *testing.T) {
 			t.Errorf("errand ended with %d", code)
 		}
 		call.hangUpByAlice()
+	})
+}
+
+// early plays a call up to a reliable 183 with an answer that both legs have
+// acknowledged.
+func (r *rig) early(edit func(*message.Message)) (d *dialled, in *simnet.Incoming, alice, bob *dialog.Dialog) {
+	r.Helper()
+	d = r.dialWith(sdpOffer, can100rel)
+	in = r.wait(r.bob, "INVITE")
+	sent := in.Reply(183, reliably("1", withSDP, edit))
+	at := r.wait(r.alice, "183")
+	alice = r.prack(d, at, nil)
+	r.wait(r.bob, "PRACK").Reply(200, nil)
+	r.wait(r.alice, "200 PRACK")
+	return d, in, alice, r.bob.Dialog(in.Message, sent, true)
+}
+
+func allowing(methods string) func(*message.Message) {
+	return func(m *message.Message) { m.Set("Allow", methods) }
+}
+
+// end gives an early call its end.
+func (r *rig) end(in *simnet.Incoming) {
+	r.Helper()
+	in.Reply(486, nil)
+	r.wait(r.alice, "486")
+}
+
+func TestUpdateBeforeTheAnswerCrossesBothWays(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		_, in, alice, bob := r.early(allowing("INVITE, UPDATE, PRACK"))
+		r.say(r.alice, alice, "UPDATE", withSDP)
+		up := r.wait(r.bob, "UPDATE")
+		if len(up.Body) == 0 {
+			t.Error("the offer did not cross")
+		}
+		r.say(r.bob, bob, "UPDATE", withSDP)
+		r.wait(r.bob, "491 UPDATE")
+		up.Reply(200, withSDP)
+		if ok := r.wait(r.alice, "200 UPDATE"); len(ok.Body) == 0 {
+			t.Error("the answer did not cross")
+		}
+		r.say(r.bob, bob, "UPDATE", withSDP)
+		r.wait(r.alice, "UPDATE").Reply(200, withSDP)
+		r.wait(r.bob, "200 UPDATE")
+		r.end(in)
+	})
+}
+
+func TestUpdateBeforeTheAnswerToAPeerThatDoesNotAllowIt(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		_, in, alice, _ := r.early(allowing("INVITE, PRACK"))
+		r.say(r.alice, alice, "UPDATE", withSDP)
+		r.wait(r.alice, "488 UPDATE")
+		r.say(r.alice, alice, "UPDATE", nil)
+		r.wait(r.alice, "200 UPDATE")
+		if in, err := r.bob.Next(time.Second, "UPDATE", "INVITE"); err == nil {
+			t.Errorf("%s crossed", in.Name())
+		}
+		r.end(in)
+	})
+}
+
+func TestUpdateWhileTheFirstOfferIsOpenIsForLater(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		d := r.dial(sdpOffer)
+		in := r.wait(r.bob, "INVITE")
+		in.Reply(183, withSDP)
+		at := r.wait(r.alice, "183")
+		r.say(r.alice, r.alice.Dialog(d.req, at.Message, false), "UPDATE", withSDP)
+		if res := r.wait(r.alice, "500 UPDATE"); res.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		r.end(in)
 	})
 }
