@@ -5,6 +5,7 @@ import (
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 )
 
@@ -183,6 +184,9 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 
 // Trunks is what is counted about the trunks.
 func (s *Server) Trunks() *trunk.States { return s.trunks }
+
+// Transport counts what comes and goes over sockets.
+func (s *Server) Transport() transport.Counters { return s.transport.Counters() }
 
 // Malformed counts the messages that were refused or dropped as such, Faults
 // the panics of ours that were caught.

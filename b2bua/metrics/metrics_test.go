@@ -12,6 +12,7 @@ import (
 	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 )
 
@@ -109,6 +110,8 @@ func TestTheEngineIsReadAtEachScrape(t *testing.T) {
 		},
 		Trunks:    func() []trunk.Stats { return []trunk.Stats{{Name: "a", Up: true, Calls: 8}, {Name: "b"}} },
 		Malformed: func() uint64 { return 9 },
+		Transport: func() transport.Counters { return transport.Counters{Connections: 11, TurnedAway: 12, Handshakes: 13} },
+		Expiries:  func() map[string]time.Time { return map[string]time.Time{"edge": time.Now().Add(-time.Hour)} },
 		Dropped:   func() map[string]uint64 { return map[string]uint64{"cdr": 10, "hep": 0} },
 	})
 	has(t, page(t, m), "legwork_calls_active 0")
@@ -120,6 +123,8 @@ func TestTheEngineIsReadAtEachScrape(t *testing.T) {
 		"legwork_timeouts_total 7",
 		`legwork_trunk_up{trunk="a"} 1`, `legwork_trunk_up{trunk="b"} 0`, `legwork_trunk_calls{trunk="a"} 8`,
 		"legwork_malformed_total 9",
+		"legwork_connections 11", "legwork_connections_turned_away_total 12", "legwork_handshake_failures_total 13",
+		`legwork_tls_certificate_expiry_seconds{listener="edge"} -3600`,
 		`legwork_observer_dropped_total{observer="cdr"} 10`, `legwork_observer_dropped_total{observer="hep"} 0`,
 	)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 )
 
@@ -17,6 +18,7 @@ type Sources struct {
 	Active    func() int // calls in progress
 	Counters  func() transaction.Counters
 	Trunks    func() []trunk.Stats
+	Transport func() transport.Counters
 	Malformed func() uint64               // messages refused or dropped unread
 	Dropped   func() map[string]uint64    // events lost, by observer
 	Expiries  func() map[string]time.Time // of certificates, by listener
@@ -45,11 +47,22 @@ func (s scrape) Collect(to chan<- prometheus.Metric) {
 	}
 	if s.Expiries != nil {
 		for listener, at := range s.Expiries() {
-			gauge(to, "tls_certificate_expiry_seconds", "Time until the certificate of a listener expires; negative when it has.", time.Until(at).Seconds(), "listener", listener)
+			gauge(to, "tls_certificate_expiry_seconds", "Time until the certificate of a listener expires; negative when it has.", time.Until(at).Round(time.Second).Seconds(), "listener", listener)
 		}
 	}
+	s.connections(to)
 	s.transactions(to)
 	s.trunks(to)
+}
+
+func (s scrape) connections(to chan<- prometheus.Metric) {
+	if s.Transport == nil {
+		return
+	}
+	c := s.Transport()
+	gauge(to, "connections", "Connections that are open, accepted and dialled.", float64(c.Connections))
+	count(to, "connections_turned_away_total", "Connections of sources that have too many, or that came while too many were shaking hands.", uint64(c.TurnedAway))
+	count(to, "handshake_failures_total", "Connections that failed in the handshake of TLS or WebSocket.", uint64(c.Handshakes))
 }
 
 func (s scrape) transactions(to chan<- prometheus.Metric) {

@@ -20,6 +20,7 @@ type ListenerConfig struct {
 	Address   string    // host:port; port 0 takes a free one
 	Advertise string    // host[:port] for Via and Contact; "" is the local address
 	Identity  *Identity // required for tls and wss
+	Origins   []string  // of pages whose browsers may come by WebSocket, "https://a.example"; nil: any
 	DSCP      int       // of what is sent, 0 to 63 (RFC 2474)
 }
 
@@ -34,6 +35,7 @@ type Listener struct {
 	stream   net.Listener
 	identity atomic.Pointer[serving] // of a secured one
 	dscp     int
+	origins  []string
 	sentBy   string // what SentBy would make anew for each message
 }
 
@@ -102,7 +104,7 @@ func (t *Transport) Listen(c ListenerConfig) ([]*Listener, error) {
 }
 
 func (t *Transport) bind(c ListenerConfig, local netip.AddrPort) (*Listener, error) {
-	l := &Listener{Name: c.Name, Network: c.Network, Advertise: c.Advertise, dscp: c.DSCP}
+	l := &Listener{Name: c.Name, Network: c.Network, Advertise: c.Advertise, dscp: c.DSCP, origins: c.Origins}
 	var bound net.Addr
 	if c.Network == "udp" {
 		socket, err := t.config.Network.ListenPacket(context.Background(), local)

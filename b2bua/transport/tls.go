@@ -111,7 +111,7 @@ func (c *conn) welcome() (*webSocket, error) {
 	var web *webSocket
 	if c.flow.Listener.Web() {
 		var err error
-		if web, err = upgrade(c.socket); err != nil {
+		if web, err = upgrade(c.socket, c.flow.Listener.origins); err != nil {
 			return nil, err
 		}
 		c.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -20,7 +22,10 @@ const (
 	mostGreeting = 16 << 10         // bytes of the HTTP request
 )
 
-var errProtocol = errors.New("the client does not offer the subprotocol sip")
+var (
+	errProtocol = errors.New("the client does not offer the subprotocol sip")
+	errOrigin   = errors.New("pages of this origin may not come here")
+)
 
 // Web tells whether peers come by WebSocket; they can't be dialled.
 func (l *Listener) Web() bool { return l.Network == "ws" || l.Network == "wss" }
@@ -32,13 +37,21 @@ type webSocket struct {
 	mu sync.Mutex // lets one frame out at a time
 }
 
-// upgrade does the handshake of RFC 6455 section 4.2.
-func upgrade(socket net.Conn) (*webSocket, error) {
+// upgrade does the handshake of RFC 6455 section 4.2. A browser says which page
+// it speaks for: from an address that is trusted, any could make calls else.
+func upgrade(socket net.Conn, origins []string) (*webSocket, error) {
 	offered := false
 	u := ws.Upgrader{
 		Protocol: func(name []byte) bool {
 			offered = offered || string(name) == "sip"
 			return string(name) == "sip"
+		},
+		OnHeader: func(name, value []byte) error {
+			of := func(origin string) bool { return strings.EqualFold(origin, string(value)) }
+			if len(origins) > 0 && strings.EqualFold(string(name), "Origin") && !slices.ContainsFunc(origins, of) {
+				return ws.RejectConnectionError(ws.RejectionStatus(403), ws.RejectionReason(errOrigin.Error()))
+			}
+			return nil
 		},
 		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
 			if !offered {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"runtime"
@@ -104,6 +105,24 @@ func TestAWebSocketWithoutTheSubprotocolIsRefused(t *testing.T) {
 	}
 	if n := server.Counters().Handshakes; n != 3 {
 		t.Errorf("%d handshakes failed", n)
+	}
+}
+
+func TestOnlyPagesOfTheListedOriginsComeIn(t *testing.T) {
+	server := newParty(t, "udp", transport.Identity{})
+	l, err := server.Listen(transport.ListenerConfig{Network: "ws", Address: "127.0.0.1:0", Origins: []string{"https://phone.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for origin, want := range map[string]ws.StatusError{"https://phone.example": 0, "": 0, "https://other.example": 403, "null": 403, "https://phone.example.other.example": 403} {
+		header := http.Header{}
+		if origin != "" {
+			header.Set("Origin", origin)
+		}
+		_, err := browse(t, ws.Dialer{Protocols: []string{"sip"}, Header: ws.HandshakeHeaderHTTP(header)}, "ws://"+l[0].Local.String())
+		if got, _ := errors.AsType[ws.StatusError](err); got != want || want == 0 && err != nil {
+			t.Errorf("%q: %v", origin, err)
+		}
 	}
 }
 

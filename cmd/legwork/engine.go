@@ -188,7 +188,7 @@ func (e *engine) warn(c *config.Config) {
 func (e *engine) listen(context.Context) error {
 	for i, l := range e.Config.Listen {
 		opened, err := e.server.Listen(transport.ListenerConfig{
-			Name: l.Name, Network: l.Transport, Address: l.Address, Advertise: l.Advertise, Identity: identityOf(e.Config, l.Name), DSCP: l.DSCP,
+			Name: l.Name, Network: l.Transport, Address: l.Address, Advertise: l.Advertise, Identity: identityOf(e.Config, l.Name), DSCP: l.DSCP, Origins: l.Origins,
 		})
 		if err != nil {
 			return e.cannotListen(i, l, err)

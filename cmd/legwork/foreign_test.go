@@ -89,6 +89,12 @@ func softphoneOf(t *testing.T, account string) *softphone {
 
 func softphoneAt(t *testing.T, addr, account string) *softphone {
 	t.Helper()
+	return softphoneWith(t, addr, account, "")
+}
+
+// softphoneWith takes further lines of its configuration.
+func softphoneWith(t *testing.T, addr, account, more string) *softphone {
+	t.Helper()
 	path := program(t, "baresip", "baresip-core")
 	p := &softphone{t: t, addr: addr}
 	control, dir := sipptest.Address(t), t.TempDir()
@@ -99,7 +105,7 @@ func softphoneAt(t *testing.T, addr, account string) *softphone {
 	if len(modules) == 0 {
 		t.Skip("baresip has no ctrl_tcp.so")
 	}
-	write(t, filepath.Join(dir, "config"), fmt.Sprintf(baresipConfig, p.addr, filepath.Dir(modules[0]), control))
+	write(t, filepath.Join(dir, "config"), fmt.Sprintf(baresipConfig, p.addr, filepath.Dir(modules[0]), control)+more)
 	write(t, filepath.Join(dir, "accounts"), account+"\n")
 	write(t, filepath.Join(dir, "contacts"), "")
 	beside(t, path, "-f", dir)

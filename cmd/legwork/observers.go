@@ -11,6 +11,7 @@ import (
 	"legwork/b2bua/cdr"
 	"legwork/b2bua/metrics"
 	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 )
 
@@ -31,6 +32,7 @@ func (e *engine) openObservers(context.Context) error {
 		Active:    func() int { return e.server.Active() },
 		Counters:  func() transaction.Counters { return e.server.Counters() },
 		Trunks:    func() []trunk.Stats { return e.server.Trunks().Stats() },
+		Transport: func() transport.Counters { return e.server.Transport() },
 		Malformed: func() uint64 { return uint64(e.server.Malformed()) },
 		Dropped:   o.dropped,
 		Expiries:  func() map[string]time.Time { return expiries(e.live.Load()) },

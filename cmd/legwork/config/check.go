@@ -83,6 +83,7 @@ func (r *reader) listeners(c *Config) {
 		r.required(l, &l.Transport, "transport", "known: udp, tcp, tls, ws, wss")
 		r.required(l, &l.Address, "address", `such as "0.0.0.0:5060"`)
 		r.listener(l)
+		r.origins(l)
 		for j := range c.Listen[:i] {
 			r.twoListeners(&c.Listen[j], l)
 		}
@@ -98,6 +99,21 @@ func (r *reader) listener(l *Listener) {
 	}
 	if l.Name != "" && !isName(l.Name) {
 		r.refuse(&l.Name, fmt.Sprintf("name: %q is not a name", l.Name), nameCure)
+	}
+}
+
+// origins checks the pages that may come by WebSocket.
+func (r *reader) origins(l *Listener) {
+	web := l.Transport == "ws" || l.Transport == "wss"
+	if len(l.Origins) > 0 && !web && l.Transport != "" {
+		r.refuse(&l.Origins, "origins: no browser comes over "+l.Transport, "remove it, or write transport: wss")
+		return
+	}
+	for i, one := range l.Origins {
+		scheme, host, _ := strings.Cut(one, "://")
+		if scheme != "https" && scheme != "http" || !isHost(host) && !isHostPort(host) {
+			r.refuse(&l.Origins[i], fmt.Sprintf("origins: %q is not the origin of a page", one), `such as "https://phone.example"`)
+		}
 	}
 }
 

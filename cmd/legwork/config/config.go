@@ -61,15 +61,16 @@ const (
 
 // Listener is one socket. Name is never empty after Load.
 type Listener struct {
-	Name      string `yaml:"name" doc:"What trunks call it; default: its transport."`
-	Transport string `yaml:"transport" enum:"udp tcp tls ws wss" doc:"udp, tcp, tls, ws or wss (SIP over WebSocket)."`
-	Address   string `yaml:"address" doc:"IP address and port; 0.0.0.0 or [::] opens one socket for each local address."`
-	Advertise string `yaml:"advertise" doc:"Host and port that neighbours see instead of the address, such as the outside of a NAT."`
-	DSCP      int    `yaml:"dscp" min:"0" max:"63" doc:"Differentiated services code point of what is sent, such as 24 (CS3); 0: unmarked. Linux only."`
-	Cert      string `yaml:"cert" doc:"tls, wss: PEM file of its certificate and those that lead to the authority's; read again when it changes."`
-	Key       string `yaml:"key" doc:"tls, wss: PEM file of the certificate's key."`
-	ClientCA  string `yaml:"client_ca" doc:"tls, wss: PEM file of authorities, one of which must vouch for every client; empty: clients need no certificate."`
-	ServerCA  string `yaml:"server_ca" doc:"tls: PEM file of authorities, one of which must vouch for a server that calls leave to from here; empty: the system's."`
+	Name      string   `yaml:"name" doc:"What trunks call it; default: its transport."`
+	Transport string   `yaml:"transport" enum:"udp tcp tls ws wss" doc:"udp, tcp, tls, ws or wss (SIP over WebSocket)."`
+	Address   string   `yaml:"address" doc:"IP address and port; 0.0.0.0 or [::] opens one socket for each local address."`
+	Advertise string   `yaml:"advertise" doc:"Host and port that neighbours see instead of the address, such as the outside of a NAT."`
+	DSCP      int      `yaml:"dscp" min:"0" max:"63" doc:"Differentiated services code point of what is sent, such as 24 (CS3); 0: unmarked. Linux only."`
+	Origins   []string `yaml:"origins" doc:"ws, wss: pages whose browsers may come, such as https://phone.example; empty: any."`
+	Cert      string   `yaml:"cert" doc:"tls, wss: PEM file of its certificate and those that lead to the authority's; read again when it changes."`
+	Key       string   `yaml:"key" doc:"tls, wss: PEM file of the certificate's key."`
+	ClientCA  string   `yaml:"client_ca" doc:"tls, wss: PEM file of authorities, one of which must vouch for every client; empty: clients need no certificate."`
+	ServerCA  string   `yaml:"server_ca" doc:"tls: PEM file of authorities, one of which must vouch for a server that calls leave to from here; empty: the system's."`
 }
 
 // Trunk is one neighbour, in both directions.

@@ -88,6 +88,10 @@ func badListeners() []mistake {
 			`legwork.yaml:1:58: cert: no file DIR/x; make it, or remove the key`},
 		{"listen: [{transport: wss, address: \"0.0.0.0:5061\", cert: blank, key: blank, server_ca: blank}]", `legwork.yaml:1:88: server_ca: nobody is dialled over wss; remove it` + "\n" +
 			`legwork.yaml:1:88: server_ca: no certificate in DIR/blank; name a file of certificates as PEM`},
+		{"listen: [{transport: ws, address: \"0.0.0.0:80\", origins: [\"phone.example\", \"https://phone.example/\"]}]", `legwork.yaml:1:59: origins: "phone.example" is not the origin of a page; such as "https://phone.example"` + "\n" +
+			`legwork.yaml:1:76: origins: "https://phone.example/" is not the origin of a page; such as "https://phone.example"`},
+		{"listen: [{transport: tcp, address: \"0.0.0.0:80\", origins: [\"https://phone.example\"]}]", `legwork.yaml:1:59: origins: no browser comes over tcp; remove it, or write transport: wss`},
+		{"listen: [{transport: udp, address: \"0.0.0.0:5061\", dscp: 64}]", `legwork.yaml:1:58: listen[0].dscp: 64 is too large; at most 63`},
 		{"listen: [{transport: udp, address: \"0.0.0.0:5061\", cert: x, client_ca: x}]", `legwork.yaml:1:58: cert: transport udp has no certificates; remove it, or write transport: tls` + "\n" +
 			`legwork.yaml:1:72: client_ca: transport udp has no certificates; remove it, or write transport: tls`},
 		{"listen: [{transport: tls, address: \"0.0.0.0:5061\", cert: blank, key: blank, server_ca: blank}]", `legwork.yaml:1:88: server_ca: no certificate in DIR/blank; name a file of certificates as PEM`},
