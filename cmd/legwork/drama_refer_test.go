@@ -112,6 +112,14 @@ func TestDialogsReplaceEachOther(t *testing.T) {
 		takeOver = one + "\n> INVITE sip:two@@SELF@ @2 +sdp | Replaces: [call_id];to-tag=[$one];from-tag=[pid]-[call_number]-1 | Require: replaces\n< 100 @2"
 	)
 	playAll(t, map[string]drama{
+		"C27 done here": {
+			lua: byNumber("local"), udp: true, // over TCP SIPp stumbles over two requests at once
+			caller: consult + "\n< 202" + heard + "\nboth" + told + "200\n> 200\nand\n< BYE @2\n> 200 @2\ndone" + ends,
+			callees: []string{
+				picked + reinvited + "\npause 400" + ends,
+				picked + reinvited + ended,
+			},
+		},
 		"C27 passed": {
 			lua:    byNumber("pass"),
 			caller: consult + "\n< 202\n< NOTIFY | = SIP/2.0 200\n> 200" + ends + "\n> BYE @2\n< 200 @2",
@@ -119,6 +127,11 @@ func TestDialogsReplaceEachOther(t *testing.T) {
 				picked + "\n< REFER | Refer-To: [?]Replaces=[^/]*%3[Bb]from-tag\n> 202\n> NOTIFY | Event: refer | Subscription-State: terminated | = message/sipfrag SIP/2.0 200 OK\n< 200" + ended,
 				picked + ended,
 			},
+		},
+		"C28 taken over": {
+			lua: byNumber("local"), udp: true,
+			caller:  takeOver + "\nboth\n< BYE\n> 200\nand\n< 200 @2\n> ACK @2\ndone\n> BYE @2\n< 200 @2",
+			callees: []string{picked + reinvited + ended},
 		},
 		"C28 passed": {
 			lua:    byNumber("pass"),

@@ -234,13 +234,22 @@ loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
 loadmodule "pv.so"
-
+{{with .Asks}}loadmodule "auth.so"
+modparam("auth", "qop", "auth")
+modparam("auth", "nonce_count", 1)
+modparam("auth", "algorithm", "{{.Algorithm}}")
+{{end}}
 request_route {
 	if (!mf_process_maxfwd_header("70")) {
 		sl_send_reply("483", "Too Many Hops");
 		exit;
 	}
-	if (has_totag()) {
+{{with .Asks}}	if (is_method("INVITE|BYE") && !pv_{{.As}}_authenticate("carrier.example", "secret", "0")) {
+		{{.As}}_challenge("carrier.example", "1");
+		exit;
+	}
+	consume_credentials();
+{{end}}	if (has_totag()) {
 		if (loose_route()) {
 			t_relay();
 			exit;
@@ -266,12 +275,22 @@ request_route {
 }
 `
 
+// asks is how Kamailio wants INVITE and BYE proved: everybody's password is
+// "secret".
+type asks struct {
+	As        string // www or proxy
+	Algorithm string // "": MD5
+}
+
 // kamailio proxies to an address ("192.0.2.1:5060;transport=tcp").
-func kamailio(t *testing.T, at, to string) {
+func kamailio(t *testing.T, at, to string, how *asks) {
 	t.Helper()
 	path, dir := program(t, "kamailio", "kamailio"), t.TempDir()
 	var text bytes.Buffer
-	if err := template.Must(template.New("").Parse(proxyConfig)).Execute(&text, struct{ Listen, To string }{at, to}); err != nil {
+	if err := template.Must(template.New("").Parse(proxyConfig)).Execute(&text, struct {
+		Listen, To string
+		Asks       *asks
+	}{at, to, how}); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "kamailio.cfg"), text.String())
@@ -315,14 +334,14 @@ func viaProxies(t *testing.T, pair [2]string, transport, side string) {
 	target := callee.Local + ";transport=" + transport
 	if side != "caller's" {
 		far := sipptest.Address(t)
-		kamailio(t, far, target)
+		kamailio(t, far, target, nil)
 		target = far + ";transport=" + transport
 	}
 	r := serve(t, flowDeployment(t, "127.0.0.1", "sip:"+target, "sip:192.0.2.1", ""))
 	remote := r.listening(sip, "127.0.0.1")
 	if side != "callee's" {
 		near := sipptest.Address(t)
-		kamailio(t, near, remote+";transport="+transport)
+		kamailio(t, near, remote+";transport="+transport, nil)
 		remote = near
 	}
 	sipptest.Run(t, sipptest.Scenario{

@@ -2,6 +2,7 @@ package sipptest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,17 +39,9 @@ func compose(text string) (string, error) {
 	}
 	c := &composer{story: s, dialogs: map[string]*spoken{}}
 	c.out.WriteString("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"story\">\n")
-	for i, st := range s.steps {
-		c.at = i
-		switch d := c.dialog(st); {
-		case st.pause != "":
-			fmt.Fprintf(&c.out, "<pause milliseconds=%q/>\n", st.pause)
-		case !st.sent:
-			c.receive(st, d)
-		case st.status > 0:
-			c.respond(st, d)
-		default:
-			c.request(st, d)
+	for i := 0; i < len(s.steps); {
+		if i, err = c.write(i); err != nil {
+			return "", err
 		}
 	}
 	if len(c.kept) > 0 {
@@ -59,9 +52,64 @@ func compose(text string) (string, error) {
 	return c.out.String(), nil
 }
 
+// write writes a step, or two parts in either order, and returns the step after
+// it.
+func (c *composer) write(i int) (next int, err error) {
+	if c.steps[i].mark == "" {
+		c.step(i, "")
+		return i + 1, nil
+	}
+	and, done := c.marked(i, "and"), c.marked(i, "done")
+	if c.steps[i].mark != "both" || and < 0 || done < and || and == i+1 || done == and+1 || c.steps[i+1].sent || c.steps[and+1].sent {
+		return 0, errors.New("story: both, and, done with something received first between each")
+	}
+	first, second := fmt.Sprintf("first%d", i), fmt.Sprintf("done%d", i)
+	c.step(i+1, first)
+	c.stretch(and+1, done)
+	c.stretch(i+1, and)
+	fmt.Fprintf(&c.out, "<nop next=%q/>\n<label id=%q/>\n", second, first)
+	c.stretch(i+2, and)
+	c.stretch(and+1, done)
+	fmt.Fprintf(&c.out, "<label id=%q/>\n", second)
+	return done + 1, nil
+}
+
+func (c *composer) stretch(from, to int) {
+	for i := from; i < to; i++ {
+		c.step(i, "")
+	}
+}
+
+// marked finds a mark behind a step; -1: none.
+func (c *composer) marked(i int, mark string) int {
+	for j := i + 1; j < len(c.steps); j++ {
+		if c.steps[j].mark == mark {
+			return j
+		}
+	}
+	return -1
+}
+
+// step writes one step. What is received need not come when there is a label to
+// go to when it does.
+func (c *composer) step(i int, label string) {
+	st := c.steps[i]
+	c.at = i
+	switch d := c.dialog(st); {
+	case st.pause != "":
+		fmt.Fprintf(&c.out, "<pause milliseconds=%q/>\n", st.pause)
+	case !st.sent:
+		c.receive(st, d, label)
+	case st.status > 0:
+		c.respond(st, d)
+	default:
+		c.request(st, d)
+	}
+}
+
 func (c *composer) dialog(st step) *spoken {
 	d := c.dialogs[st.dialog]
-	if d == nil && st.pause == "" {
+	if d == nil && st.message() {
 		d = &spoken{callID: "[call_id]", ours: st.sent, tag: "[pid]-[call_number]-" + st.dialog}
 		if st.dialog != "1" { // SIPp looks for its calls behind the slashes
 			d.callID = st.dialog + "///[call_id]"
@@ -159,7 +207,7 @@ func (c *composer) opens(of int) bool {
 	if c.dialogs[name].ours {
 		return false
 	}
-	first := slices.IndexFunc(c.steps, func(s step) bool { return s.pause == "" && s.dialog == name })
+	first := slices.IndexFunc(c.steps, func(s step) bool { return s.message() && s.dialog == name })
 	if first == of || method == "CANCEL" {
 		return true
 	}
@@ -171,7 +219,7 @@ func (c *composer) opens(of int) bool {
 
 func (c *composer) lastReceived() int {
 	for i := c.at - 1; i >= 0; i-- {
-		if st := c.steps[i]; st.pause == "" && !st.sent {
+		if st := c.steps[i]; st.message() && !st.sent {
 			return i
 		}
 	}
@@ -232,14 +280,17 @@ func (c *composer) body(st step, d *spoken) (kind, text string) {
 }
 
 // receive waits for a message and looks at it.
-func (c *composer) receive(st step, d *spoken) {
+func (c *composer) receive(st step, d *spoken, label string) {
 	if st.status > 0 {
 		fmt.Fprintf(&c.out, "<recv response=\"%d\"", st.status)
 	} else {
 		fmt.Fprintf(&c.out, "<recv request=%q", st.method)
 	}
-	if st.optional {
+	if st.optional || label != "" {
 		c.out.WriteString(` optional="true"`)
+	}
+	if label != "" {
+		fmt.Fprintf(&c.out, " next=%q", label)
 	}
 	if st.auth {
 		c.out.WriteString(` auth="true"`)

@@ -19,6 +19,9 @@ import (
 //	< 200 PRACK                            a response to PRACK
 //	< 200 | !Require: | = a=sendonly       no such header; what the body holds
 //	pause 50                               milliseconds in which nothing may come
+//	both                                   what stands up to "and", and up to
+//	and                                    "done", in either order; each begins
+//	done                                   with something received
 //
 // Words after the method or status: a method that a response belongs to, unless it is
 // that of the latest request of the other direction; the Request-URI, sent as it
@@ -41,6 +44,7 @@ type story struct{ steps []step }
 type step struct {
 	sent, optional bool
 	pause          string
+	mark           string // both, and, done
 	status         int
 	method         string // of a response: the one it belongs to
 	uri            string
@@ -86,6 +90,9 @@ func readStep(line string) (st step, err error) {
 	words := strings.Fields(parts[0])
 	st = step{dialog: "1", of: -1}
 	switch words[0] {
+	case "both", "and", "done":
+		st.mark = words[0]
+		return st, nil
 	case "pause":
 		st.pause = strings.Join(words[1:], "")
 		return st, nil
@@ -95,7 +102,7 @@ func readStep(line string) (st step, err error) {
 	case "<?":
 		st.optional = true
 	default:
-		return st, errors.New("begins with none of > < <? pause")
+		return st, errors.New("begins with none of > < <? pause both and done")
 	}
 	if len(words) < 2 {
 		return st, errors.New("no method or status")
@@ -151,11 +158,14 @@ func (s *step) part(text string) error {
 	return nil
 }
 
+// message tells a step that is sent or received.
+func (s step) message() bool { return s.pause == "" && s.mark == "" }
+
 // add finds what a response belongs to.
 func (s *story) add(st step) error {
 	if st.status > 0 {
 		for i, before := range slices.Backward(s.steps) {
-			request := before.pause == "" && before.status == 0 && before.sent != st.sent
+			request := before.message() && before.status == 0 && before.sent != st.sent
 			if request && before.method != "ACK" && before.dialog == st.dialog && (st.method == "" || st.method == before.method) {
 				st.of, st.method = i, before.method
 				break
