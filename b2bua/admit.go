@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -237,23 +236,4 @@ func (g *gate) makeRoom(now time.Time) {
 	if len(g.sources) >= maxSources {
 		clear(g.sources)
 	}
-}
-
-// lag is how long new calls lately waited in their mailbox: the highest of the
-// last second.
-type lag struct{ worst, at atomic.Int64 }
-
-func (l *lag) saw(d time.Duration) {
-	now := time.Now().UnixNano()
-	if int64(d) >= l.worst.Load() || now-l.at.Load() > int64(time.Second) {
-		l.worst.Store(int64(d))
-		l.at.Store(now)
-	}
-}
-
-func (l *lag) now() time.Duration {
-	if time.Now().UnixNano()-l.at.Load() > int64(time.Second) {
-		return 0
-	}
-	return time.Duration(l.worst.Load())
 }
