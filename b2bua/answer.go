@@ -207,7 +207,7 @@ func (c *Call) again() bool {
 func (c *Call) confirmed(e acked) {
 	r := c.repeat
 	cseq, _, _ := e.ack.CSeq()
-	if r == nil || r.leg != e.leg || r.cseq != cseq || e.ack.FromTag() != e.leg.dialog.Remote || !c.server.knows(e.leg, e.leg.dialog, e.source) {
+	if r == nil || r.leg != e.leg || r.cseq != cseq || e.ack.FromTag() != e.leg.dialog.Remote || !c.server.knows(e.leg, e.leg.dialog, e.from) {
 		return
 	}
 	c.heard(e.leg, e.ack)

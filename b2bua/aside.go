@@ -18,7 +18,7 @@ func (c *Call) aside(e request, stay phase) (next phase, taken bool) {
 	case c.onBehalf != nil && e.req.Method != "UPDATE" && e.req.Method != "BYE":
 		c.reply(e, 480, nil) // a search has nobody to bring it to
 		return stay, true
-	case !c.answered || e.leg.dialog == nil || e.leg.dialog.Remote != e.req.FromTag() || !c.server.knows(e.leg, e.leg.dialog, e.tx.Source()):
+	case !c.answered || e.leg.dialog == nil || e.leg.dialog.Remote != e.req.FromTag() || !c.server.knows(e.leg, e.leg.dialog, e.tx.Flow()):
 		return stay, false
 	case e.leg != c.a && e.leg != c.b:
 		return c.standsBeside(e, stay)

@@ -1,7 +1,6 @@
 package b2bua
 
 import (
-	"net/netip"
 	"time"
 
 	"legwork/b2bua/message"
@@ -45,9 +44,9 @@ type (
 	}
 	// acked is an ACK to a 2xx of ours.
 	acked struct {
-		leg    *leg
-		ack    *message.Message
-		source netip.Addr
+		leg  *leg
+		ack  *message.Message
+		from transport.Flow
 	}
 	// elapsed is a timer; an older set of the same timer is not run.
 	elapsed struct {

@@ -2,12 +2,12 @@ package b2bua
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
+	"legwork/b2bua/transport"
 )
 
 // index finds who takes a request by Call-ID and our tag, the call of an id, and
@@ -26,7 +26,7 @@ type dialogKey struct{ callID, tag string }
 // are called in the reader's goroutine.
 type party interface {
 	request(tx *transaction.Server, req *message.Message, tag string)
-	acked(ack *message.Message, source netip.Addr)
+	acked(ack *message.Message, from transport.Flow)
 }
 
 func newIndex() *index {

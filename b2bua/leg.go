@@ -1,7 +1,6 @@
 package b2bua
 
 import (
-	"net/netip"
 	"time"
 
 	"legwork/b2bua/dialog"
@@ -124,7 +123,7 @@ func (l *leg) request(tx *transaction.Server, req *message.Message, tag string) 
 }
 
 // acked takes the ACK to a 2xx of ours.
-func (l *leg) acked(ack *message.Message, source netip.Addr) { l.call.take(acked{l, ack, source}) }
+func (l *leg) acked(ack *message.Message, from transport.Flow) { l.call.take(acked{l, ack, from}) }
 
 // seat is the index of a leg that is new in the call.
 func (c *Call) seat() int {

@@ -2,7 +2,6 @@ package b2bua
 
 import (
 	"errors"
-	"net/netip"
 	"time"
 
 	"legwork/b2bua/message"
@@ -354,4 +353,4 @@ func (a *attempt) request(tx *transaction.Server, req *message.Message, tag stri
 	a.txn.take(request{leg: a.leg, tx: tx, req: req, tag: tag})
 }
 
-func (a *attempt) acked(*message.Message, netip.Addr) {}
+func (a *attempt) acked(*message.Message, transport.Flow) {}

@@ -72,7 +72,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 	if near == nil {
 		return c.withoutFarSide(e, stay)
 	}
-	if !c.server.knows(e.leg, near, e.tx.Source()) && !c.hasMoved(e) {
+	if !c.server.knows(e.leg, near, e.tx.Flow()) && !c.hasMoved(e) {
 		return stay
 	}
 	c.heard(e.leg, e.req)
@@ -109,7 +109,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 // withoutFarSide answers a request while there is no dialog for it on the
 // other leg: only a BYE of the caller means something then.
 func (c *Call) withoutFarSide(e request, stay phase) phase {
-	if e.req.Method == "BYE" && e.leg == c.a && !c.answered && e.req.FromTag() == c.a.dialog.Remote && c.server.knows(c.a, c.a.dialog, e.tx.Source()) {
+	if e.req.Method == "BYE" && e.leg == c.a && !c.answered && e.req.FromTag() == c.a.dialog.Remote && c.server.knows(c.a, c.a.dialog, e.tx.Flow()) {
 		c.heard(e.leg, e.req)
 		return c.saidGoodbye(e)
 	}

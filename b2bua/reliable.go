@@ -221,7 +221,7 @@ func (c *Call) expectPRACK() {
 func (c *Call) expected(e request) bool {
 	i := slices.IndexFunc(c.provisionals, func(p *provisional) bool {
 		return e.leg == c.a && !c.answered && e.req.Method == "PRACK" && c.matches(p, e.req.Get("RAck")) &&
-			p.talk.Local == e.tag && p.talk.Remote == e.req.FromTag() && c.server.knows(c.a, p.talk, e.tx.Source())
+			p.talk.Local == e.tag && p.talk.Remote == e.req.FromTag() && c.server.knows(c.a, p.talk, e.tx.Flow())
 	})
 	if i < 0 {
 		return false

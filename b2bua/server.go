@@ -268,7 +268,7 @@ func (s *Server) Cancel(tx *transaction.Server, cancel *message.Message) {
 // ACK takes the ACK of a 2xx of ours.
 func (s *Server) ACK(ack *message.Message, f transport.Flow) {
 	if p := s.index.party(ack.CallID(), ack.ToTag()); p != nil {
-		p.acked(ack, f.Remote.Addr())
+		p.acked(ack, f)
 	}
 }
 

@@ -152,3 +152,37 @@ func TestACalleeWithAnotherNameIsNotCalled(t *testing.T) {
 		}
 	})
 }
+
+func TestATrunkKnownByItsCertificateMayComeFromAnywhere(t *testing.T) {
+	for name, want := range map[string]string{"sip.carrier.example": "200 BYE", "other.example": "481 BYE"} {
+		play(t, &fixed{invite: toBob}, func(r *rig) {
+			ca := r.secure()
+			one := r.secured(ca, "192.0.2.20:5061", "sip.carrier.example")
+			two := r.secured(ca, "198.51.100.20:5061", name)
+			defer one.Close()
+			defer two.Close()
+			table, err := trunk.NewTable([]trunk.Trunk{{Name: "carrier", Match: []string{"sip.carrier.example"}}}, nil)
+			r.check(err)
+			r.check(r.server.Apply(Settings{Trunks: table}))
+			invite := one.Invite("sip:bob@"+securedAt+";transport=tls", sdpOffer)
+			_, err = one.Send(invite, securedAt)
+			r.check(err)
+			in := r.wait(r.bob, "INVITE")
+			sent := in.Reply(200, withSDP)
+			d := one.Dialog(invite, r.wait(one, "200").Message, false)
+			_, err = one.SendACK(one.In(d, "ACK", 1), securedAt)
+			r.check(err)
+			r.wait(r.bob, "ACK")
+			_, err = two.Send(two.In(d, "BYE", d.Next()), securedAt)
+			r.check(err)
+			r.wait(two, want)
+			if want == "200 BYE" {
+				r.wait(r.bob, "BYE").Reply(200, nil)
+				return
+			}
+			r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "BYE", nil)
+			r.wait(one, "BYE").Reply(200, nil)
+			r.wait(r.bob, "200 BYE")
+		})
+	}
+}

@@ -9,13 +9,13 @@ import (
 	"legwork/b2bua/trunk"
 )
 
-// knows tells whether a message in a dialog of the leg's may come from an
-// address: where the peer was met, another address of its trunk, or a host that
-// its Contact or route set names. A name in these is believed; nobody is kept
+// knows tells whether a message in a dialog of the leg's may come over a flow:
+// from where the peer was met, from its trunk, by certificate or address, or from
+// a host that its Contact or route set names. A name in these is believed; nobody is kept
 // waiting for a look-up.
-func (s *Server) knows(l *leg, t *talk, source netip.Addr) bool {
-	source = source.Unmap()
-	if source == l.flow.Remote.Addr().Unmap() || l.trunk != nil && s.sameTrunk(l.trunk.Name, source) {
+func (s *Server) knows(l *leg, t *talk, from transport.Flow) bool {
+	source := from.Remote.Addr().Unmap()
+	if source == l.flow.Remote.Addr().Unmap() || l.trunk != nil && s.comesFrom(l.trunk.Name, from) {
 		return true
 	}
 	if names(t.Target, source) {
@@ -82,6 +82,13 @@ func names(uri string, addr netip.Addr) bool {
 	}
 	host, err := netip.ParseAddr(u.BareHost())
 	return err != nil || host.Unmap() == addr
+}
+
+// comesFrom tells whether what comes over a flow is that trunk's by the live
+// settings.
+func (s *Server) comesFrom(name string, f transport.Flow) bool {
+	t, _ := s.settings().neighbour(f)
+	return t != nil && t.Name == name
 }
 
 // sameTrunk tells whether the live settings know an address as that trunk's.

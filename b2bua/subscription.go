@@ -2,7 +2,6 @@ package b2bua
 
 import (
 	"errors"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +76,7 @@ func (s subscriber) request(tx *transaction.Server, req *message.Message, tag st
 	s.take(request{leg: s.a, tx: tx, req: req, tag: tag})
 }
 
-func (subscriber) acked(*message.Message, netip.Addr) {}
+func (subscriber) acked(*message.Message, transport.Flow) {}
 
 // subscribe makes the subscriber's dialog; false when there are too many.
 func (t *txn) subscribe() bool {
@@ -191,7 +190,7 @@ func (t *txn) mayPass(p *passage) int {
 	switch {
 	case s.far == nil || p.near.Remote != p.req.FromTag() || p.from != t.a && p.from != s.b:
 		return 481
-	case !t.server.knows(p.from, p.near, p.tx.Source()):
+	case !t.server.knows(p.from, p.near, p.tx.Flow()):
 		return 481
 	}
 	cseq, _, _ := p.req.CSeq()
