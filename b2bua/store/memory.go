@@ -49,6 +49,8 @@ type Memory struct {
 	entries map[string]*entry
 	dying   expiries // entries with a ttl, the soonest first
 	bytes   int
+	dirty   map[string]struct{} // keys that a File has not written yet; nil: nobody keeps it
+	touched func()              // called for each of them; does not block
 }
 
 type entry struct {
@@ -189,6 +191,7 @@ func (m *Memory) write(key, value string, ttl time.Duration, now time.Time) erro
 	e.value = value
 	m.bytes += grow
 	m.expire(e, ttl, now)
+	m.touch(key)
 	return nil
 }
 
@@ -223,6 +226,7 @@ func (m *Memory) sweep(now time.Time, most int) {
 
 func (m *Memory) remove(e *entry) {
 	delete(m.entries, e.key)
+	m.touch(e.key)
 	m.bytes -= len(e.key) + len(e.value) + entryCost
 	if e.place >= 0 {
 		heap.Remove(&m.dying, e.place)

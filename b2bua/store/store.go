@@ -2,7 +2,8 @@
 // texts under a key, each with an optional time to live. It knows nothing of
 // calls or scripts, and it does not look into a value but to count with it.
 //
-// Start reading at Store; Memory is the one that lives in the process.
+// Start reading at Store; Memory is the one that lives in the process, File
+// (file.go) brings it to the disk, and Redis (shared.go) is for several processes.
 package store
 
 import (

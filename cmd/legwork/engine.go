@@ -42,7 +42,7 @@ type engine struct {
 	seen       map[string]glance // of the configuration's files, before anybody hears that we are ready
 	names      *resolve.Client   // nil: setup.Network has others
 	hosts      *hosts
-	bindings   store.Store // of phones, apart from what scripts store and may fill
+	stores     *stores
 	databases  *databases
 	libraries  *lib.Env
 	policy     *script.Policy
@@ -75,9 +75,8 @@ func start(ctx context.Context, s setup) (*engine, error) {
 	e.seen = look(e.files())
 	e.warn(s.Config)
 	e.hosts = newHosts(s.Network, s.Log)
-	e.bindings = store.NewMemory(store.Limits{})
 	e.background, e.stop = context.WithCancel(context.WithoutCancel(ctx))
-	for _, step := range []func(context.Context) error{e.readTrunks, e.openObservers, e.openServer, e.loadScripts, e.listen, e.serveAdmin} {
+	for _, step := range []func(context.Context) error{e.openStores, e.readTrunks, e.openObservers, e.openServer, e.loadScripts, e.listen, e.serveAdmin} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, e.shutdown(ctx))
 		}
@@ -106,7 +105,7 @@ func (e *engine) openServer(context.Context) (err error) {
 	e.server, err = b2bua.New(b2bua.Config{
 		Policy: e, Observers: e.observers.list, Network: e.Network, Log: e.Log, UserAgent: c.SIP.UserAgent,
 		T1: c.SIP.T1, T2: c.SIP.T2, MaxMessage: c.SIP.MaxMessage, UDPMax: c.SIP.UDPMax, MaxDuration: c.SIP.MaxDuration,
-		Store: e.bindings, Settings: changing,
+		Store: e.stores.bindings, Settings: changing,
 	})
 	return err
 }
@@ -115,7 +114,7 @@ func (e *engine) openServer(context.Context) (err error) {
 // that there are.
 func (e *engine) settings(c *config.Config) (s b2bua.Settings, err error) {
 	s = settings(c, e.trunks.Load())
-	s.Registrar, err = registrarOf(c.Registrar, e.bindings)
+	s.Registrar, err = registrarOf(c.Registrar, e.stores.bindings)
 	return s, err
 }
 
@@ -231,6 +230,9 @@ func (e *engine) shutdown(ctx context.Context) error {
 	}
 	if e.databases != nil {
 		e.databases.Close()
+	}
+	if e.stores != nil {
+		failed = append(failed, e.stores.close())
 	}
 	if e.observers != nil {
 		failed = append(failed, e.observers.close())

@@ -13,6 +13,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/b2bua/store"
 	"legwork/cmd/legwork/config"
 	"legwork/script"
 	"legwork/script/lib"
@@ -38,7 +39,7 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 	if e.databases, err = openDatabases(e.Config); err != nil {
 		return err
 	}
-	if e.libraries, err = newLibraries(e.databases, e.observers.metrics.Registerer(), e.Log); err != nil {
+	if e.libraries, err = newLibraries(e.databases, e.stores.scripts, e.observers.metrics.Registerer(), e.Log); err != nil {
 		return err
 	}
 	e.policy, err = script.New(ctx, script.Config{
@@ -79,9 +80,9 @@ func scriptSurroundings(d *databases) lib.Config {
 }
 
 // newLibraries is what scripts share for the life of the process.
-func newLibraries(d *databases, metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
+func newLibraries(d *databases, kept store.Store, metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
 	cfg := scriptSurroundings(d)
-	cfg.Metrics, cfg.Log = metrics, log
+	cfg.Store, cfg.Metrics, cfg.Log = kept, metrics, log
 	return lib.NewEnv(cfg)
 }
 

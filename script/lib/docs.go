@@ -24,11 +24,11 @@ func Docs() []Doc {
 
 func docsShared() []Doc {
 	return []Doc{
-		{"b2b.store:get", "(key: string) -> any", "The value under the key, or nil."},
+		{"b2b.store:get", "(key: string) -> any, string", "The value under the key, or nil; nil and why when the store is away."},
 		{"b2b.store:set", "(key: string, value: any, ttl?: number) -> boolean|nil, string", "Keeps a copy of a plain value, for ttl seconds or for ever; nil and why when the store is full."},
 		{"b2b.store:incr", "(key: string, by?: number, ttl?: number) -> number|nil, string", "Adds 1 or by to a number, 0 when there is none, and returns the sum; ttl counts from the first time."},
 		{"b2b.store:cas", "(key: string, old: any, new: any, ttl?: number) -> boolean|nil, string", "Sets new if the value is still old; nil stands for no value."},
-		{"b2b.store:delete", "(key: string) -> boolean", "Removes a value and tells whether there was one."},
+		{"b2b.store:delete", "(key: string) -> boolean|nil, string", "Removes a value and tells whether there was one."},
 		{"b2b.limit.concurrent", "(key: string, max: number) -> boolean", "Counts this call under the key until it ends; false when max calls are counted already."},
 		{"b2b.limit.rate", "(key: string, per_second: number, burst?: number) -> boolean", "Takes a token of the key's bucket; false when it is empty."},
 		{"b2b.metric.counter", "(name: string, labels?: string[]) -> counter", "A counter legwork_user_<name>_total at /metrics."},

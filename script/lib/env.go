@@ -48,6 +48,8 @@ type Env struct {
 	rand     *rand.Rand
 	own      *http.Transport // nil when the transport is not ours
 	lookups  *lookups
+	remote   store.Remote // the store, when it is over a network; else nil
+	keeper   *keeper      // of places there; else nil
 
 	mu      sync.Mutex // guards clients
 	clients map[string]*client
@@ -65,13 +67,14 @@ func NewEnv(cfg Config) (*Env, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Env{
-		cfg: cfg, slots: newSlots(), buckets: newBuckets(), calendar: newCalendar(), patterns: newPatterns(),
+		cfg: cfg, buckets: newBuckets(), calendar: newCalendar(), patterns: newPatterns(),
 		meters: newMeters(cfg.Metrics), rand: newRand(cfg.Rand), clients: make(map[string]*client),
 	}
 	var err error
 	if e.lookups, err = newLookups(cfg.Metrics, cfg.Log); err != nil {
 		return nil, fmt.Errorf("script libraries: %w", err)
 	}
+	e.share()
 	if cfg.Transport == nil {
 		e.own = &http.Transport{
 			MaxIdleConns: 256, MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256, IdleConnTimeout: 90 * time.Second,
@@ -82,11 +85,26 @@ func NewEnv(cfg Config) (*Env, error) {
 	return e, nil
 }
 
+// share begins to use a store that other processes have too.
+func (e *Env) share() {
+	remote, ok := e.cfg.Store.(store.Remote)
+	if !ok {
+		e.slots = newSlots(nil)
+		return
+	}
+	e.remote = remote
+	e.keeper = newKeeper(remote, e.uuid()+".", func(err error) { e.lookups.warn("store", "shared", err) })
+	e.slots = newSlots(e.keeper.release)
+}
+
 // Float64 is the source of math.random: a number in [0,1).
 func (e *Env) Float64() float64 { return e.rand.Float64() }
 
-// Close lets idle connections go.
+// Close lets idle connections go, and gives back what is held in a shared store.
 func (e *Env) Close() {
+	if e.keeper != nil {
+		e.keeper.close()
+	}
 	if e.own != nil {
 		e.own.CloseIdleConnections()
 	}

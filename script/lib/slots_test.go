@@ -29,11 +29,11 @@ func (c *aCall) end() {
 }
 
 func TestCallGivesItsPlacesBackWhenItEnds(t *testing.T) {
-	s := newSlots()
+	s := newSlots(nil)
 	a, b, c := &aCall{}, &aCall{}, &aCall{}
 	take := func(o Owner, key string, most int, want bool) {
 		t.Helper()
-		if got, err := s.take(o, key, most); got != want || err != nil {
+		if got, _, err := s.take(o, key, most); got != want || err != nil {
 			t.Fatalf("take(%s, %d) = %v, %v; want %v", key, most, got, err, want)
 		}
 	}
@@ -53,20 +53,20 @@ func TestCallGivesItsPlacesBackWhenItEnds(t *testing.T) {
 }
 
 func TestPlaceOfAnEndedCallIsFreeAtOnce(t *testing.T) {
-	s, gone := newSlots(), &aCall{over: true}
-	if ok, _ := s.take(gone, "x", 1); !ok || len(s.used) != 0 || len(s.held) != 0 {
+	s, gone := newSlots(nil), &aCall{over: true}
+	if ok, _, _ := s.take(gone, "x", 1); !ok || len(s.used) != 0 || len(s.held) != 0 {
 		t.Errorf("take = %v, left %v %v", ok, s.used, s.held)
 	}
 }
 
 func TestPlacesOfOneCallAreBounded(t *testing.T) {
-	s, a := newSlots(), &aCall{}
+	s, a := newSlots(nil), &aCall{}
 	for i := range maxSlotsPerCall {
-		if ok, err := s.take(a, fmt.Sprint(i), 1); !ok || err != nil {
+		if ok, _, err := s.take(a, fmt.Sprint(i), 1); !ok || err != nil {
 			t.Fatal(i, ok, err)
 		}
 	}
-	if ok, err := s.take(a, "more", 1); ok || err == nil {
+	if ok, _, err := s.take(a, "more", 1); ok || err == nil {
 		t.Errorf("one more: %v, %v", ok, err)
 	}
 }

@@ -1,6 +1,8 @@
 package lib
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"time"
 
@@ -16,46 +18,102 @@ const maxStoreKey = 512
 // storeMethods are those of b2b.store. A mistake of the script is an error; a
 // store that is full makes them return nil and why.
 func (x *library) storeMethods() map[string]glua.LGFunction {
-	s := x.env.cfg.Store
 	return map[string]glua.LGFunction{
-		"get": storeMethod("get", func(a args, key string) (any, error) {
-			text, ok, err := s.Get(key)
-			if !ok || err != nil {
-				return nil, err
+		"get": x.storeMethod("get", func(_ args, key string) question {
+			return func(s store.Store) (any, error) {
+				text, ok, err := s.Get(key)
+				if !ok || err != nil {
+					return nil, err
+				}
+				return decodeValue(text)
 			}
-			return decodeValue(text)
 		}),
-		"set": storeMethod("set", func(a args, key string) (any, error) {
-			value := a.stored(2, "the value")
+		"set": x.storeMethod("set", func(a args, key string) question {
+			value, ttl := a.stored(2, "the value"), a.ttl(3)
 			if value == nil {
 				a.fail("the value must not be nil; use delete")
 			}
-			return true, s.Set(key, *value, a.ttl(3))
+			return func(s store.Store) (any, error) { return true, s.Set(key, *value, ttl) }
 		}),
-		"incr": storeMethod("incr", func(a args, key string) (any, error) {
-			return s.Incr(key, a.optNumber(2, "the number", 1), a.ttl(3))
+		"incr": x.storeMethod("incr", func(a args, key string) question {
+			by, ttl := a.optNumber(2, "the number", 1), a.ttl(3)
+			return func(s store.Store) (any, error) { return s.Incr(key, by, ttl) }
 		}),
-		"cas": storeMethod("cas", func(a args, key string) (any, error) {
-			return s.CAS(key, a.stored(2, "the old value"), a.stored(3, "the new value"), a.ttl(4))
+		"cas": x.storeMethod("cas", func(a args, key string) question {
+			old, new, ttl := a.stored(2, "the old value"), a.stored(3, "the new value"), a.ttl(4)
+			return func(s store.Store) (any, error) { return s.CAS(key, old, new, ttl) }
 		}),
-		"delete": storeMethod("delete", func(a args, key string) (any, error) { return s.Delete(key) }),
+		"delete": x.storeMethod("delete", func(_ args, key string) question {
+			return func(s store.Store) (any, error) { return s.Delete(key) }
+		}),
 	}
 }
 
-func storeMethod(name string, f func(a args, key string) (any, error)) glua.LGFunction {
+// A question is what a method asks the store, with its arguments read: the VM
+// may be somebody else's meanwhile.
+type question func(s store.Store) (any, error)
+
+func (x *library) storeMethod(name string, read func(a args, key string) question) glua.LGFunction {
 	return method("b2b.store:"+name, func(a args) int {
 		if _, ok := a.L.Get(1).(*glua.LUserData); !ok {
 			a.fail("call it with a colon: b2b.store:%s(...)", name)
 		}
-		v, err := f(a, a.key(1, "the key", maxStoreKey))
+		ask := read(a, a.key(1, "the key", maxStoreKey))
+		var v any
+		err := x.stored(a, func(s store.Store) (err error) {
+			v, err = ask(s)
+			return err
+		})
 		switch {
 		case errors.Is(err, store.ErrNotNumber), errors.Is(err, store.ErrTooLarge):
 			a.fail("%v", err)
 		case err != nil:
-			return a.giveFailure(err.Error())
+			return a.giveFailure(reasonOf(err))
 		}
 		return a.give(lua.FromGo(a.L, v))
 	})
+}
+
+// holdUp is how long a store over a network may hold up a hook that may not
+// wait, and its VM.
+const holdUp = 50 * time.Millisecond
+
+// stored asks the store. One over a network is waited for as a look-up, where
+// that is allowed.
+func (x *library) stored(a args, f func(s store.Store) error) error {
+	if x.env.remote == nil {
+		return f(x.env.cfg.Store)
+	}
+	return x.remotely(a, func(s store.Shared) error { return f(s) })
+}
+
+func (x *library) remotely(a args, f func(s store.Shared) error) error {
+	asked := func(ctx context.Context) error {
+		var refused error // because of the script: the look-up is as good as another
+		err := x.env.lookups.observe("store", "shared", func() error {
+			err := f(x.env.remote.Within(ctx))
+			if errors.Is(err, store.ErrNotNumber) || errors.Is(err, store.ErrTooLarge) {
+				refused, err = err, nil
+			}
+			return err
+		})
+		return cmp.Or(err, refused)
+	}
+	if lua.MayWait(a.L) {
+		return lua.Wait(a.L, asked)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), holdUp)
+	defer cancel()
+	return asked(ctx)
+}
+
+// reasonOf is what a script learns of a failure: a full store says so, and a
+// network that failed what became of it.
+func reasonOf(err error) string {
+	if errors.Is(err, store.ErrFull) || errors.Is(err, errValue) {
+		return err.Error()
+	}
+	return failure(err).Error()
 }
 
 // ttl is an optional number of seconds; 0 stands for ever.

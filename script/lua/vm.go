@@ -192,6 +192,12 @@ func (t *task) stopped(err error) error {
 	return t.over
 }
 
+// MayWait tells whether Wait may be used now.
+func MayWait(L *glua.LState) bool {
+	t := taskOf(L)
+	return t != nil && t.run.MayWait && t.loading == 0
+}
+
 // Wait lets a Go function that a script called wait: fn runs while other runs
 // have the VM. Its context ends with the run's deadline and with Run.Ctx; then
 // Wait does not return but ends the run. In a run that may not wait it raises

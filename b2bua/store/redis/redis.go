@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -166,6 +167,9 @@ func (c *Client) failure(err error) error {
 type Refusal struct{ text string }
 
 func (e *Refusal) Error() string { return e.text }
+
+// Says tells whether a word is in it.
+func (e *Refusal) Says(word string) bool { return strings.Contains(e.text, word) }
 
 func plain(v any, left *int, depth int) (any, error) {
 	if *left--; *left < 0 || depth > maxDepth {

@@ -29,6 +29,7 @@ func (r *reader) complete(c *Config) {
 		c.CDR[i].Path = within(dir, c.CDR[i].Path)
 	}
 	completeDatabases(dir, c)
+	c.Store.Path = within(dir, c.Store.Path)
 	for _, t := range c.Trunks {
 		t.Profile = within(dir, t.Profile)
 		if t.Headers.Preset == "" {

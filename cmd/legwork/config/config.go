@@ -32,7 +32,7 @@ type Config struct {
 	Users          Users             `yaml:"users" doc:"Who may prove by digest who they are, whatever address they come from."`
 	Registrar      Registrar         `yaml:"registrar" doc:"Where phones of users register; calls go to {aor = ...}."`
 	Admin          Admin             `yaml:"admin" restart:"yes" doc:"HTTP API and /metrics."`
-	Store          Store             `yaml:"store" restart:"yes" doc:"Where b2b.store keeps its values."`
+	Store          Store             `yaml:"store" restart:"yes" doc:"Where b2b.store, b2b.limit and the registrar keep what they know."`
 	Redis          map[string]*Redis `yaml:"redis" restart:"yes" doc:"Redis servers that scripts ask by name: b2b.redis."`
 	SQL            map[string]*SQL   `yaml:"sql" restart:"yes" doc:"Databases that scripts ask by name: b2b.sql."`
 	CDR            []CDR             `yaml:"cdr" restart:"yes" doc:"Where the record of a finished call goes; empty: nowhere."`
@@ -205,11 +205,12 @@ type Admin struct {
 	Token   Secret `yaml:"token" doc:"Bearer token; required when the address is not loopback. Better: !file path or ${NAME}."`
 }
 
-// Store is what b2b.store writes to.
+// Store is where b2b.store, b2b.limit and the registrar keep what they know. Path
+// is there for a file, URL for Redis.
 type Store struct {
-	Kind string `yaml:"kind" enum:"memory" later:"file redis" doc:"memory: gone with the process."`
-
-	_ struct{} `later:"path url"`
+	Kind string `yaml:"kind" enum:"memory file redis" doc:"memory: gone with the process; file: one process's, outlives it; redis: shared by all that name it."`
+	Path string `yaml:"path" doc:"File to keep it in; kind file."`
+	URL  Secret `yaml:"url" doc:"redis://user:password@host:6379/0, Redis 6 or later; kind redis. Better: !file path or ${NAME}."`
 }
 
 // Redis is one server for b2b.redis.

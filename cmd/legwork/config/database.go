@@ -33,7 +33,31 @@ func completeDatabases(dir string, c *Config) {
 	}
 }
 
+func (r *reader) store(s *Store) {
+	switch {
+	case s.Kind == "file" && s.Path == "":
+		r.refuse(&s.Kind, "store.path is missing", `such as "store.db"`)
+	case s.Kind == "file":
+		if f, err := os.Stat(filepath.Dir(s.Path)); err != nil || !f.IsDir() {
+			r.refuse(&s.Path, fmt.Sprintf("store.path: there is no folder %s", filepath.Dir(s.Path)), "make it")
+		}
+	case s.Kind == "redis" && s.URL == "":
+		r.refuse(&s.Kind, "store.url is missing", "such as redis://127.0.0.1:6379/0")
+	case s.Kind == "redis":
+		if err := redis.CheckURL(string(s.URL)); err != nil {
+			r.refuse(&s.URL, "store.url: "+err.Error(), "")
+		}
+	}
+	if s.Kind != "file" && s.Path != "" {
+		r.refuse(&s.Path, "store.path is for kind file only", "remove it")
+	}
+	if s.Kind != "redis" && s.URL != "" {
+		r.refuse(&s.URL, "store.url is for kind redis only", "remove it")
+	}
+}
+
 func (r *reader) databases(c *Config) {
+	r.store(&c.Store)
 	for name, one := range c.Redis {
 		r.serverName(&c.Redis, "redis", name)
 		r.redisURL(one, &one.URL, "redis."+name+".url")

@@ -61,7 +61,11 @@ func badTypes() []mistake {
 		{"sql: {a: {driver: mysql, dsn: x}}", `legwork.yaml:1:19: sql.a.driver: unknown value "mysql"; known: postgres, sqlite`},
 		{"sql: {a: {driver: sqlite, dsn: nothing/x.db}}", `legwork.yaml:1:32: sql.a.dsn: the folder of the file is not there; make it`},
 		{"sql: {a: {driver: sqlite, dsn: x.db, connections: 0}}", `legwork.yaml:1:51: sql.a.connections: 0 is too small; at least 1`},
-		{"store: {kind: redis}", `legwork.yaml:1:15: store.kind "redis" is not supported yet by this version; known: memory`},
+		{"store: {kind: redis}", `legwork.yaml:1:15: store.url is missing; such as redis://127.0.0.1:6379/0`},
+		{"store: {kind: redis, url: \"redis://:hunter2@h:x\"}", `legwork.yaml:1:27: store.url: not an address like redis://user:password@host:6379/0`},
+		{"store: {kind: file}", `legwork.yaml:1:15: store.path is missing; such as "store.db"`},
+		{"store: {kind: file, path: nothing/store.db}", `legwork.yaml:1:27: store.path: there is no folder DIR/nothing; make it`},
+		{"store: {path: store.db}", `legwork.yaml:1:15: store.path is for kind file only; remove it`},
 		{"cdr: [{kind: csv, path: x}]", `legwork.yaml:1:14: cdr[0].kind "csv" is not supported yet by this version; known: jsonl`},
 	}
 }
