@@ -33,6 +33,7 @@ type admitted struct {
 func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport.Flow) *admitted {
 	set := s.settings()
 	t, name := set.neighbour(f)
+	t = s.registered(req, f.Remote.Addr(), t, set.Trunks)
 	p := s.prove(req, set)
 	stranger := t == nil && set.UnknownSources != AllowUnknown && p.outcome != digest.OK
 	if stranger && set.UnknownSources == DropUnknown && p.outcome == digest.Absent {

@@ -9,9 +9,9 @@ import (
 	"legwork/b2bua/message"
 )
 
-// upstream relays what alice registers to bob, who is a carrier, and asks no
+// throughCarrier relays what alice registers to bob, who is a carrier, and asks no
 // script about calls.
-func upstream() *fixed {
+func throughCarrier() *fixed {
 	return &fixed{outside: func(_ context.Context, v View) Decided {
 		if v.Request.Method == "REGISTER" {
 			return Decided{Decision: Route{Targets: []Target{{Trunk: "bob", Host: "carrier.example"}}}}
@@ -47,7 +47,7 @@ func (r *rig) registeredUpstream(expires string) string {
 }
 
 func TestARelayedRegistrationTakesAContactOfOurs(t *testing.T) {
-	play(t, upstream(), func(r *rig) {
+	play(t, throughCarrier(), func(r *rig) {
 		first := r.registeredUpstream("100")
 		if !strings.HasSuffix(first, "@"+sbc) || !isLent(userOf(first)) {
 			t.Errorf("our contact is %s", first)
@@ -76,7 +76,7 @@ func TestARelayedRegistrationTakesAContactOfOurs(t *testing.T) {
 }
 
 func TestALeaveUpstreamIsALeaveHere(t *testing.T) {
-	play(t, upstream(), func(r *rig) {
+	play(t, throughCarrier(), func(r *rig) {
 		ours := r.registeredUpstream("100")
 		r.registeredUpstream("0")
 		_, err := r.bob.Send(r.bob.Invite(ours, sdpOffer), sbc)
@@ -86,7 +86,7 @@ func TestALeaveUpstreamIsALeaveHere(t *testing.T) {
 }
 
 func TestAScriptRoutesATokenAsAnAddressOfRecord(t *testing.T) {
-	p := upstream()
+	p := throughCarrier()
 	p.invite = func(_ context.Context, v View) Decided {
 		return Decided{Decision: Route{Targets: []Target{{AOR: v.Request.URI}}}}
 	}
@@ -100,7 +100,7 @@ func TestAScriptRoutesATokenAsAnAddressOfRecord(t *testing.T) {
 }
 
 func TestARefusedRegistrationUpstreamLeavesNothing(t *testing.T) {
-	play(t, upstream(), func(r *rig) {
+	play(t, throughCarrier(), func(r *rig) {
 		r.registers(r.alice, "sip:alice@carrier.example", "<sip:alice@192.0.2.1:5060>", nil)
 		in := r.wait(r.bob, "REGISTER")
 		ours, _ := in.Contact()
@@ -115,7 +115,7 @@ func TestARefusedRegistrationUpstreamLeavesNothing(t *testing.T) {
 }
 
 func TestAStarAndAQueryGoUpstreamAsTheyAre(t *testing.T) {
-	play(t, upstream(), func(r *rig) {
+	play(t, throughCarrier(), func(r *rig) {
 		r.registers(r.alice, "sip:alice@carrier.example", "*", func(m *message.Message) { m.Set("Expires", "0") })
 		in := r.wait(r.bob, "REGISTER")
 		if in.Get("Contact") != "*" || in.Get("Expires") != "0" {
@@ -138,7 +138,7 @@ func TestAStarAndAQueryGoUpstreamAsTheyAre(t *testing.T) {
 }
 
 func TestAPhoneBehindNATIsCalledFromUpstreamOverItsFlow(t *testing.T) {
-	play(t, upstream(), func(r *rig) {
+	play(t, throughCarrier(), func(r *rig) {
 		raw := "REGISTER sip:carrier.example SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.1.1:5060;rport;branch=z9hG4bKnat\r\nMax-Forwards: 70\r\n" +
 			"From: <sip:a@carrier.example>;tag=1\r\nTo: <sip:a@carrier.example>\r\nCall-ID: nat\r\nCSeq: 1 REGISTER\r\nContact: <sip:a@10.1.1.1>\r\nContent-Length: 0\r\n\r\n"
 		r.check(r.alice.SendRaw([]byte(raw), sbc))

@@ -11,7 +11,7 @@ import (
 // wait. What it is given is read only and may be kept.
 type Observer interface{ Observe(Event) }
 
-// Event is one thing that happened in a call.
+// Event is one thing that happened in a call, or to a trunk.
 type Event struct {
 	Call string
 	At   time.Time
@@ -37,6 +37,7 @@ const (
 	EventDecided              // a hook decided, or the engine in its place
 	EventNote                 // call:note, a timer, a failure
 	EventEnded                // both legs are gone; Record is set
+	EventTrunk                // of no call: Leg.Trunk is another than it was, Text says how
 )
 
 // Record is the story of a finished call; a CDR is the line written from it.
@@ -75,4 +76,11 @@ type Attempt struct {
 	Started  time.Time         `json:"started"`
 	Duration float64           `json:"duration_seconds"`
 	CDR      map[string]string `json:"cdr,omitempty"`
+}
+
+// report tells the observers how a trunk has changed.
+func (s *Server) report(trunk, text string) {
+	for _, one := range s.cfg.Observers {
+		one.Observe(Event{At: time.Now(), Kind: EventTrunk, Leg: Leg{Trunk: trunk}, Text: text})
+	}
 }

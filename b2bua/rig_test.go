@@ -32,6 +32,7 @@ type rig struct {
 	bob     *simnet.Agent
 	carol   *simnet.Agent
 	records []*Record
+	changes []string // of trunks
 	mu      sync.Mutex
 }
 
@@ -147,12 +148,15 @@ func routeTo(hosts ...string) Decided {
 	return Decided{Decision: r}
 }
 
-// Observe keeps records.
+// Observe keeps records, and how trunks change.
 func (r *rig) Observe(e Event) {
-	if e.Kind == EventEnded {
-		r.mu.Lock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch e.Kind {
+	case EventEnded:
 		r.records = append(r.records, e.Record)
-		r.mu.Unlock()
+	case EventTrunk:
+		r.changes = append(r.changes, e.Leg.Trunk+" "+e.Text)
 	}
 }
 

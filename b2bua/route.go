@@ -230,8 +230,15 @@ func (s *Server) places(t Target, asked string) []hop {
 		return nil
 	}
 	var hops []hop
-	for _, e := range tr.Pick(s.cfg.Rand, s.trunks.Of(tr.Name).Down) {
-		hops = append(hops, hop{target: t, uri: t.requestURI(e.URI, asked), next: e.URI, trunk: tr, sips: isSIPS(e.URI) || isSIPS(asked)})
+	state := s.trunks.Of(tr.Name)
+	routes := state.Routes()
+	for _, e := range tr.Pick(s.cfg.Rand, state.Down) {
+		h := hop{target: t, uri: t.requestURI(e.URI, asked), next: e.URI, trunk: tr, sips: isSIPS(e.URI) || isSIPS(asked)}
+		if len(routes) > 0 { // one way, whatever the targets
+			h.next, h.at = message.URIOf(routes[0]), &located{routes: routes}
+			return []hop{h}
+		}
+		hops = append(hops, h)
 	}
 	return hops
 }

@@ -10,6 +10,9 @@
 // REFER comes), transfer.go, search.go (who is it to be?), aside.go (who waits
 // meanwhile), replaces.go, handover.go (legs that move between calls).
 //
+// What the server does unasked begins in upstream.go: enlist.go registers with
+// trunks.
+//
 // Requests outside calls begin in outside.go: pair.go relays them, register.go
 // and lend.go take registrations, locate.go finds who is registered,
 // challenge.go asks who calls, subscription.go carries NOTIFYs.
@@ -104,6 +107,7 @@ type Server struct {
 	seal       [32]byte             // of the nonces, whatever the settings
 	trunks     *trunk.States
 	dead       deadEnds
+	upstreams  upstreams
 	gate       *gate // of INVITEs
 	others     *gate // of other requests outside dialogs
 	delay      lag
@@ -180,6 +184,7 @@ func (s *Server) Apply(settings Settings) error {
 	}
 	s.trunks.Follow(settings.Trunks)
 	s.setting.Store(&settings)
+	s.enlist(settings.Trunks)
 	return nil
 }
 
@@ -293,10 +298,13 @@ func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, 
 // forget takes a call out of the index.
 func (s *Server) forget(c *Call) { s.index.forget(c, c.mergeKey) }
 
-// Drain stops admitting calls, waits until none is left or ctx ends, and then
-// hangs up the rest, and all subscriptions (design/house.md, "Shutdown").
+// Drain stops admitting calls, leaves the registrars, waits until no call is
+// left or ctx ends, and then hangs up the rest, and all subscriptions
+// (design/house.md, "Shutdown").
 func (s *Server) Drain(ctx context.Context) {
 	s.draining.Store(true)
+	resigned, patience := s.resign(), time.NewTimer(8*s.cfg.T1)
+	defer patience.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for s.active.Load()+s.waiting.Load() > 0 && ctx.Err() == nil {
@@ -307,6 +315,10 @@ func (s *Server) Drain(ctx context.Context) {
 	}
 	if s.active.Load()+s.subscribed.Load() > 0 {
 		s.hangUpAll(tick)
+	}
+	select {
+	case <-resigned:
+	case <-patience.C:
 	}
 }
 

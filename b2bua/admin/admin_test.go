@@ -215,11 +215,13 @@ func TestTrunksAreListedWithTheirCounters(t *testing.T) {
 	pbx.Attempted()
 	pbx.Failed()
 	d.trunkSet.Of("carrier").Penalize(time.Now().Add(time.Hour))
+	d.trunkSet.Of("carrier").SetRegistration(&trunk.Registration{AOR: "sip:a@b.example", Code: 403, Reason: "Forbidden", Failures: 2})
 	list := get[TrunkList](t, serve(t, d, ""), "GET", "/api/v1/trunks", 200)
 	if want := (Trunk{Name: "pbx", Up: true, Calls: 1, MaxCalls: 5, MaxCPS: 2, Attempts: 1, Failed: 1}); len(list.Trunks) != 2 || list.Trunks[1] != want {
 		t.Fatalf("got %+v", list)
 	}
-	if c := list.Trunks[0]; c.Up || c.Until.IsZero() {
+	want := Registration{AOR: "sip:a@b.example", Code: 403, Reason: "Forbidden", Failures: 2}
+	if c := list.Trunks[0]; c.Up || c.Until.IsZero() || c.Registration == nil || *c.Registration != want {
 		t.Errorf("got %+v", c)
 	}
 }

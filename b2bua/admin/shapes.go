@@ -65,6 +65,20 @@ type Trunk struct {
 	Attempts uint64    `json:"attempts"`
 	Answered uint64    `json:"answered"`
 	Failed   uint64    `json:"failed"`
+
+	Registration *Registration `json:"registration,omitempty"` // nil: it wants none
+}
+
+// Registration is how far registering with a trunk has come.
+type Registration struct {
+	AOR        string    `json:"aor"`
+	Registered bool      `json:"registered"`
+	Target     string    `json:"target,omitempty"` // that accepted it
+	Until      time.Time `json:"until,omitzero"`
+	Code       int       `json:"code"` // of the last answer; 0: there was none
+	Reason     string    `json:"reason"`
+	Failures   int       `json:"failures"` // in a row
+	Next       time.Time `json:"next,omitzero"`
 }
 
 // Health is the answer of healthz, readyz and drain.
@@ -104,9 +118,17 @@ func trunkList(stats []trunk.Stats) TrunkList {
 	for _, s := range stats {
 		list.Trunks = append(list.Trunks, Trunk{
 			s.Name, s.Up, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
+			registrationOf(s.Registration),
 		})
 	}
 	return list
+}
+
+func registrationOf(r *trunk.Registration) *Registration {
+	if r == nil {
+		return nil
+	}
+	return &Registration{r.AOR, r.Bound(), r.Target, r.Until, r.Code, r.Reason, r.Failures, r.Next}
 }
 
 func answer(w http.ResponseWriter, status int, v any) { write(w, status, "application/json", v) }

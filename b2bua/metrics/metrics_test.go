@@ -108,7 +108,9 @@ func TestTheEngineIsReadAtEachScrape(t *testing.T) {
 		Counters: func() transaction.Counters {
 			return transaction.Counters{Servers: 3, Clients: 4, RetransmissionsIn: 5, RetransmissionsOut: 6, Timeouts: 7}
 		},
-		Trunks:    func() []trunk.Stats { return []trunk.Stats{{Name: "a", Up: true, Calls: 8}, {Name: "b"}} },
+		Trunks: func() []trunk.Stats {
+			return []trunk.Stats{{Name: "a", Up: true, Calls: 8}, {Name: "b", Registration: &trunk.Registration{}}}
+		},
 		Malformed: func() uint64 { return 9 },
 		Transport: func() transport.Counters { return transport.Counters{Connections: 11, TurnedAway: 12, Handshakes: 13} },
 		Expiries:  func() map[string]time.Time { return map[string]time.Time{"edge": time.Now().Add(-time.Hour)} },
@@ -122,6 +124,7 @@ func TestTheEngineIsReadAtEachScrape(t *testing.T) {
 		`legwork_retransmissions_total{direction="in"} 5`, `legwork_retransmissions_total{direction="out"} 6`,
 		"legwork_timeouts_total 7",
 		`legwork_trunk_up{trunk="a"} 1`, `legwork_trunk_up{trunk="b"} 0`, `legwork_trunk_calls{trunk="a"} 8`,
+		`legwork_trunk_registered{trunk="b"} 0`,
 		"legwork_malformed_total 9",
 		"legwork_connections 11", "legwork_connections_turned_away_total 12", "legwork_handshake_failures_total 13",
 		`legwork_tls_certificate_expiry_seconds{listener="edge"} -3600`,

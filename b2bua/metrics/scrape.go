@@ -91,6 +91,13 @@ func (s scrape) trunks(to chan<- prometheus.Metric) {
 			up = 1
 		}
 		gauge(to, "trunk_up", "1 while the trunk is not penalized.", up, "trunk", t.Name)
+		if r := t.Registration; r != nil {
+			registered := 0.0
+			if r.Bound() {
+				registered = 1
+			}
+			gauge(to, "trunk_registered", "1 while we are registered with the trunk.", registered, "trunk", t.Name)
+		}
 		gauge(to, "trunk_calls", "Calls in progress over the trunk, both directions.", float64(t.Calls), "trunk", t.Name)
 	}
 }

@@ -79,6 +79,8 @@ type State struct {
 	refilled time.Time // zero: full
 	until    time.Time // penalized so long
 	targets  map[string]time.Time
+
+	registration *Registration // nil: none is wanted
 }
 
 // Stats is a State at one moment.
@@ -91,6 +93,8 @@ type Stats struct {
 	Attempts uint64 // INVITEs sent to it
 	Answered uint64
 	Failed   uint64
+
+	Registration *Registration // nil: none is wanted; read only
 }
 
 // Admit counts a call in, or says why the trunk takes none. Each nil wants one
@@ -207,6 +211,7 @@ func (s *State) Stats() Stats {
 	stats := Stats{
 		Name: s.name, Up: s.up(), Calls: s.calls, Limits: s.limits,
 		Attempts: s.attempts.Load(), Answered: s.answered.Load(), Failed: s.failed.Load(),
+		Registration: s.registration,
 	}
 	if !stats.Up {
 		stats.Until = s.until

@@ -28,7 +28,8 @@ type Trunk struct {
 	Profile   string // Lua file with its message profiles; "": none
 	Auth      *Auth  // what answers its challenges; nil: nothing
 	PRACK     PRACK
-	Timer     *Timer // nil: the server's
+	Timer     *Timer    // nil: the server's
+	Register  *Register // nil: it knows where we are
 }
 
 // Auth are the credentials that answer a challenge (RFC 3261 section 22). Logs,

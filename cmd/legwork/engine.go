@@ -81,6 +81,7 @@ func start(ctx context.Context, s setup) (*engine, error) {
 			return nil, errors.Join(err, e.shutdown(ctx))
 		}
 	}
+	e.server.Attend()
 	e.tasks.Go(func() { e.refreshHosts(e.background) })
 	e.tasks.Go(func() { e.remindOfCertificates(e.background) })
 	if e.Watch {

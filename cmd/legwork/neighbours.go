@@ -39,6 +39,7 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
 		Limits:  trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
+		Register: account(c.Register),
 	}
 	for _, target := range c.Targets {
 		t.Targets = append(t.Targets, trunk.Endpoint{URI: target.URI, Weight: target.Weight, Priority: target.Priority})
@@ -51,6 +52,13 @@ func credentials(c *config.Auth) *trunk.Auth {
 		return nil
 	}
 	return &trunk.Auth{User: c.User, Password: string(c.Password)}
+}
+
+func account(c *config.Register) *trunk.Register {
+	if c == nil {
+		return nil
+	}
+	return &trunk.Register{AOR: c.AOR, Expires: time.Duration(c.Expires), ContactUser: c.ContactUser}
 }
 
 func reliability(c config.PRACK) trunk.PRACK {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"legwork/b2bua/admin"
 )
@@ -25,9 +26,24 @@ func (c *trunksCommand) Run(t *terminal) error {
 			}
 			rows = append(rows, []string{
 				one.Name, state, calls, strconv.FormatUint(one.Attempts, 10), strconv.FormatUint(one.Answered, 10),
-				strconv.FormatUint(one.Failed, 10),
+				strconv.FormatUint(one.Failed, 10), registered(one.Registration),
 			})
 		}
-		t.table("no trunks", []string{"NAME", "STATE", "CALLS", "ATTEMPTS", "ANSWERED", "FAILED"}, rows)
+		t.table("no trunks", []string{"NAME", "STATE", "CALLS", "ATTEMPTS", "ANSWERED", "FAILED", "REGISTERED"}, rows)
 	})
+}
+
+// registered is how a registration stands, in a word.
+func registered(r *admin.Registration) string {
+	switch {
+	case r == nil:
+		return "-"
+	case r.Registered:
+		return "until " + r.Until.Local().Format(time.TimeOnly)
+	case r.Code != 0:
+		return fmt.Sprintf("no: %d %s", r.Code, r.Reason)
+	case r.Reason != "":
+		return "no: " + r.Reason
+	}
+	return "not yet"
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // complete fills in what the file left to us within lists and trunks, and
@@ -39,6 +40,9 @@ func (r *reader) complete(c *Config) {
 			t.PRACK = PRACKInterwork
 		}
 		r.inherit(t.Timer, c.SIP.Timer)
+		if t.Register != nil && t.Register.Expires == 0 {
+			t.Register.Expires = Seconds(5 * time.Minute)
+		}
 		for i := range t.Targets {
 			if t.Targets[i].Weight == 0 {
 				t.Targets[i].Weight = 1

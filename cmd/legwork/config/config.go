@@ -87,7 +87,9 @@ type Trunk struct {
 	PRACK     PRACK       `yaml:"prack" enum:"interwork pass off" doc:"Reliable provisional responses: interwork ends them at each leg, pass lets the legs agree, off."`
 	Timer     *TrunkTimer `yaml:"timer" doc:"Session timer of its legs, in place of sip.timer; false: none, not even one that it asks for."`
 
-	_ struct{} `later:"register health codecs privacy media"`
+	Register *Register `yaml:"register" doc:"Our account there: registered with the host of aor, through targets, with auth."`
+
+	_ struct{} `later:"health codecs privacy media"`
 }
 
 // Target is one place to try. Weight is at least 1 after Load.
@@ -141,6 +143,14 @@ const (
 type Auth struct {
 	User     string `yaml:"user" doc:"User name."`
 	Password Secret `yaml:"password" doc:"Password. Better: !file path or ${NAME}."`
+}
+
+// Register is our account at a neighbour that wants us to register. AOR is there
+// after Load.
+type Register struct {
+	AOR         string  `yaml:"aor" doc:"Our address of record, such as sip:acct@carrier.example."`
+	Expires     Seconds `yaml:"expires" min:"30s" max:"168h" doc:"Seconds asked for; refreshed at 75 to 90 percent of what is granted."`
+	ContactUser string  `yaml:"contact_user" doc:"User of our Contact, and so of the Request-URI of calls that come by it; empty: that of aor."`
 }
 
 // PRACK says what becomes of reliable provisional responses.

@@ -39,6 +39,7 @@ func sample() *Config {
 			Params:    Params{"country": "DE"},
 			Auth:      &Auth{User: "acct", Password: "${CARRIER_A_PASSWORD:-secret}"},
 			PRACK:     PRACKInterwork,
+			Register:  &Register{AOR: "sip:acct@carrier.example", Expires: Seconds(5 * time.Minute)},
 			Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(90 * time.Second), Refresher: "uac"},
 		}},
 		Redis: map[string]*Redis{"cache": {URL: "${REDIS_URL:-redis://127.0.0.1:6379/0}", Timeout: time.Second, Connections: 10}},

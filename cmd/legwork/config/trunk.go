@@ -27,6 +27,7 @@ func (r *reader) trunks(c *Config) {
 		r.checkFile(&t.Profile, t.Profile, "profile")
 		r.listenerOf(name, t, c.Listen)
 		r.auth(t.Auth)
+		r.register(t)
 		if t.Timer != nil {
 			r.ascending("trunks."+name+".timer", "min", &t.Timer.Min, "expires", &t.Timer.Expires)
 		}

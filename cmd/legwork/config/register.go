@@ -1,0 +1,48 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// register checks a trunk's account.
+func (r *reader) register(t *Trunk) {
+	a := t.Register
+	if a == nil || r.at[a].wrong {
+		return
+	}
+	r.required(a, &a.AOR, "aor", `such as "sip:acct@carrier.example"`)
+	if a.AOR != "" {
+		if msg, cure := aorFault(a.AOR); msg != "" {
+			r.refuse(&a.AOR, fmt.Sprintf("aor: %q %s", a.AOR, msg), cure)
+		}
+	}
+	if a.ContactUser != "" && !isUserPart(a.ContactUser) {
+		r.refuse(&a.ContactUser, fmt.Sprintf("contact_user: %q is not the user of a SIP URI", a.ContactUser), "letters, digits and -_.!~*'()&=+$,;?/ alone; %XX for others")
+	}
+	if len(t.Targets) == 0 && !r.at[&t.Targets].wrong {
+		r.refuse(a, "register: the trunk has no targets", "name the registrar, or the proxy in front of it, in targets")
+	}
+}
+
+// aorFault says why uri is no address of record to register.
+func aorFault(uri string) (msg, cure string) {
+	rest, isSIP := strings.CutPrefix(uri, "sip:")
+	user, host, hasUser := strings.Cut(rest, "@")
+	switch {
+	case !isSIP:
+		return "is no SIP URI", "write sip:USER@DOMAIN"
+	case !hasUser || !isUserPart(user):
+		return "has no user", "write sip:USER@DOMAIN"
+	case !isHost(strings.Trim(host, "[]")) && !isHostPort(host):
+		return "has no host, or parameters", "write sip:USER@DOMAIN"
+	}
+	return "", ""
+}
+
+// isUserPart follows RFC 3261 section 25.1.
+func isUserPart(s string) bool {
+	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(c rune) bool {
+		return !isAlphanumeric(c) && !strings.ContainsRune("-_.!~*'()&=+$,;?/%", c)
+	})
+}
