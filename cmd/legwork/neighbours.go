@@ -39,7 +39,7 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
 		Limits:  trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
-		Register: account(c.Register),
+		Register: registration(c.Register),
 	}
 	for _, target := range c.Targets {
 		t.Targets = append(t.Targets, trunk.Endpoint{URI: target.URI, Weight: target.Weight, Priority: target.Priority})
@@ -54,7 +54,7 @@ func credentials(c *config.Auth) *trunk.Auth {
 	return &trunk.Auth{User: c.User, Password: string(c.Password)}
 }
 
-func account(c *config.Register) *trunk.Register {
+func registration(c *config.Register) *trunk.Register {
 	if c == nil {
 		return nil
 	}
