@@ -50,12 +50,6 @@ func (m *machine) decisions() map[string]glua.LGFunction {
 	}
 }
 
-// laterDNS is b2b.dns.
-func laterDNS(L *glua.LState) int {
-	lua.RaiseAt(L, "b2b.dns is not supported yet by this version")
-	return 0
-}
-
 func whereOf(L *glua.LState) string {
 	file, line := lua.Where(L)
 	if file == "" {

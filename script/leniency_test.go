@@ -44,10 +44,6 @@ func TestTheSameLegAndTrunkAreEqual(t *testing.T) {
   assert(leg ~= nil and leg ~= "leg b")`)
 }
 
-func TestLibrariesThatComeLaterSaySo(t *testing.T) {
-	wantIn(t, fault(t, `b2b.dns.srv("x")`), "main.lua:3", "not supported yet by this version")
-}
-
 func TestAnAttributeIsSetAndRemovedByTrueAndFalse(t *testing.T) {
 	edited(t, `
   local a = req.sdp.audio

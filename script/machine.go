@@ -112,9 +112,6 @@ func (m *machine) open(L *glua.LState) glua.LValue {
 	lua.Register(L, trunks, map[string]glua.LGFunction{"up": m.trunkUp, "stats": m.trunkStats, "list": m.trunkList})
 	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Tables: m.gen.tables})
 	b2b.RawSetString("trunk", lua.ReadOnly(L, "b2b.trunk", trunks))
-	dns := L.NewTable()
-	lua.Register(L, dns, map[string]glua.LGFunction{"srv": laterDNS, "naptr": laterDNS, "a": laterDNS, "enum": laterDNS})
-	b2b.RawSetString("dns", lua.ReadOnly(L, "b2b.dns", dns))
 	return lua.ReadOnly(L, "b2b", b2b)
 }
 

@@ -25,10 +25,10 @@ type Rules interface {
 // ENUM finds what a number with its country code can be reached by, the best
 // first. suffix is the tree that it is looked for in; "": e164.arpa.
 func ENUM(ctx context.Context, rules Rules, number, suffix string) ([]Service, error) {
-	digits := strings.TrimPrefix(number, "+")
-	if digits == "" || len(digits) > maxDigits || strings.Trim(digits, "0123456789") != "" {
+	if !IsNumber(number) {
 		return nil, fmt.Errorf("%q is not a number with its country code", number)
 	}
+	digits := strings.TrimPrefix(number, "+")
 	if suffix == "" {
 		suffix = "e164.arpa"
 	}
@@ -50,6 +50,12 @@ func ENUM(ctx context.Context, rules Rules, number, suffix string) ([]Service, e
 		}
 	}
 	return list, nil
+}
+
+// IsNumber tells whether s is digits, with or without a +.
+func IsNumber(s string) bool {
+	digits := strings.TrimPrefix(s, "+")
+	return digits != "" && len(digits) <= maxDigits && strings.Trim(digits, "0123456789") == ""
 }
 
 var errRule = errors.New("the record's rule can't be used")

@@ -84,7 +84,7 @@ func (v *verdict) check(named string) {
 
 func (v *verdict) checkScripts(cfg *config.Config, table *trunk.Table) {
 	v.Script = nearest(cfg.Script)
-	libraries, err := newLibraries(noDatabases(cfg), nil, nil, slog.New(slog.DiscardHandler))
+	libraries, err := newLibraries(noDatabases(cfg), nil, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		v.add(finding{Message: err.Error()})
 		return

@@ -39,7 +39,7 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 	if e.databases, err = openDatabases(e.Config); err != nil {
 		return err
 	}
-	if e.libraries, err = newLibraries(e.databases, e.stores.scripts, e.observers.metrics.Registerer(), e.Log); err != nil {
+	if e.libraries, err = newLibraries(e.databases, e.Network, e.stores.scripts, e.observers.metrics.Registerer(), e.Log); err != nil {
 		return err
 	}
 	e.policy, err = script.New(ctx, script.Config{
@@ -80,9 +80,9 @@ func scriptSurroundings(d *databases) lib.Config {
 }
 
 // newLibraries is what scripts share for the life of the process.
-func newLibraries(d *databases, kept store.Store, metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
+func newLibraries(d *databases, names lib.DNS, kept store.Store, metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
 	cfg := scriptSurroundings(d)
-	cfg.Store, cfg.Metrics, cfg.Log = kept, metrics, log
+	cfg.DNS, cfg.Store, cfg.Metrics, cfg.Log = names, kept, metrics, log
 	return lib.NewEnv(cfg)
 }
 

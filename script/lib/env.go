@@ -30,6 +30,7 @@ type Config struct {
 	Transport http.RoundTripper
 	Redis     map[string]Redis // those of b2b.redis, by name
 	SQL       map[string]SQL   // those of b2b.sql, by name
+	DNS       DNS              // nil: Nowhere
 	Rand      rand.Source      // nil: the runtime's, which cannot be guessed
 	Log       *slog.Logger     // nil: scripts log nothing
 	// ReasonPhrase is the standard phrase of a status code.
@@ -62,6 +63,9 @@ func NewEnv(cfg Config) (*Env, error) {
 	}
 	if cfg.Store == nil {
 		cfg.Store = store.NewMemory(store.Limits{})
+	}
+	if cfg.DNS == nil {
+		cfg.DNS = Nowhere{}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -89,6 +89,7 @@ func (x *library) functions() map[string]map[string]glua.LGFunction {
 	return map[string]map[string]glua.LGFunction{
 		"":       x.single(),
 		"codes":  x.codes(),
+		"dns":    x.dns(),
 		"hash":   hashes(),
 		"http":   x.http(),
 		"json":   x.json(),
