@@ -29,7 +29,7 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	l.keepOurs(l.invite)
 	l.keepTheirs(res)
 	l.invite = nil
-	out := c.toCaller(res, caller.Local)
+	out := c.toCaller(l, res, caller.Local)
 	l.describe(out, caller)
 	out.Set("Contact", c.a.contact())
 	c.introduce(out)
@@ -155,7 +155,7 @@ func (c *Call) ackOf(l *leg, d *talk, cseq uint32, from *message.Message) *messa
 	ack := c.inDialog(d, "ACK", cseq)
 	if from != nil {
 		ack.Set("Max-Forwards", hops(from))
-		c.crossHeaders(ack, from, c.rules(l))
+		c.crossHeaders(ack, from, c.a, l, c.rules(l))
 		ack.Body = from.Body
 		l.splice(ack, nil)
 	}

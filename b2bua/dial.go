@@ -394,7 +394,7 @@ func (c *Call) failCaller() phase {
 
 // fail sends a callee's failure to the caller.
 func (c *Call) fail(res *message.Message, origin Origin) phase {
-	out := c.toCaller(res, c.a.dialog.Local)
+	out := c.toCaller(c.failure.leg, res, c.a.dialog.Local)
 	if res == c.failure.res {
 		c.failure.addWritten(out, c.rules(c.a))
 	}

@@ -237,7 +237,7 @@ func (c *Call) bye(l *leg, d *talk, g goodbye) {
 	req := c.inDialog(d, "BYE", d.Next())
 	if g.bye != nil {
 		req.Set("Max-Forwards", hops(g.bye))
-		c.crossHeaders(req, g.bye, c.rules(l))
+		c.crossHeaders(req, g.bye, g.from, l, c.rules(l))
 		req.Body = g.bye.Body
 	}
 	if g.cause != "" {

@@ -39,17 +39,19 @@ func (c *Call) rules(l *leg) *trunk.Headers {
 	return l.rule
 }
 
-// crossHeaders copies what may cross and applies the rule's own fields.
-func (o *owner) crossHeaders(out, from *message.Message, rules *trunk.Headers) {
-	for i := range from.Headers {
-		h := &from.Headers[i]
+// crossHeaders copies what may cross between two legs and applies the rule's own
+// fields.
+func (o *owner) crossHeaders(out, in *message.Message, from, to *leg, rules *trunk.Headers) {
+	for i := range in.Headers {
+		h := &in.Headers[i]
 		if rules.Crosses(h.Name) && (o.source.Account == "" || !isCredentials(h.Name)) {
 			out.Headers = append(out.Headers, *h)
 		}
 	}
-	if len(from.Body) == 0 {
+	if len(in.Body) == 0 {
 		out.Del("Content-Type")
 	}
+	o.guardIdentity(out, in, from, to)
 	out.Replace(rules.Set)
 }
 
@@ -87,12 +89,12 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	m := &message.Message{Method: "INVITE", URI: l.hop.uri, Body: c.invite.Body, Headers: make([]message.Header, 0, 24)}
 	l.hop.addRoutes(m)
 	m.Add("Max-Forwards", hops(c.invite))
-	m.Add("From", message.WithTag(c.invite.Get("From"), c.server.newTag()))
+	m.Add("From", message.WithTag(c.fromFor(c.invite, l), c.server.newTag()))
 	m.Add("To", message.WithTag(c.invite.Get("To"), ""))
 	m.Add("Call-ID", callID)
 	m.Add("CSeq", "1 INVITE")
 	m.Add("Contact", l.contact())
-	c.crossHeaders(m, c.invite, c.rules(l))
+	c.crossHeaders(m, c.invite, c.a, l, c.rules(l))
 	c.introduce(m)
 	l.timing = c.newTimer(l)
 	l.timing.Ask(m)
@@ -183,9 +185,9 @@ func (*owner) responseTo(req *message.Message, code int, reason, tag string) *me
 }
 
 // toCaller is a callee's response as the caller will see it.
-func (c *Call) toCaller(res *message.Message, tag string) *message.Message {
+func (c *Call) toCaller(l *leg, res *message.Message, tag string) *message.Message {
 	out := c.responseTo(c.invite, res.Status, res.Reason, tag)
-	c.crossHeaders(out, res, c.rules(c.a))
+	c.crossHeaders(out, res, l, c.a, c.rules(c.a))
 	out.Body = res.Body
 	out.Raw = res.Raw
 	return out

@@ -161,7 +161,7 @@ func (t *txn) request(a *attempt) *message.Message {
 	m := &message.Message{Method: req.Method, URI: l.hop.uri, Body: req.Body, Headers: make([]message.Header, 0, 24)}
 	l.hop.addRoutes(m)
 	m.Add("Max-Forwards", hops(req))
-	m.Add("From", message.WithTag(req.Get("From"), t.server.newTag()))
+	m.Add("From", message.WithTag(t.fromFor(req, l), t.server.newTag()))
 	m.Add("To", message.WithTag(req.Get("To"), ""))
 	m.Add("Call-ID", callID)
 	m.Add("CSeq", "1 "+req.Method)
@@ -171,7 +171,7 @@ func (t *txn) request(a *attempt) *message.Message {
 	case has || refreshesTarget(req.Method):
 		m.Add("Contact", l.contact())
 	}
-	t.carry(m, req, l)
+	t.carry(m, req, t.a, l)
 	t.carryProofs(m, req, l)
 	if refreshesTarget(req.Method) {
 		t.introduce(m)
@@ -188,11 +188,11 @@ var meaning = [...]string{
 	"Event", "Subscription-State", "Expires", "Min-Expires", "SIP-ETag", "SIP-If-Match", "Suppress-If-Match",
 }
 
-// carry copies what crosses to a leg.
-func (t *txn) carry(out, from *message.Message, to *leg) {
-	t.crossHeaders(out, from, to.rule)
+// carry copies what crosses from a leg to another.
+func (t *txn) carry(out, in *message.Message, from, to *leg) {
+	t.crossHeaders(out, in, from, to, to.rule)
 	for _, name := range meaning {
-		if v, has := from.Lookup(name); has {
+		if v, has := in.Lookup(name); has {
 			if _, there := out.Lookup(name); !there {
 				out.Add(name, v)
 			}
@@ -327,7 +327,7 @@ func (t *txn) tried(h hop, found []hop) bool {
 func (t *txn) cross(a *attempt) {
 	res := a.res
 	out := t.responseTo(t.req, res.Status, res.Reason, t.tag)
-	t.carry(out, res, t.a)
+	t.carry(out, res, a.leg, t.a)
 	t.carryProofs(out, res, a.leg)
 	out.Body = res.Body
 	switch {

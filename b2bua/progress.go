@@ -72,7 +72,7 @@ func (c *Call) ringing(l *leg, f *fork, rseq uint32, res *message.Message) {
 	if f != nil {
 		near = f.caller
 	}
-	out := c.toCaller(res, near.Local)
+	out := c.toCaller(l, res, near.Local)
 	if res.ToTag() != "" {
 		out.Set("Contact", c.a.contact())
 		c.introduce(out)

@@ -122,7 +122,7 @@ func (c *Call) cross(x *exchange, e request) {
 	x.cseq = x.far.Next()
 	out := c.inDialog(x.far, x.method, x.cseq)
 	out.Set("Max-Forwards", hops(x.req))
-	c.crossHeaders(out, x.req, c.rules(x.to))
+	c.crossHeaders(out, x.req, x.from, x.to, c.rules(x.to))
 	out.Body = x.req.Body
 	x.to.splice(out, nil)
 	c.renumber(x, out)
@@ -244,7 +244,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		return stay
 	}
 	out := c.responseTo(x.req, res.Status, res.Reason, "")
-	c.crossHeaders(out, res, c.rules(x.from))
+	c.crossHeaders(out, res, x.to, x.from, c.rules(x.from))
 	out.Body = res.Body
 	x.from.splice(out, x.req)
 	if refreshesTarget(x.req.Method) && res.Status < 300 {

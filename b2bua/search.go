@@ -10,6 +10,7 @@ import (
 	"legwork/b2bua/offer"
 	"legwork/b2bua/refresh"
 	"legwork/b2bua/transaction"
+	"legwork/b2bua/trunk"
 )
 
 // A search is a call without a caller: it looks for somebody to take a
@@ -70,7 +71,7 @@ func (c *Call) referredInvite(refer *message.Message) *message.Message {
 	m.Add("CSeq", "1 INVITE")
 	m.Add("Contact", t.survivor.contact())
 	m.Add("Referred-By", referredBy(refer, t.referrer))
-	if first := c.request(); first != nil && c.began(t.survivor) {
+	if first := c.request(); first != nil && c.began(t.survivor) && c.trust(t.survivor) != trunk.Untrusted {
 		copyIdentity(m, first)
 	}
 	for _, f := range t.to.Fields {
@@ -93,7 +94,7 @@ func referredBy(refer *message.Message, referrer *leg) string {
 	return by.String()
 }
 
-// copyIdentity keeps what the survivor has said of itself, and its privacy.
+// copyIdentity keeps what a believed survivor has said of itself, and its privacy.
 func copyIdentity(to, from *message.Message) {
 	for _, h := range from.Headers {
 		for _, name := range [...]string{"P-Asserted-Identity", "Privacy", "Remote-Party-ID"} {

@@ -218,7 +218,7 @@ func (t *txn) pass(p *passage) {
 	}
 	out := t.inDialog(p.far, p.req.Method, p.far.Next())
 	out.Set("Max-Forwards", hops(p.req))
-	t.carry(out, p.req, p.to)
+	t.carry(out, p.req, p.from, p.to)
 	out.Body = p.req.Body
 	out.Set("Contact", p.to.contact())
 	p.to.authorize(out)
@@ -259,7 +259,7 @@ func (t *txn) passed(p *passage, res *message.Message) {
 		t.router.Inbound(p.to.view(), res)
 	}
 	out := t.responseTo(p.req, res.Status, res.Reason, "")
-	t.carry(out, res, p.from)
+	t.carry(out, res, p.to, p.from)
 	out.Body = res.Body
 	if res.Status < 300 {
 		out.Set("Contact", p.from.contact())

@@ -114,9 +114,12 @@ func getList(name string) getter[*messageView] {
 }
 
 // getIdentity is who calls: P-Asserted-Identity (RFC 3325), else
-// Remote-Party-ID, else From. Whom to believe is not configurable yet.
+// Remote-Party-ID, else From; from who is not trusted, From.
 func getIdentity(L *glua.LState, v *messageView) glua.LValue {
 	for _, name := range [...]string{"P-Asserted-Identity", "Remote-Party-ID"} {
+		if v.doubted {
+			break
+		}
 		if a := addrOf(L, v, name); a != glua.LNil {
 			return a
 		}

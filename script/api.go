@@ -128,6 +128,7 @@ func legItems() []Item {
 		field("leg", "remote", "string?", "host:port of the peer"),
 		field("trunk", "name", "string", "as configured; also tostring(trunk)"),
 		field("trunk", "up", "boolean", "no penalty is running"),
+		field("trunk", "trusted", "boolean?", "privacy.trust of its configuration; nil when no trunk speaks of trust"),
 		field("trunk", "stats", "table<string, any>", "up, calls, attempts, answered, failed"),
 		method("trunk", "penalize", "seconds: number", "", "counts it as down so long"),
 	}
@@ -153,7 +154,7 @@ func messageItems() []Item {
 		writable("message", "content_type", "string?", "Content-Type"),
 		field("message", "parts", "table[]?", "of a multipart body: content_type, content_disposition, body; read only"),
 		field("message", "sdp", "sdp?", "nil when there is none or it can't be read"),
-		field("message", "identity", "addr", "P-Asserted-Identity, else Remote-Party-ID, else From"),
+		field("message", "identity", "addr", "P-Asserted-Identity, else Remote-Party-ID, else From; From alone when it came from a trunk that is not trusted"),
 		field("message", "privacy", "string?", "Privacy"),
 		field("message", "diversion", "addr[]", "the members of Diversion; copies"),
 		field("message", "history", "addr[]", "the members of History-Info; copies"),

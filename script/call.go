@@ -94,7 +94,7 @@ func getRequest(L *glua.LState, v *callView) glua.LValue {
 	if v.req == nil || v.shown != v.now.Request { // a transfer asks about another INVITE
 		v.shown = v.now.Request
 		view, object := v.m.message(L, v.now.Request)
-		view.source = v.now.Source
+		view.from(v.now.Source)
 		view.readOnly = "call.req is the caller's INVITE as it came; edit the one that goes out in on_branch"
 		if v.outside {
 			view.readOnly = "txn.req is the request as it came; what goes out is changed by headers of b2b.route"

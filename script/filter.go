@@ -36,7 +36,7 @@ func (r *router) profile(leg b2bua.Leg, msg *message.Message, side string, from 
 	err = m.vm.Call(&run, e.fn,
 		func(L *glua.LState) int {
 			view, object := m.message(L, msg)
-			view.source = sourceOf(from)
+			view.from(sourceOf(from))
 			a.msg = view
 			L.Push(object)
 			L.Push(r.sit(L, m).context(L, leg.Index))

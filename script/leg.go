@@ -6,6 +6,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
+	"legwork/b2bua/trunk"
 	"legwork/script/lua"
 )
 
@@ -45,8 +46,17 @@ type trunkView struct {
 func trunkDef() lua.ClassDef[trunkView] {
 	return lua.ClassDef[trunkView]{
 		Get: map[string]getter[trunkView]{
-			"name":  func(_ *glua.LState, v trunkView) glua.LValue { return glua.LString(v.name) },
-			"up":    func(_ *glua.LState, v trunkView) glua.LValue { return glua.LBool(v.m.gen.cfg.States.Of(v.name).Up()) },
+			"name": func(_ *glua.LState, v trunkView) glua.LValue { return glua.LString(v.name) },
+			"up":   func(_ *glua.LState, v trunkView) glua.LValue { return glua.LBool(v.m.gen.cfg.States.Of(v.name).Up()) },
+			"trusted": func(_ *glua.LState, v trunkView) glua.LValue {
+				switch v.m.gen.cfg.Trunks().Trust(v.name) {
+				case trunk.Trusted:
+					return glua.LTrue
+				case trunk.Untrusted:
+					return glua.LFalse
+				}
+				return glua.LNil
+			},
 			"stats": func(L *glua.LState, v trunkView) glua.LValue { return v.m.stats(L, v.name) },
 		},
 		Methods: map[string]glua.LGFunction{"penalize": penalize},

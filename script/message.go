@@ -12,6 +12,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
 	"legwork/script/lua"
 )
 
@@ -24,6 +25,7 @@ type messageView struct {
 	readOnly string           // why edits are refused; "": they are not
 	origin   b2bua.Origin     // of a failure
 	source   b2bua.Source     // where it came from; zero: made here
+	doubted  bool             // what it asserts of who calls is not believed
 	saved    *message.Message // as it was before the first edit
 	sdp      *sdpView
 	noSDP    bool            // looked for, not there
@@ -201,6 +203,12 @@ func sourceOf(leg b2bua.Leg) b2bua.Source {
 		return b2bua.Source{}
 	}
 	return b2bua.Source{IP: at.Addr().String(), Port: int(at.Port()), Trunk: leg.Trunk}
+}
+
+// from says where the message came from.
+func (v *messageView) from(s b2bua.Source) {
+	v.source = s
+	v.doubted = s.IP != "" && v.m.gen.cfg.Trunks().Trust(s.Trunk) == trunk.Untrusted
 }
 
 // maxParts bounds the parts of a multipart body that are looked at.

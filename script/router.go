@@ -163,7 +163,8 @@ func (r *router) push(L *glua.LState, m *machine, a *asking, q *question) int {
 	}
 	if q.msg != nil {
 		view, object := m.message(L, q.msg)
-		view.origin, view.source = q.origin, sourceOf(q.from)
+		view.origin = q.origin
+		view.from(sourceOf(q.from))
 		a.msg = view
 		L.Push(object)
 		n++

@@ -56,14 +56,15 @@ function M.on_invite(call)
 end
 
 -- What does the callee's side see? The INVITE is built; this edits it.
-function M.on_branch(call, _, req)
+function M.on_branch(call, leg, req)
   local country = call.params.country
   if country ~= "" and req.from.uri.user then
     req.from.uri.user = numbers.e164(req.from.uri.user, country)
   end
-  -- Who asks for privacy (RFC 3323) gets it: a trunk is outside until somebody
-  -- says otherwise here.
-  if (call.req.privacy or ""):find("id", 1, true) then
+  -- Who asks for privacy (RFC 3323) gets it: a trunk is outside unless its
+  -- configuration says privacy: {trust: true}.
+  local trusted = leg.trunk and leg.trunk.trusted
+  if not trusted and (call.req.privacy or ""):find("id", 1, true) then
     req.from:anonymize()
     req.h:drop { "P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID" }
   end

@@ -16,9 +16,8 @@ const (
 // no rule passes or sets it.
 func Owned(name string) bool { return kindOf(name) == owned }
 
-// kindOf knows each header by the RFC that defines it. Who may see identities
-// is a matter of trust between trunks; until there are rules for that, they
-// cross, and a trunk drops what its neighbour must not see.
+// kindOf knows each header by the RFC that defines it. Identities cross here;
+// who may see them is a matter of Trust.
 func kindOf(name string) kind {
 	if len(name) == 1 {
 		name = message.LongName(name)

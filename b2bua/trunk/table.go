@@ -15,6 +15,8 @@ type Table struct {
 	names  []string
 	v4, v6 spans
 	hosts  map[string]*Trunk // by the host names among Match, in lower case
+
+	strangers Trust // in who is no trunk
 }
 
 // claim is a trunk's right to the sources of one prefix.
@@ -48,6 +50,7 @@ func NewTable(trunks []Trunk, resolve func(host string) []netip.Addr) (*Table, e
 	if err = errors.Join(append(problems, err)...); err != nil {
 		return nil, err
 	}
+	t.settleTrust()
 	slices.Sort(t.names)
 	t.v4, t.v6 = flatten(claims)
 	return t, nil

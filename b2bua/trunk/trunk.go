@@ -22,6 +22,7 @@ type Trunk struct {
 	Targets   []Endpoint // where its calls go
 	Listen    string     // name of the listener its calls leave from; "": any
 	Headers   Headers    // what crosses to it
+	Trust     Trust
 	Responses *ResponseMap
 	Params    map[string]any // free values for scripts
 	Limits    Limits

@@ -38,6 +38,7 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 	t := trunk.Trunk{
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
 		Limits:  trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
+		Trust:   trust(c.Privacy),
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 		Register: registration(c.Register),
 	}
@@ -72,6 +73,16 @@ func sessionTimer(c *config.TrunkTimer) *trunk.Timer {
 		return nil
 	}
 	return &trunk.Timer{Off: c.Off, Expires: time.Duration(c.Expires), Min: time.Duration(c.Min), Refresher: c.Refresher}
+}
+
+func trust(c *config.Privacy) trunk.Trust {
+	switch {
+	case c == nil:
+		return trunk.TrustUnsaid
+	case c.Trust:
+		return trunk.Trusted
+	}
+	return trunk.Untrusted
 }
 
 func responseMap(rows config.Responses) (*trunk.ResponseMap, error) {

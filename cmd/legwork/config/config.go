@@ -80,6 +80,7 @@ type Trunk struct {
 	Listen    string      `yaml:"listen" doc:"Listener its calls leave from; empty: chosen by transport and address."`
 	Limits    TrunkLimits `yaml:"limits" doc:"What this neighbour takes."`
 	Headers   Headers     `yaml:"headers" doc:"Which of the caller's headers cross to it."`
+	Privacy   *Privacy    `yaml:"privacy" doc:"Whether it is of our trust domain (RFC 3325). As long as no trunk says so, identity headers cross like any other; once one does, all others are not trusted."`
 	Responses Responses   `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
 	Params    Params      `yaml:"params" doc:"Free values for scripts and profiles."`
 	Profile   string      `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles; empty: none."`
@@ -89,7 +90,7 @@ type Trunk struct {
 
 	Register *Register `yaml:"register" doc:"Our account there: registered with the host of aor, through targets, with auth."`
 
-	_ struct{} `later:"health codecs privacy media"`
+	_ struct{} `later:"health codecs media"`
 }
 
 // Target is one place to try. Weight is at least 1 after Load.

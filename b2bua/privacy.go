@@ -1,0 +1,110 @@
+package b2bua
+
+import (
+	"strings"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
+)
+
+// Who is told who calls (RFC 3323, RFC 3325). What a neighbour asserts is taken
+// from trusted ones and goes to trusted ones. To all others nothing is asserted,
+// and who wants to stay unknown does.
+
+// trust is that in a leg's peer.
+func (o *owner) trust(l *leg) trunk.Trust {
+	if l.trunk != nil {
+		return l.trunk.Trust
+	}
+	return o.server.settings().Trunks.Trust("")
+}
+
+// wishes is what a message's Privacy asks for; more than one may be set.
+type wishes struct {
+	id      bool // id, user or header: who calls
+	user    bool // what else its user has said of itself, too
+	history bool // who was called before
+	none    bool // nothing is to be hidden
+}
+
+func wishesOf(m *message.Message) (w wishes) {
+	for _, value := range m.All("Privacy") {
+		for one := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ';' || r == ',' || r == ' ' || r == '\t' }) {
+			switch strings.ToLower(one) {
+			case "id", "header":
+				w.id = true
+			case "user":
+				w.id, w.user = true, true
+			case "history":
+				w.history = true
+			case "none":
+				w.none = true
+			}
+		}
+	}
+	return w
+}
+
+// guardIdentity removes from what crosses what the sender may not assert and what
+// the receiver must not learn. RFC 3325 section 5 ends P-Preferred-Identity here;
+// section 7 lets who asks for no privacy be known to anybody.
+func (o *owner) guardIdentity(out, in *message.Message, from, to *leg) {
+	source, sink := o.trust(from), o.trust(to)
+	if sink == trunk.TrustUnsaid {
+		return
+	}
+	out.Del("P-Preferred-Identity")
+	w := wishesOf(in)
+	if source == trunk.Untrusted || sink == trunk.Untrusted && !w.none {
+		remove(out, "P-Asserted-Identity", "Remote-Party-ID", "P-Asserted-Service")
+	}
+	if sink == trunk.Trusted {
+		return
+	}
+	if w.id {
+		remove(out, "Identity", "Identity-Info", "Referred-By") // the former sign a From that is no more
+	}
+	if w.user {
+		remove(out, "Reply-To", "Organization", "Call-Info", "Subject", "In-Reply-To", "User-Agent", "Server")
+	}
+	if w.history {
+		out.Del("History-Info")
+	}
+	hideDiversion(out)
+}
+
+func remove(m *message.Message, names ...string) {
+	for _, name := range names {
+		m.Del(name)
+	}
+}
+
+// hideDiversion removes those who diverted the call and want to stay unknown
+// (RFC 5806 section 4).
+func hideDiversion(m *message.Message) {
+	before := m.List("Diversion")
+	kept := make([]message.Header, 0, len(before))
+	for _, one := range before {
+		a, err := message.ParseAddr(one)
+		if privacy, _ := a.Params.Get("privacy"); err == nil && privacy != "" && !strings.EqualFold(privacy, "off") {
+			continue
+		}
+		kept = append(kept, message.Header{Name: "Diversion", Value: one})
+	}
+	if len(kept) < len(before) {
+		m.Del("Diversion")
+		m.Headers = append(m.Headers, kept...)
+	}
+}
+
+// anonymous is the From of who wants to stay unknown (RFC 3323 section 4.1).
+const anonymous = `"Anonymous" <sip:anonymous@anonymous.invalid>`
+
+// fromFor is the From of a request on the leg it goes to. A REGISTER names who
+// registers in To, and nobody else reads it.
+func (o *owner) fromFor(req *message.Message, to *leg) string {
+	if o.trust(to) == trunk.Untrusted && req.Method != "REGISTER" && wishesOf(req).id {
+		return anonymous
+	}
+	return req.Get("From")
+}
