@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -99,6 +101,11 @@ func TestFileIsForOneProcess(t *testing.T) {
 func TestFileThatIsNoStoreIsRefused(t *testing.T) {
 	if _, err := OpenFile(filepath.Join(t.TempDir(), "nothing", "store.db"), slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a folder that is not there")
+	}
+	path := filepath.Join(t.TempDir(), "notes.txt")
+	must(t, os.WriteFile(path, bytes.Repeat([]byte("this is no store\n"), 10_000), 0o600))
+	if _, err := OpenFile(path, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "invalid database") {
+		t.Errorf("err = %v", err)
 	}
 }
 

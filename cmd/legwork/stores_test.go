@@ -4,8 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"legwork/b2bua/simnet"
 	"legwork/b2bua/store/redis/redistest"
@@ -63,6 +65,40 @@ func TestWhatIsStoredOutlivesTheProcess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRegistrationOutlivesTheProcess kills it, as a crash would.
+func TestRegistrationOutlivesTheProcess(t *testing.T) {
+	dir := scripted(t, `return {
+  on_invite = function(call)
+    return b2b.route { to = { aor = "sip:" .. call.req.uri.user .. "@home.example" } }
+  end,
+}
+`, "registrar: {enabled: true}\nstore: {kind: file, path: store.db}\n")
+	alice, bob := agent(t), agent(t)
+	r := serve(t, dir)
+	register := bob.Invite("sip:"+r.udp, "")
+	register.Method = "REGISTER"
+	register.Set("CSeq", "1 REGISTER")
+	register.Set("To", "<sip:bob@home.example>")
+	if _, err := bob.Send(register, r.udp); err != nil {
+		t.Fatal(err)
+	}
+	next(t, bob, "200 REGISTER")
+	kept := func() bool { return strings.Contains(read(t, filepath.Join(dir, "store.db")), bob.Addr.String()) }
+	for deadline := time.Now().Add(patience); !kept(); {
+		if time.Now().After(deadline) {
+			t.Fatal("the registration does not come to the disk")
+		}
+	}
+	r.signal(syscall.SIGKILL)
+	r.exit()
+	r = serve(t, dir)
+	if _, err := alice.Send(alice.Invite("sip:bob@"+r.udp, demoSDP), r.udp); err != nil {
+		t.Fatal(err)
+	}
+	next(t, bob, "INVITE").Reply(486, nil)
+	next(t, alice, "486 INVITE")
 }
 
 func TestStoreOfAnotherProcessIsRefused(t *testing.T) {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -278,4 +280,23 @@ func TestServerThatIsNotThereRefuses(t *testing.T) {
 	}
 	server.Close()
 	wantFailure(t, c, "/x", "refused")
+}
+
+func TestConnectionsAreKeptAlive(t *testing.T) {
+	var opened atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(make([]byte, 64<<10))
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	r := newRig(t, Config{})
+	src := `local c = b2b.http.client{base = "` + s.URL + `", timeout = 10} for i = 1, 20 do assert(c:get("/" .. i)) end`
+	if _, err := r.run(t.Context(), true, src); err != nil || opened.Load() != 1 {
+		t.Errorf("%d connections, %v", opened.Load(), err)
+	}
 }
