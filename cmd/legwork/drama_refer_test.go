@@ -19,6 +19,8 @@ const (
 const refer = "\n> REFER | Refer-To: <sip:two@self.example> | Referred-By: <sip:alice@a.example>"
 
 // Flows C26.
+// A target takes its time, so that no two NOTIFYs reach SIPp in one piece: over
+// TCP it does not send between them.
 var transfers = map[string]drama{
 	"C26 passed": {
 		lua:     byNumber("pass"),
@@ -46,7 +48,7 @@ var transfers = map[string]drama{
 		caller: talks + refer + "\n< 202" + heard + "\n< NOTIFY | Subscription-State: ^active | = SIP/2.0 180\n> 200" + told + "200\n> 200" + ends,
 		callees: []string{
 			talked + reinvited + "\npause 100" + ends,
-			"\n< INVITE | Referred-By: alice@a.example | !Replaces:\n> 180\n> 200 +sdp\n< ACK" + ended,
+			"\n< INVITE | Referred-By: alice@a.example | !Replaces:\npause 60\n> 180\npause 60\n> 200 +sdp\n< ACK" + ended,
 		},
 	},
 	"C26 done here, and the referrer is hung up": {
@@ -54,7 +56,7 @@ var transfers = map[string]drama{
 		caller: talks + refer + "\n< 202" + heard + told + "200\n> 200" + gone,
 		callees: []string{
 			talked + reinvited + "\npause 4500" + ends,
-			"\n< INVITE\n> 200 +sdp\n< ACK" + ended,
+			"\n< INVITE\npause 60\n> 200 +sdp\n< ACK" + ended,
 		},
 	},
 	"C26 done here, and the target is busy": {
@@ -62,7 +64,7 @@ var transfers = map[string]drama{
 		caller: talks + refer + "\n< 202" + heard + told + "486\n> 200\n> INFO\n< 200" + ends,
 		callees: []string{
 			talked + "\n< INFO\n> 200" + ended,
-			"\n< INVITE\n> 486\n< ACK",
+			"\n< INVITE\npause 60\n> 486\n< ACK",
 		},
 	},
 	"C26 done here for the callee": {
@@ -70,7 +72,7 @@ var transfers = map[string]drama{
 		caller: talks + "\n< INVITE | = m=audio\n> 200 +sdp\n< ACK" + ended,
 		callees: []string{
 			talked + "\npause 80\n> REFER | Refer-To: <sip:two@self.example>\n< 202" + heard + told + "200\n> 200" + ends,
-			"\n< INVITE\n> 200 +sdp\n< ACK\npause 300\n> BYE\n< 200",
+			"\n< INVITE\npause 60\n> 200 +sdp\n< ACK\npause 300\n> BYE\n< 200",
 		},
 	},
 	"C26 done here without NOTIFYs": {
@@ -78,7 +80,7 @@ var transfers = map[string]drama{
 		caller: talks + refer + " | Refer-Sub: false | Supported: norefersub\n< 202 | Refer-Sub: false\npause 200" + ends,
 		callees: []string{
 			talked + reinvited + "\npause 300" + ends,
-			"\n< INVITE\n> 200 +sdp\n< ACK" + ended,
+			"\n< INVITE\npause 60\n> 200 +sdp\n< ACK" + ended,
 		},
 	},
 	"C26 a script decides": {
@@ -95,7 +97,7 @@ return M`,
 			"\n< NOTIFY\n> 200\n< NOTIFY | = SIP/2.0 200\n> 200" + ends,
 		callees: []string{
 			talked + "\n< REFER | Refer-To: three@\n> 405" + reinvited + "\npause 100" + ends,
-			"\n< INVITE sip:mine@\n> 200 +sdp\n< ACK" + ended,
+			"\n< INVITE sip:mine@\npause 60\n> 200 +sdp\n< ACK" + ended,
 		},
 	},
 }
