@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 const parallel = `return b2b.route { to = { { trunk = "first" }, { trunk = "second" } }, strategy = "parallel" }`
 
@@ -92,3 +95,27 @@ var forks = map[string]drama{
 }
 
 func TestCallsForkAndFollow(t *testing.T) { playAll(t, forks) }
+
+// Flows C10, C19 and C33: what crosses, and what the caller sees of it.
+func TestCallersSeeWhatTheRouteSays(t *testing.T) {
+	const forked = "< INVITE\n> 180 tag=one\n> 183 tag=two +sdp\n> 200 tag=two +sdp\n< ACK | To: tag=two$\n< BYE | To: tag=two$\n> 200"
+	early := func(which string) string {
+		return `return b2b.route { to = { trunk = "first" }, early = "` + which + `" }`
+	}
+	playAll(t, map[string]drama{
+		"C10 one early dialog":            {lua: early("first"), caller: calls + rings + "\n< 200" + hangsUp, callees: []string{forked}},
+		"C10 no early dialog":             {lua: early("suppress"), caller: calls + "\n< 200" + hangsUp, callees: []string{forked}},
+		"C19 an option that nobody knows": {lua: oneTrunk, caller: "> INVITE +sdp | Require: foo\n<? 100\n< 420 | Unsupported: ^foo\n> ACK"},
+		"C19 a body that only the callee must read": {
+			lua:     oneTrunk,
+			caller:  "> INVITE | Content-Encoding: foo | = application/foo bar\n< 100\n< 415 | Accept-Encoding: ^identity\n> ACK",
+			callees: []string{"< INVITE | Content-Encoding: ^foo | Content-Type: ^application/foo | = ^bar\n> 415 | Accept-Encoding: identity\n< ACK"},
+		},
+		"C33 larger than a packet": {
+			lua:     oneTrunk,
+			caller:  "> INVITE +sdp | Subject: " + strings.Repeat("long ", 600) + "\n< 100\n< 180\n< 200" + hangsUp,
+			callees: []string{"< INVITE | Subject: (long ){599}long\n> 180\n> 200 +sdp" + isHungUp},
+		},
+		"C18 no hop is left": {lua: oneTrunk, caller: "> INVITE +sdp | Max-Forwards: 0\n<? 100\n< 483\n> ACK"},
+	})
+}

@@ -136,3 +136,39 @@ func (r *running) proved(from *simnet.Agent, build func() *message.Message, user
 	}
 	return answer.Message
 }
+
+func TestTheConfigurationSaysWhichAlgorithmsAreOffered(t *testing.T) {
+	for listed, want := range map[string][]string{
+		"":                             {"MD5"},
+		", algorithms: [SHA-256]":      {"SHA-256"},
+		", algorithms: [SHA-256, MD5]": {"SHA-256", "MD5"},
+	} {
+		alice, bob := agent(t), agent(t)
+		dir := deployment(t, bob.Addr.String(), "users: {file: users.yaml, realm: home.example"+listed+"}\n")
+		yaml := filepath.Join(dir, "legwork.yaml")
+		write(t, yaml, strings.Replace(read(t, yaml), "127.0.0.0/8", "192.0.2.0/24", 1))
+		write(t, filepath.Join(dir, "users.yaml"), "alice: wonderland\n")
+		r := serve(t, dir)
+		if _, err := alice.Send(alice.Invite("sip:4711@"+r.udp, demoSDP), r.udp); err != nil {
+			t.Fatal(err)
+		}
+		offered := next(t, alice, "401 INVITE").Message.All("WWW-Authenticate")
+		if len(offered) != len(want) {
+			t.Errorf("%s: offered %q", listed, offered)
+			continue
+		}
+		for i, algorithm := range want {
+			if !strings.Contains(offered[i], "algorithm="+algorithm+",") {
+				t.Errorf("%s: offered %q", listed, offered)
+			}
+		}
+		bob.Hear(func(in *simnet.Incoming) {
+			if in.Message.Method == "INVITE" {
+				in.Reply(486, nil)
+			}
+		})
+		if got := r.called(alice, "alice", "wonderland"); got.Status != 480 { // as the script tells a 486
+			t.Errorf("%s: %d", listed, got.Status)
+		}
+	}
+}
