@@ -147,7 +147,7 @@ func (n *Network) LookupNetIP(_ context.Context, host string) ([]netip.Addr, err
 		n.hosts[host] = []netip.Addr{addr}
 		return n.hosts[host], nil
 	}
-	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true, UnwrapErr: resolve.ErrNotFound}
 }
 
 // LookupSRV answers from what Service gave.

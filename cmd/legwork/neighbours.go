@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"legwork/b2bua/message"
-	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
 )
@@ -103,74 +99,4 @@ func crossing(c config.Headers) trunk.Headers {
 		h.Set = append(h.Set, message.Header{Name: name, Value: c.Set[name]})
 	}
 	return h
-}
-
-// lookupTime bounds the look-up of one host name, hostsAge is how long its
-// addresses are believed: the resolver tells no time to live.
-const (
-	lookupTime = 5 * time.Second
-	hostsAge   = time.Minute
-)
-
-// hosts are the addresses of names that trunks match.
-type hosts struct {
-	network transport.Network
-	log     *slog.Logger
-
-	mu    sync.Mutex              // guards addrs
-	addrs map[string][]netip.Addr // of the last look-up that found any
-}
-
-func newHosts(network transport.Network, log *slog.Logger) *hosts {
-	return &hosts{network: network, log: log, addrs: map[string][]netip.Addr{}}
-}
-
-// known is what is known now.
-func (h *hosts) known() map[string][]netip.Addr {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return maps.Clone(h.addrs)
-}
-
-// matched lists the host names in the trunks' match.
-func matched(cfg *config.Config) []string {
-	names := map[string]bool{}
-	for _, t := range cfg.Trunks {
-		for _, m := range t.Match {
-			if _, isPrefix := trunk.ParsePrefix(m); !isPrefix {
-				names[m] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
-// lookUp finds the names' addresses. A name that is not found keeps those it
-// had, and is warned of.
-func (h *hosts) lookUp(ctx context.Context, names []string) map[string][]netip.Addr {
-	var wait sync.WaitGroup
-	room := make(chan struct{}, 16)
-	for _, name := range names {
-		wait.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			h.lookUpOne(ctx, name)
-		})
-	}
-	wait.Wait()
-	return h.known()
-}
-
-func (h *hosts) lookUpOne(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
-	defer cancel()
-	found, err := h.network.LookupNetIP(ctx, name)
-	if err != nil || len(found) == 0 {
-		h.log.Warn("host name in a trunk's match is not found", "source", name, "err", fmt.Sprint(err))
-		return
-	}
-	slices.SortFunc(found, netip.Addr.Compare)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.addrs[name] = found
 }

@@ -15,6 +15,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/digest"
+	"legwork/b2bua/resolve"
 	"legwork/b2bua/simnet"
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
@@ -88,6 +89,29 @@ func TestHostNamesAreFollowedWhereTheyGo(t *testing.T) {
 		}
 		if !strings.Contains(log.String(), "is not found\" source=sip.carrier.example") {
 			t.Error("no warning:", log.String())
+		}
+	})
+}
+
+func TestTheServersOfANameAreItsSourcesToo(t *testing.T) {
+	cfg := withTrunk(config.Trunk{Match: []string{"carrier.example"}})
+	virtual(t, cfg, func(e *engine, n *simnet.Network, log *buffer) {
+		n.Service("_sip._udp.carrier.example", resolve.SRV{Target: "sbc1.carrier.example", Port: 5060}, resolve.SRV{Target: "sbc2.carrier.example", Port: 5060})
+		n.Host("sbc1.carrier.example", netip.MustParseAddr("192.0.2.11"))
+		n.Host("sbc2.carrier.example", netip.MustParseAddr("192.0.2.12"), netip.MustParseAddr("2001:db8::12"))
+		time.Sleep(hostsAge + time.Second)
+		for _, addr := range []string{"192.0.2.11", "192.0.2.12", "2001:db8::12"} {
+			if e.matches(addr) != "carrier" {
+				t.Errorf("%s is %q", addr, e.matches(addr))
+			}
+		}
+		if n := strings.Count(log.String(), "is not found"); n != 1 {
+			t.Errorf("%d warnings: %s", n, log.String())
+		}
+		n.Service("_sip._udp.carrier.example", resolve.SRV{Target: "sbc1.carrier.example", Port: 5060})
+		time.Sleep(hostsAge + time.Second)
+		if e.matches("192.0.2.12") != "" || e.matches("192.0.2.11") != "carrier" {
+			t.Error("a server that is gone is still a source")
 		}
 	})
 }

@@ -126,14 +126,15 @@ func (e *engine) refreshHosts(ctx context.Context) {
 
 // lookAgain puts a new table to work if an address changed.
 func (e *engine) lookAgain(ctx context.Context) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	cfg, before := e.live.Load(), e.hosts.known()
-	after := e.hosts.lookUp(ctx, matched(cfg))
+	before := e.hosts.known()
+	after := e.hosts.lookUp(ctx, matched(e.live.Load()))
 	if maps.EqualFunc(before, after, slices.Equal[[]netip.Addr]) {
 		return
 	}
-	table, err := neighbours(cfg, after)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	cfg := e.live.Load()
+	table, err := neighbours(cfg, e.hosts.known())
 	if err == nil {
 		e.trunks.Store(table)
 		err = e.apply(cfg)
