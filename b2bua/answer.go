@@ -31,6 +31,9 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	l.invite = nil
 	out := c.toCaller(l, res, caller.Local)
 	l.describe(out, caller)
+	if err := c.tuneToCaller(out, l); err != nil {
+		return c.refuseAnswer(l, HangUp{Code: 488})
+	}
 	out.Set("Contact", c.a.contact())
 	c.introduce(out)
 	l.timing.Accepted(res)
@@ -111,9 +114,11 @@ func (l *leg) describe(out *message.Message, caller *talk) {
 	}
 }
 
-// refuseAnswer hangs an answered callee up again because the script said so.
+// refuseAnswer hangs an answered callee up again because the script said so, or no
+// codec is left.
 func (c *Call) refuseAnswer(l *leg, h HangUp) phase {
 	c.finishAttempt(l, 200, "OK", OriginPeer)
+	l.held = true // its ACK goes before the BYE
 	res := c.failureOf(h.Code, h.Reason)
 	c.finalize(res, OriginLocal)
 	c.record.Code, c.record.Reason = res.Status, res.Reason
@@ -157,6 +162,7 @@ func (c *Call) ackOf(l *leg, d *talk, cseq uint32, from *message.Message) *messa
 		ack.Set("Max-Forwards", hops(from))
 		c.crossHeaders(ack, from, c.a, l, c.rules(l))
 		ack.Body = from.Body
+		tuneAnswer(ack, l.other(), l)
 		l.splice(ack, nil)
 	}
 	if c.wants(HookOutbound) {

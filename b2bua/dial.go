@@ -166,6 +166,9 @@ func (c *Call) dial(h hop, load *trunk.State) {
 // send builds the INVITE, lets the script see it, and sends it.
 func (c *Call) send(l *leg) error {
 	invite := c.buildInvite(l)
+	if err := tuneOffer(invite, c.a, l); err != nil {
+		return err
+	}
 	if c.wants(HookBranch) {
 		d := c.router.Branch(c.view(), l.view(), invite)
 		if _, skip := d.Decision.(Skip); skip {
@@ -231,6 +234,8 @@ func (c *Call) unreachable(l *leg, err error) phase {
 	case errors.Is(err, errSkipped):
 		c.over(l, 0, err.Error(), OriginLocal)
 		return c.next()
+	case errors.Is(err, errCodecs):
+		return c.lost(l, c.failureOf(488, ""), OriginLocal)
 	case errors.Is(err, errMissing):
 		return c.lost(l, c.failureOf(l.hop.at.missing, ""), OriginLocal)
 	case errors.Is(err, errInsecure):

@@ -97,6 +97,7 @@ func (o *errand) send() {
 	c.askTimer(o.leg, req)
 	if o.edit != nil {
 		o.edit(req)
+		_ = tuneOffer(req, nil, o.leg) // the peer refuses what it has no codec for
 	}
 	if c.wants(HookOutbound) {
 		c.router.Outbound(o.leg.view(), req)

@@ -78,7 +78,13 @@ func hasSDP(m *message.Message) bool {
 // keepTheirs keeps the session as the peer has described it, keepOurs as we
 // have described it to the peer: what is refreshed or handed on is the last of
 // each.
-func (l *leg) keepTheirs(m *message.Message) { l.keepSDP(&l.theirs, m) }
+func (l *leg) keepTheirs(m *message.Message) {
+	if m != nil && l.choice() != nil {
+		m = m.Clone()
+		tuneAnswer(m, l, nil) // what is offered on from it comes from its trunk
+	}
+	l.keepSDP(&l.theirs, m)
+}
 
 func (l *leg) keepOurs(m *message.Message) { l.keepSDP(&l.ours, m) }
 

@@ -20,6 +20,10 @@ func (c *Call) progress(l *leg, res *message.Message) phase {
 		return (*Call).inviting
 	case res.Status < 200:
 		if f, rseq, ok := c.reliable(l, res); ok {
+			if c.unspeakable(l, res) {
+				l.cancel("")
+				return c.lost(l, c.failureOf(488, ""), OriginLocal)
+			}
 			c.ringing(l, f, rseq, res)
 		}
 		return (*Call).inviting
@@ -77,6 +81,7 @@ func (c *Call) ringing(l *leg, f *fork, rseq uint32, res *message.Message) {
 		out.Set("Contact", c.a.contact())
 		c.introduce(out)
 	}
+	_ = c.tuneToCaller(out, l) // which progress has tried
 	if c.wants(HookProgress) {
 		d := shown(out, res, c.rules(c.a), func() Decided { return c.router.Progress(c.view(), l.view(), out) })
 		if _, suppressed := d.Decision.(Suppress); suppressed {

@@ -124,6 +124,10 @@ func (c *Call) cross(x *exchange, e request) {
 	out.Set("Max-Forwards", hops(x.req))
 	c.crossHeaders(out, x.req, x.from, x.to, c.rules(x.to))
 	out.Body = x.req.Body
+	if err := x.tune(out); err != nil {
+		c.unspoken(x, e)
+		return
+	}
 	x.to.splice(out, nil)
 	c.renumber(x, out)
 	if refreshesTarget(x.method) {
@@ -246,6 +250,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	out := c.responseTo(x.req, res.Status, res.Reason, "")
 	c.crossHeaders(out, res, x.to, x.from, c.rules(x.from))
 	out.Body = res.Body
+	x.tuneBack(out)
 	x.from.splice(out, x.req)
 	if refreshesTarget(x.req.Method) && res.Status < 300 {
 		out.Set("Contact", x.from.contact())

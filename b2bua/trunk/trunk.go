@@ -23,6 +23,7 @@ type Trunk struct {
 	Listen    string     // name of the listener its calls leave from; "": any
 	Headers   Headers    // what crosses to it
 	Trust     Trust
+	Codecs    Codecs // of the sessions with it
 	Responses *ResponseMap
 	Params    map[string]any // free values for scripts
 	Limits    Limits
@@ -31,6 +32,13 @@ type Trunk struct {
 	PRACK     PRACK
 	Timer     *Timer    // nil: the server's
 	Register  *Register // nil: it knows where we are
+}
+
+// Codecs are what the sessions with a neighbour may have, by name or name/rate.
+type Codecs struct {
+	Keep   []string // no others; empty: all
+	Drop   []string // but not these
+	Prefer []string // these first
 }
 
 // Auth are the credentials that answer a challenge (RFC 3261 section 22). Logs,

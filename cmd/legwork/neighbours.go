@@ -33,8 +33,8 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 	}
 	t := trunk.Trunk{
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
-		Limits:  trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
-		Trust:   trust(c.Privacy),
+		Limits: trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
+		Trust:  trust(c.Privacy), Codecs: trunk.Codecs{Keep: c.Codecs.Keep, Drop: c.Codecs.Drop, Prefer: c.Codecs.Prefer},
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 		Register: registration(c.Register),
 	}

@@ -81,6 +81,7 @@ type Trunk struct {
 	Limits    TrunkLimits `yaml:"limits" doc:"What this neighbour takes."`
 	Headers   Headers     `yaml:"headers" doc:"Which of the caller's headers cross to it."`
 	Privacy   *Privacy    `yaml:"privacy" doc:"Whether it is of our trust domain (RFC 3325). As long as no trunk says so, identity headers cross like any other; once one does, all others are not trusted."`
+	Codecs    Codecs      `yaml:"codecs" doc:"Which codecs its sessions may have, in offers and answers both ways; an offer of which none is left is refused with 488."`
 	Responses Responses   `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
 	Params    Params      `yaml:"params" doc:"Free values for scripts and profiles."`
 	Profile   string      `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles; empty: none."`
@@ -90,7 +91,7 @@ type Trunk struct {
 
 	Register *Register `yaml:"register" doc:"Our account there: registered with the host of aor, through targets, with auth."`
 
-	_ struct{} `later:"health codecs media"`
+	_ struct{} `later:"health media"`
 }
 
 // Target is one place to try. Weight is at least 1 after Load.

@@ -165,6 +165,7 @@ func badSessions() []mistake {
 		{a("auth: {user: x, password: !file blank}"), `legwork.yaml:1:60: trunks.a.auth.password: DIR/blank: the file is empty; name a file that holds the secret`},
 		{a(`auth: {user: "x:y", password: z}`), `legwork.yaml:1:47: user: "x:y" is not the name of a user; up to 128 characters without colons, quotes and backslashes`},
 		{a("auth: x"), `legwork.yaml:1:40: trunks.a.auth: want a mapping; write {user: ..., password: ...}`},
+		{a("codecs: {keep: [PCMA, 'PCMU/x']}"), `legwork.yaml:1:56: "PCMU/x" is not a codec; such as "PCMA", "opus/48000" or "opus/48000/2"`},
 		{a("prack: on"), `legwork.yaml:1:41: trunks.a.prack: unknown value "on"; known: interwork, pass, off`},
 		{a("timer: true"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, or false, not "true"`},
 		{a("timer: off"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, not "off"`},

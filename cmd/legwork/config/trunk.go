@@ -24,6 +24,7 @@ func (r *reader) trunks(c *Config) {
 			r.target(&t.Targets[i])
 		}
 		r.headers(&t.Headers)
+		r.codecs(&t.Codecs)
 		r.checkFile(&t.Profile, t.Profile, "profile")
 		r.listenerOf(name, t, c.Listen)
 		r.auth(t.Auth)
