@@ -218,7 +218,8 @@ func home(req *message.Message, f transport.Flow) string {
 
 // writtenBySender tells whether a contact is the address of whoever sent the
 // request to us directly, as he knows it or as we see it. The port counts with
-// datagrams; who opened a connection may listen elsewhere.
+// datagrams; who opened a connection may listen elsewhere, but for a WebSocket
+// client, which does not listen at all.
 func writtenBySender(contact string, req *message.Message, f transport.Flow) bool {
 	via, ok := req.Via()
 	u, err := message.ParseURI(contact)
@@ -226,7 +227,7 @@ func writtenBySender(contact string, req *message.Message, f transport.Flow) boo
 		return false
 	}
 	seen, any := f.Remote, f.Stream()
-	return strings.EqualFold(u.Host, via.Host) && (any || portOf(u.Port) == portOf(via.Port)) ||
+	return f.Listener.Web() || strings.EqualFold(u.Host, via.Host) && (any || portOf(u.Port) == portOf(via.Port)) ||
 		u.BareHost() == seen.Addr().Unmap().String() && (any || portOf(u.Port) == int(seen.Port()))
 }
 

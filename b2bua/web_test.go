@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
@@ -105,4 +106,53 @@ func TestABrowserThatIsGoneEndsItsCall(t *testing.T) {
 		r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "BYE", nil)
 		r.wait(r.bob, "200 BYE")
 	})
+}
+
+// Flow C32: nobody but its connection leads to a browser that has registered.
+func TestARegisteredBrowserIsCalledOverItsWebSocket(t *testing.T) {
+	for _, uri := range []string{"sip:u1@q7df.invalid;transport=ws", "sips:u1@q7df.invalid;transport=ws", "sip:u1@192.0.2.99"} {
+		t.Run(uri, func(t *testing.T) {
+			play(t, toAOR(aliceAOR), func(r *rig) {
+				r.withRegistrar(nil)
+				b := r.browse()
+				defer func() { _ = b.Close() }()
+				b.registers(aliceAOR, uri)
+				r.dial(sdpOffer)
+				if strings.HasPrefix(uri, "sips") { // which ws is not
+					r.wait(r.alice, "480")
+					return
+				}
+				invite := b.hear()
+				if invite.Method != "INVITE" || invite.URI != uri || contactOf(invite) != "sip:192.0.2.10:80;transport=ws" {
+					t.Errorf("%s", invite)
+				}
+				b.check(wsutil.WriteClientText(b, invite.Respond(486, "", "b").Bytes()))
+				if ack := b.hear(); ack.Method != "ACK" {
+					t.Errorf("%s", ack)
+				}
+				r.wait(r.alice, "486")
+				_ = b.Close()
+				synctest.Wait()
+				r.dial(sdpOffer)
+				if strings.HasSuffix(uri, "=ws") {
+					r.wait(r.alice, "480")
+				}
+			})
+		})
+	}
+}
+
+// registers binds a contact to an address of record.
+func (b *browser) registers(aor, contact string) {
+	b.Helper()
+	m := b.alice.Invite("sip:sbc.example", "")
+	m.Method = "REGISTER"
+	m.Set("CSeq", "1 REGISTER")
+	m.Set("To", "<"+aor+">")
+	m.Set("From", "<"+aor+">;tag=reg")
+	m.Set("Contact", "<"+contact+">")
+	b.say(m)
+	if res := b.hear(); res.Status != 200 {
+		b.Fatalf("%s", res)
+	}
 }
