@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"legwork/b2bua"
@@ -26,6 +27,7 @@ type Engine interface {
 	Call(id string) (b2bua.State, bool)
 	HangUp(id, by string) bool
 	Trunks() *trunk.States
+	Matches(source netip.Addr) []trunk.Hit
 	Draining() bool
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type double struct {
 	records  map[string]*b2bua.Record
 	hungUp   []string
 	trunkSet *trunk.States
+	table    *trunk.Table
 	drained  int
 	reloads  int
 	failure  error
@@ -50,7 +52,9 @@ func (d *double) HangUp(id, by string) bool {
 }
 
 func (d *double) Trunks() *trunk.States { return d.trunkSet }
-func (d *double) Draining() bool        { return d.drained > 0 }
+
+func (d *double) Matches(source netip.Addr) []trunk.Hit { return d.table.Matches(source) }
+func (d *double) Draining() bool                        { return d.drained > 0 }
 func (d *double) Status() any {
 	return map[string]any{"name": "main.lua@1a2b3c4d", "reloads": d.reloads}
 }
@@ -75,7 +79,7 @@ var started = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func behind(t *testing.T) *double {
 	t.Helper()
-	table, err := trunk.NewTable([]trunk.Trunk{{Name: "pbx", Limits: trunk.Limits{Calls: 5, CPS: 2}}, {Name: "carrier"}}, nil)
+	table, err := trunk.NewTable([]trunk.Trunk{{Name: "pbx", Match: []string{"192.0.2.0/24"}, Limits: trunk.Limits{Calls: 5, CPS: 2}}, {Name: "carrier", Match: []string{"192.0.2.7"}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +95,7 @@ func behind(t *testing.T) *double {
 		records: map[string]*b2bua.Record{"over": {ID: "over", Code: 486, HungUpBy: "callee"}},
 	}
 	d.trunkSet.Follow(table)
+	d.table = table
 	return d
 }
 
@@ -224,6 +229,18 @@ func TestTrunksAreListedWithTheirCounters(t *testing.T) {
 	if c := list.Trunks[0]; c.Up || c.Until.IsZero() || c.Registration == nil || *c.Registration != want {
 		t.Errorf("got %+v", c)
 	}
+}
+
+func TestTheTrunksOfASourceAreListedWithTheOneThatDecidesFirst(t *testing.T) {
+	h := serve(t, behind(t), "")
+	list := get[TrunkList](t, h, "GET", "/api/v1/trunks?match=192.0.2.7", 200)
+	if got := list.Trunks; len(got) != 2 || got[0].Name != "carrier" || got[0].Match != "192.0.2.7" || got[1].Name != "pbx" || got[1].Match != "192.0.2.0/24" {
+		t.Errorf("got %+v", got)
+	}
+	if list := get[TrunkList](t, h, "GET", "/api/v1/trunks?match=[2001:db8::1]", 200); len(list.Trunks) != 0 {
+		t.Errorf("a stranger belongs to %+v", list)
+	}
+	refused(t, ask(h, "GET", "/api/v1/trunks?match=carrier"), 400, "match is an IP address")
 }
 
 func TestAReloadAnswersWhatRunsOrWhatIsWrong(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,8 +148,18 @@ func (a *api) ladder(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text)) // the peer has gone if this fails
 }
 
-func (a *api) trunks(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, trunkList(a.Engine.Trunks().Stats()))
+// trunks lists all of them, or those that a source address fits.
+func (a *api) trunks(w http.ResponseWriter, r *http.Request) {
+	list := trunkList(a.Engine.Trunks().Stats())
+	if text := r.URL.Query().Get("match"); text != "" {
+		source, err := netip.ParseAddr(strings.Trim(text, "[]"))
+		if err != nil {
+			refuse(w, http.StatusBadRequest, "match is an IP address")
+			return
+		}
+		list = list.fitting(a.Engine.Matches(source))
+	}
+	answer(w, http.StatusOK, list)
 }
 
 func (a *api) script(w http.ResponseWriter, _ *http.Request) {

@@ -67,6 +67,11 @@ type Trunk struct {
 	Failed   uint64    `json:"failed"`
 
 	Registration *Registration `json:"registration,omitempty"` // nil: it wants none
+
+	// Match is the entry that the address fits which was asked for, Host tells that
+	// it is a name.
+	Match string `json:"match,omitempty"`
+	Host  bool   `json:"host,omitempty"`
 }
 
 // Registration is how far registering with a trunk has come.
@@ -118,10 +123,24 @@ func trunkList(stats []trunk.Stats) TrunkList {
 	for _, s := range stats {
 		list.Trunks = append(list.Trunks, Trunk{
 			s.Name, s.Up, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
-			registrationOf(s.Registration),
+			registrationOf(s.Registration), "", false,
 		})
 	}
 	return list
+}
+
+// fitting lists the trunks of the hits, in their order.
+func (l TrunkList) fitting(hits []trunk.Hit) TrunkList {
+	found := TrunkList{Trunks: make([]Trunk, 0, len(hits))}
+	for _, h := range hits {
+		i := slices.IndexFunc(l.Trunks, func(t Trunk) bool { return t.Name == h.Trunk })
+		if i >= 0 {
+			one := l.Trunks[i]
+			one.Match, one.Host = h.Entry, h.Host
+			found.Trunks = append(found.Trunks, one)
+		}
+	}
+	return found
 }
 
 func registrationOf(r *trunk.Registration) *Registration {

@@ -36,6 +36,7 @@ func flattenFamily(claims []claim) spans {
 	}
 	for i := range claims {
 		closeUntil(claims[i].prefix.Addr())
+		claims[i].outer = innermost(open)
 		open = append(open, &claims[i])
 		s = s.begin(claims[i].prefix.Addr(), &claims[i])
 	}

@@ -25,6 +25,7 @@ type claim struct {
 	trunk  *Trunk
 	why    string // as Match tells it
 	host   bool   // through a host name
+	outer  *claim // of the next shorter prefix around it; nil: none
 }
 
 // NewTable checks and indexes trunks. resolve turns the host names among
@@ -89,7 +90,7 @@ func (t *Trunk) claims(resolve func(host string) []netip.Addr) []claim {
 		}
 		for _, addr := range resolve(m) {
 			if addr = plain(addr); addr.IsValid() {
-				claims = append(claims, claim{netip.PrefixFrom(addr, addr.BitLen()), t, m + " (" + addr.String() + ")", true})
+				claims = append(claims, claim{netip.PrefixFrom(addr, addr.BitLen()), t, m + " (" + addr.String() + ")", true, nil})
 			}
 		}
 	}
@@ -126,15 +127,35 @@ func (t *Table) Names() []string { return t.names }
 // wins. why is the matching entry as written in the configuration, with the
 // address behind a host name. An unknown source gives nil.
 func (t *Table) Match(addr netip.Addr) (found *Trunk, why string) {
-	addr = plain(addr)
-	table := t.v6
-	if addr.Is4() {
-		table = t.v4
-	}
-	if c := table.find(addr); c != nil {
+	if c := t.claimOf(addr); c != nil {
 		return c.trunk, c.why
 	}
 	return nil, ""
+}
+
+func (t *Table) claimOf(addr netip.Addr) *claim {
+	addr = plain(addr)
+	if addr.Is4() {
+		return t.v4.find(addr)
+	}
+	return t.v6.find(addr)
+}
+
+// Hit is an entry that a source address fits.
+type Hit struct {
+	Trunk string
+	Entry string // as Match tells it
+	Host  bool   // the entry is a host name
+}
+
+// Matches lists all entries that an address fits, the longest prefix first: its
+// trunk is the one that Match finds.
+func (t *Table) Matches(addr netip.Addr) []Hit {
+	var hits []Hit
+	for c := t.claimOf(addr); c != nil; c = c.outer {
+		hits = append(hits, Hit{c.trunk.Name, c.why, c.host})
+	}
+	return hits
 }
 
 // MatchName finds the trunk that a verified certificate with these names belongs

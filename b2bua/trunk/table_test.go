@@ -47,6 +47,25 @@ func TestLongestPrefixWins(t *testing.T) {
 	}
 }
 
+func TestAllEntriesAroundAnAddressAreTold(t *testing.T) {
+	tb := table(t, func(string) []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.200")} },
+		Trunk{Name: "all", Match: []string{"0.0.0.0/0"}},
+		Trunk{Name: "net", Match: []string{"192.0.2.0/24"}},
+		Trunk{Name: "near", Match: []string{"192.0.2.128/26"}},
+		Trunk{Name: "named", Match: []string{"sip.carrier.example"}},
+	)
+	for addr, want := range map[string]string{
+		"192.0.2.200": "[{named sip.carrier.example (192.0.2.200) true} {net 192.0.2.0/24 false} {all 0.0.0.0/0 false}]",
+		"192.0.2.130": "[{near 192.0.2.128/26 false} {net 192.0.2.0/24 false} {all 0.0.0.0/0 false}]",
+		"192.0.3.1":   "[{all 0.0.0.0/0 false}]",
+		"2001:db8::1": "[]",
+	} {
+		if got := fmt.Sprint(tb.Matches(netip.MustParseAddr(addr))); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+}
+
 func TestTheZeroAddressMatchesNothing(t *testing.T) {
 	tb := table(t, nil, Trunk{Name: "all", Match: []string{"0.0.0.0/0", "::/0"}})
 	if found, _ := (&Table{}).Match(netip.Addr{}); found != nil {

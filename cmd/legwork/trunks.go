@@ -2,17 +2,26 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
 	"legwork/b2bua/admin"
 )
 
-type trunksCommand struct{ remote }
+type trunksCommand struct {
+	remote
+	Match string `placeholder:"ADDRESS" help:"Say which trunk a source address belongs to, and why."`
+}
 
 // Run lists the trunks.
 func (c *trunksCommand) Run(t *terminal) error {
 	var list admin.TrunkList
+	if c.Match != "" {
+		return c.show(t, "/api/v1/trunks?match="+url.QueryEscape(c.Match), &list, func() {
+			t.table(c.Match+" belongs to no trunk", []string{"NAME", "MATCH", "WHY"}, reasons(list.Trunks))
+		})
+	}
 	return c.show(t, "/api/v1/trunks", &list, func() {
 		var rows [][]string
 		for _, one := range list.Trunks {
@@ -31,6 +40,24 @@ func (c *trunksCommand) Run(t *terminal) error {
 		}
 		t.table("no trunks", []string{"NAME", "STATE", "CALLS", "ATTEMPTS", "ANSWERED", "FAILED", "REGISTERED"}, rows)
 	})
+}
+
+// reasons say for each entry that an address fits why it decides, or does not.
+func reasons(hits []admin.Trunk) [][]string {
+	var rows [][]string
+	for i, one := range hits {
+		why := "the only match"
+		switch {
+		case i > 0:
+			why = "shorter than " + hits[0].Match
+		case one.Host:
+			why = "an address of that name"
+		case len(hits) > 1:
+			why = "the longest prefix"
+		}
+		rows = append(rows, []string{one.Name, one.Match, why})
+	}
+	return rows
 }
 
 // registered is how a registration stands, in a word.
