@@ -86,23 +86,26 @@ func TestPhonesRegister(t *testing.T) {
 	playAll(t, dramas)
 }
 
+// hooked is a script of one hook for requests outside any dialog.
+func hooked(hook, body string) string {
+	return "local M = {}\nfunction M." + hook + "(txn)\n" + body + "\nend\nreturn M\n"
+}
+
+const routed = `return b2b.route { to = { trunk = "first", user = txn.req.uri.user } }`
+
 // Requests outside any dialog.
 func TestRequestsThatAreNoCallCross(t *testing.T) {
-	script := func(hook, body string) string {
-		return "local M = {}\nfunction M." + hook + "(txn)\n" + body + "\nend\nreturn M\n"
-	}
-	const route = `return b2b.route { to = { trunk = "first", user = txn.req.uri.user } }`
 	playAll(t, map[string]drama{
 		"a MESSAGE": {
-			lua: script("on_message", route), caller: "> MESSAGE | = text/plain hello\n< 202 | !Contact:",
+			lua: hooked("on_message", routed), caller: "> MESSAGE | = text/plain hello\n< 202 | !Contact:",
 			callees: []string{"< MESSAGE sip:one@ | = ^hello | Content-Type: text/plain\n> 202"},
 		},
 		"a MESSAGE is refused": {
-			lua: script("on_message", route), caller: "> MESSAGE | = text/plain hello\n< 486",
+			lua: hooked("on_message", routed), caller: "> MESSAGE | = text/plain hello\n< 486",
 			callees: []string{"< MESSAGE\n> 486"},
 		},
 		"a MESSAGE goes on to the next": {
-			lua:    script("on_message", `return b2b.route { to = { { trunk = "first" }, { trunk = "second" } } }`),
+			lua:    hooked("on_message", `return b2b.route { to = { { trunk = "first" }, { trunk = "second" } } }`),
 			caller: "> MESSAGE | = text/plain hello\n< 200", callees: []string{"< MESSAGE\n> 503", "< MESSAGE | = hello\n> 200"},
 		},
 		"a MESSAGE to one who has registered": {
@@ -112,16 +115,16 @@ func TestRequestsThatAreNoCallCross(t *testing.T) {
 			callees: []string{"< MESSAGE sip:bob@\n> 200"},
 		},
 		"a PUBLISH and its tag": {
-			lua:     script("on_publish", `return b2b.route { to = { trunk = txn.req.h["SIP-If-Match"] and "second" or "first" } }`),
+			lua:     hooked("on_publish", `return b2b.route { to = { trunk = txn.req.h["SIP-If-Match"] and "second" or "first" } }`),
 			caller:  "> PUBLISH | Event: presence | Expires: 600 | = application/pidf+xml <x/>\n< 200 | SIP-ETag: ^dx200xyz | Expires: ^600\n> PUBLISH @2 | Event: presence | SIP-If-Match: dx200xyz\n< 412 @2",
 			callees: []string{"< PUBLISH | Event: ^presence | = <x/>\n> 200 | SIP-ETag: dx200xyz | Expires: 600", "< PUBLISH | SIP-If-Match: ^dx200xyz$ | !Content-Type:\n> 412"},
 		},
 		"a SERVICE, by on_other": {
-			lua: script("on_other", route), caller: "> SERVICE | = text/plain do it\n< 200 | = done",
+			lua: hooked("on_other", routed), caller: "> SERVICE | = text/plain do it\n< 200 | = done",
 			callees: []string{"< SERVICE | = do it\n> 200 | = text/plain done"},
 		},
 		"what nobody knows": {
-			lua: script("on_kdmq", route), caller: "> KDMQ | X-A: b\n< 200", callees: []string{"< KDMQ\n> 200"},
+			lua: hooked("on_kdmq", routed), caller: "> KDMQ | X-A: b\n< 200", callees: []string{"< KDMQ\n> 200"},
 		},
 		"no hook": {
 			lua: "return b2b.reject(404)",
@@ -129,14 +132,27 @@ func TestRequestsThatAreNoCallCross(t *testing.T) {
 				"> NOTIFY @4 | Event: refer | Subscription-State: active\n< 481 @4\n> BYE @5\n< 481 @5\n> PRACK @6 | RAck: 1 1 INVITE\n< 481 @6\n> UPDATE @7\n< 481 @7",
 		},
 		"OPTIONS by script": {
-			lua: script("on_options", route), caller: "> OPTIONS\n< 486", callees: []string{"< OPTIONS\n> 486"},
+			lua: hooked("on_options", routed), caller: "> OPTIONS\n< 486", callees: []string{"< OPTIONS\n> 486"},
 		},
 		"answered by script": {
-			lua:    script("on_message", `return b2b.reply(200, "Fine", { ["X-A"] = "b" }, "thanks")`),
+			lua:    hooked("on_message", `return b2b.reply(200, "Fine", { ["X-A"] = "b" }, "thanks")`),
 			caller: "> MESSAGE | = text/plain hello\n< 200 | X-A: ^b | = thanks",
 		},
+	})
+}
+
+func TestRegistrationsGoUpstream(t *testing.T) {
+	playAll(t, map[string]drama{
+		"a REGISTER upstream, where a password is wanted": {
+			lua:    hooked("on_register", `return b2b.route { to = { trunk = txn.req.h["Authorization"] and "second" or "first" } }`),
+			caller: register + wanted + `realm="up"` + register + asBob + "\n< 200",
+			callees: []string{
+				"< REGISTER | !Authorization:\n> 401 | WWW-Authenticate: Digest realm=\"up\", nonce=\"n\"",
+				"< REGISTER | Authorization: username=\"bob\" | $c Contact: ^(<[^>]*>)\n> 200 | Contact: [$c];expires=600",
+			},
+		},
 		"a REGISTER upstream": {
-			lua:     script("on_register", route),
+			lua:     hooked("on_register", routed),
 			caller:  "> REGISTER sip:self.example | To: <sip:bob@self.example> | Contact: <sip:bob@[local_ip]:[local_port]> | Expires: 600\n< 200 | Contact: <sip:bob@@CALLER@>;expires=600",
 			callees: []string{"< REGISTER | !Contact: @CALLER@ | $c Contact: ^(<[^>]*>) | Expires: 600\n> 200 | Contact: [$c];expires=600"},
 		},
