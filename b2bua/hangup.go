@@ -111,7 +111,9 @@ func (c *Call) rejectCaller(code int, reason, by string) {
 		code = 480
 	}
 	res := c.failureOf(code, reason)
-	if code != 487 {
+	if code == 487 {
+		explain(c.a.trunk, res)
+	} else {
 		c.finalize(res, OriginLocal)
 	}
 	c.record.Code, c.record.Reason, c.record.HungUpBy = res.Status, res.Reason, by
@@ -205,7 +207,7 @@ func (c *Call) release(l *leg, g goodbye) {
 func (l *leg) cancel(reason string) {
 	if l.state == legCalling {
 		l.state = legCancelled
-		l.client.Cancel(reason)
+		l.client.Cancel(withCause(l.trunk, reason))
 		return
 	}
 	l.state = legOver
@@ -242,6 +244,9 @@ func (c *Call) bye(l *leg, d *talk, g goodbye) {
 	}
 	if g.cause != "" {
 		req.Set("Reason", g.cause)
+	}
+	if cause := farewellCause(l.trunk, req); cause != "" {
+		req.Add("Reason", cause)
 	}
 	if g.bye != nil && c.wants(HookBye) {
 		shown(req, g.bye, c.rules(l), func() Decided {

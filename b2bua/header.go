@@ -1,12 +1,10 @@
 package b2bua
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
 	"legwork/b2bua/message"
-	"legwork/b2bua/q850"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/trunk"
 )
@@ -209,18 +207,17 @@ func (c *Call) finalize(res *message.Message, origin Origin) {
 	if c.wants(HookFinal) {
 		c.router.Final(c.view(), res, origin)
 	}
-	if c.a.trunk == nil || c.a.trunk.Responses == nil {
+	if c.a.trunk == nil {
 		return
 	}
-	m, ok := c.a.trunk.Responses.Apply(res.Status, string(origin), res.Q850())
-	if !ok {
-		return
+	if m, ok := c.a.trunk.Responses.Apply(res.Status, string(origin), res.Q850()); ok {
+		res.Status, res.Reason = m.Code, m.Reason
+		if m.Q850 != 0 {
+			res.Set("Reason", reasonQ850(m.Q850))
+		}
+		res.Replace(m.Headers)
 	}
-	res.Status, res.Reason = m.Code, m.Reason
-	if m.Q850 != 0 {
-		res.Set("Reason", fmt.Sprintf("Q.850;cause=%d;text=%q", m.Q850, q850.Text(m.Q850)))
-	}
-	res.Replace(m.Headers)
+	explain(c.a.trunk, res)
 }
 
 // respond sends a response on a leg: the outbound profile is the last to see it.

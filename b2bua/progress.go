@@ -40,7 +40,7 @@ func (c *Call) progress(l *leg, res *message.Message) phase {
 		c.resend(l, again)
 		return (*Call).inviting
 	}
-	return c.lost(l, c.excused(l, res), OriginPeer)
+	return c.lost(l, l.understood(c.excused(l, res)), OriginPeer)
 }
 
 // excused is a failure that the caller is not to see as it is: our account was

@@ -292,6 +292,10 @@ func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, 
 	if s.cfg.UserAgent != "" {
 		res.Set("Server", s.cfg.UserAgent)
 	}
+	if req.Method == "INVITE" && code >= 300 {
+		t, _ := s.settings().neighbour(tx.Flow())
+		explain(t, res)
+	}
 	tx.Respond(res)
 }
 

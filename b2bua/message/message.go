@@ -277,12 +277,17 @@ func (m *Message) List(name string) []string {
 }
 
 // Q850 returns the Q.850 cause of the Reason header (RFC 3326), or 0.
-func (m *Message) Q850() int {
+func (m *Message) Q850() int { return m.cause("Q.850", 7) }
+
+// SIPCause returns the status code in the Reason header, or 0.
+func (m *Message) SIPCause() int { return m.cause("SIP", 10) }
+
+func (m *Message) cause(protocol string, bits int) int {
 	for _, reason := range m.List("Reason") {
-		protocol, params := cutQuoted(reason, ';')
-		if strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
+		name, params := cutQuoted(reason, ';')
+		if strings.EqualFold(strings.TrimSpace(name), protocol) {
 			cause, _ := parseParams(params, ';').Get("cause")
-			if n, err := strconv.ParseUint(cause, 10, 7); err == nil {
+			if n, err := strconv.ParseUint(cause, 10, bits); err == nil {
 				return int(n)
 			}
 		}

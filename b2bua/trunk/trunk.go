@@ -24,6 +24,7 @@ type Trunk struct {
 	Headers   Headers    // what crosses to it
 	Trust     Trust
 	Codecs    Codecs // of the sessions with it
+	Q850      Q850
 	Responses *ResponseMap
 	Params    map[string]any // free values for scripts
 	Limits    Limits
@@ -32,6 +33,14 @@ type Trunk struct {
 	PRACK     PRACK
 	Timer     *Timer    // nil: the server's
 	Register  *Register // nil: it knows where we are
+}
+
+// Q850 says what a neighbour is told of causes, and what its own mean to us.
+type Q850 struct {
+	Add    bool        // failures, BYE and CANCEL to it have one
+	Read   bool        // a failure from it has the code that its cause stands for
+	Causes map[int]int // by status code, before the table of RFC 3398
+	Codes  map[int]int // by cause, before it
 }
 
 // Codecs are what the sessions with a neighbour may have, by name or name/rate.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"legwork/b2bua/message"
@@ -35,6 +36,7 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
 		Limits: trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
 		Trust:  trust(c.Privacy), Codecs: trunk.Codecs{Keep: c.Codecs.Keep, Drop: c.Codecs.Drop, Prefer: c.Codecs.Prefer},
+		Q850:    causes(c.Q850),
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 		Register: registration(c.Register),
 	}
@@ -79,6 +81,20 @@ func trust(c *config.Privacy) trunk.Trust {
 		return trunk.Trusted
 	}
 	return trunk.Untrusted
+}
+
+// causes takes the numbers of the file as numbers; config has checked them.
+func causes(c config.Q850) trunk.Q850 {
+	numbers := func(from map[string]int) map[int]int {
+		to := make(map[int]int, len(from))
+		for key, n := range from {
+			if i, err := strconv.Atoi(key); err == nil {
+				to[i] = n
+			}
+		}
+		return to
+	}
+	return trunk.Q850{Add: c.Add, Read: c.Read, Causes: numbers(c.Causes), Codes: numbers(c.Codes)}
 }
 
 func responseMap(rows config.Responses) (*trunk.ResponseMap, error) {

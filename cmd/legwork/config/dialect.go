@@ -38,3 +38,35 @@ func isCodec(s string) bool {
 	}
 	return len(parts) <= 3 && isToken(parts[0])
 }
+
+// Q850 says what is done with causes.
+type Q850 struct {
+	Add    bool           `yaml:"add" doc:"Failures, BYE and CANCEL that go to it have a cause."`
+	Read   bool           `yaml:"read" doc:"A failure that comes from it has the code that its cause stands for."`
+	Causes map[string]int `yaml:"causes" doc:"Status codes to causes, where add is to differ from RFC 3398 section 8.2.6.1: {486: 21}."`
+	Codes  map[string]int `yaml:"codes" doc:"Causes to status codes, where read is to differ from RFC 3398 section 7.2.4.1: {21: 486}."`
+}
+
+func (r *reader) q850(q *Q850) {
+	for code, cause := range q.Causes {
+		if _, ok := failure(code); !ok || !isCause(strconv.Itoa(cause)) {
+			r.refuse(entry{&q.Causes, code}, fmt.Sprintf("q850.causes: %s: %d is not a code and its cause", code, cause), "300 to 699: 1 to 127")
+		}
+	}
+	for cause, code := range q.Codes {
+		if !isCause(cause) || code < 400 || code > 699 {
+			r.refuse(entry{&q.Codes, cause}, fmt.Sprintf("q850.codes: %s: %d is not a cause and its code", cause, code), "1 to 127: 400 to 699")
+		}
+	}
+	if len(q.Causes) > 0 && !q.Add {
+		r.refuse(&q.Causes, "q850.causes: none is sent", "set q850.add: true")
+	}
+	if len(q.Codes) > 0 && !q.Read {
+		r.refuse(&q.Codes, "q850.codes: no cause is read", "set q850.read: true")
+	}
+}
+
+func isCause(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 7)
+	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
+}

@@ -166,6 +166,8 @@ func badSessions() []mistake {
 		{a(`auth: {user: "x:y", password: z}`), `legwork.yaml:1:47: user: "x:y" is not the name of a user; up to 128 characters without colons, quotes and backslashes`},
 		{a("auth: x"), `legwork.yaml:1:40: trunks.a.auth: want a mapping; write {user: ..., password: ...}`},
 		{a("codecs: {keep: [PCMA, 'PCMU/x']}"), `legwork.yaml:1:56: "PCMU/x" is not a codec; such as "PCMA", "opus/48000" or "opus/48000/2"`},
+		{a("q850: {add: true, causes: {486: 200}}"), `legwork.yaml:1:61: q850.causes: 486: 200 is not a code and its cause; 300 to 699: 1 to 127`},
+		{a("q850: {codes: {21: 486}}"), `legwork.yaml:1:48: q850.codes: no cause is read; set q850.read: true`},
 		{a("prack: on"), `legwork.yaml:1:41: trunks.a.prack: unknown value "on"; known: interwork, pass, off`},
 		{a("timer: true"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, or false, not "true"`},
 		{a("timer: off"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, not "off"`},
