@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"legwork/b2bua/store"
 	"legwork/b2bua/store/redis"
 	"legwork/b2bua/store/redis/redistest"
 	"legwork/script/lua"
@@ -148,5 +149,39 @@ func TestLookupsAreCounted(t *testing.T) {
 	}
 	if _, err := NewEnv(Config{Metrics: metrics, ReasonPhrase: http.StatusText}); err == nil {
 		t.Error("two Envs count in one registry")
+	}
+}
+
+// BenchmarkLookupsFromLua is one look-up at a server on this machine, the wait
+// included.
+func BenchmarkLookupsFromLua(b *testing.B) {
+	c, err := redis.Open(redis.Config{URL: redistest.Start(b).URL(), Timeout: 10 * time.Second})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Close)
+	d, err := sql.Open(sql.Config{Driver: sql.SQLite, DSN: filepath.Join(b.TempDir(), "routes.db"), Timeout: 10 * time.Second})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(d.Close)
+	for _, statement := range []string{"CREATE TABLE routes (number TEXT PRIMARY KEY, trunk TEXT)", "INSERT INTO routes VALUES ('4711', 'pbx')"} {
+		if _, err := d.Exec(b.Context(), statement, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r := newRig(b, Config{Redis: map[string]Redis{"cache": c}, SQL: map[string]SQL{"routes": d}, Store: store.NewRedis(c, "legwork:", store.Limits{})})
+	for name, src := range map[string]string{
+		"redis":  `b2b.redis("cache"):get("k")`,
+		"sqlite": `b2b.sql("routes"):row("SELECT trunk FROM routes WHERE number = $1", "4711")`,
+		"store":  `b2b.store:incr("n")`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := r.run(b.Context(), true, src); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
