@@ -25,6 +25,7 @@ type (
 	Route struct {
 		Targets     []Target // at least one
 		Strategy    Strategy
+		Key         string        // of Hash; "": the caller's From
 		Try         time.Duration // to the first 1xx other than 100
 		Ring        time.Duration // from there to an answer
 		Budget      time.Duration // all attempts together
@@ -110,11 +111,16 @@ func (Failed) decision()    {}
 type Strategy uint8
 
 // Serial takes them as listed, those marked Beside together; Weighted draws by
-// weight, those marked backup last; Parallel tries all at once.
+// weight; Parallel tries all at once; Hash gives equal keys the same order, and
+// when a target goes or comes only its own keys another; LeastLoaded begins with
+// the trunk that has the fewest calls for its weight. Those marked backup come
+// last, and but for Parallel and groups those whose trunk is down behind them.
 const (
 	Serial Strategy = iota
 	Weighted
 	Parallel
+	Hash
+	LeastLoaded
 )
 
 // Users finds the secret of a user; false when there is no such user.

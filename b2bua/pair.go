@@ -50,7 +50,7 @@ func (a *attempt) leave() {
 func (t *txn) follow(r Route) {
 	r.Try = orDefault(r.Try, defaultTry)
 	t.route = r
-	for _, target := range r.order(t.server.cfg.Rand) {
+	for _, target := range t.server.order(&r, t.req) {
 		t.hops = append(t.hops, t.server.places(target, t.req.URI)...)
 	}
 	if len(t.hops) == 0 {

@@ -30,6 +30,7 @@ func (c *Call) finishAttempt(l *leg, code int, reason string, origin Origin) {
 	}
 	a.Code, a.Reason, a.Origin, a.Rang = code, reason, origin, l.rang
 	a.Duration = time.Since(a.Started).Seconds()
+	c.fared(l, code, origin)
 	if l.trunk == nil || l.client == nil {
 		return
 	}

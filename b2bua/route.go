@@ -134,7 +134,7 @@ func (c *Call) follow(r Route) phase {
 	if c.a.peer.requires && c.prack(c.a) == trunk.NoPRACK {
 		return c.reject(Reject{Code: 420, Headers: []message.Header{{Name: "Unsupported", Value: "100rel"}}})
 	}
-	c.stages = c.expand(r.order(c.server.cfg.Rand), r.Strategy == Parallel)
+	c.stages = c.expand(c.server.order(&r, c.invite), r.Strategy == Parallel)
 	if len(c.stages) == 0 {
 		return c.reject(Reject{Code: 404})
 	}
@@ -147,25 +147,6 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return d
-}
-
-// order puts the targets into the order of the strategy.
-func (r *Route) order(random func() float64) []Target {
-	if r.Strategy != Weighted {
-		return r.Targets
-	}
-	var first, backup []Target
-	for _, t := range r.Targets {
-		if t.Backup {
-			backup = append(backup, t)
-		} else {
-			first = append(first, t)
-		}
-	}
-	weight := func(t Target) int { return t.Weight }
-	trunk.Shuffle(first, weight, random)
-	trunk.Shuffle(backup, weight, random)
-	return append(first, backup...)
 }
 
 // hop is one place to send an INVITE to: a target's URI, or one of the

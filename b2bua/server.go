@@ -11,7 +11,7 @@
 // meanwhile), replaces.go, handover.go (legs that move between calls).
 //
 // What the server does unasked begins in upstream.go: enlist.go registers with
-// trunks.
+// trunks, probe.go asks their targets whether they are alive.
 //
 // Requests outside calls begin in outside.go: pair.go relays them, register.go
 // and lend.go take registrations, locate.go finds who is registered,
@@ -108,6 +108,7 @@ type Server struct {
 	trunks     *trunk.States
 	dead       deadEnds
 	upstreams  upstreams
+	probes     probes
 	gate       *gate // of INVITEs
 	others     *gate // of other requests outside dialogs
 	delay      lag
@@ -185,6 +186,7 @@ func (s *Server) Apply(settings Settings) error {
 	s.trunks.Follow(settings.Trunks)
 	s.setting.Store(&settings)
 	s.enlist(settings.Trunks)
+	s.probe(settings.Trunks)
 	return nil
 }
 

@@ -20,12 +20,16 @@ type upstreams struct {
 }
 
 // Attend begins what the server does unasked: to register with the trunks that
-// want it. Listen comes first; from here on Apply keeps it up to date.
+// want it, and to ask targets whether they are alive. Listen comes first; from here on Apply keeps it up to date.
 func (s *Server) Attend() {
 	s.upstreams.mu.Lock()
 	s.upstreams.running = true
 	s.upstreams.mu.Unlock()
+	s.probes.mu.Lock()
+	s.probes.running = true
+	s.probes.mu.Unlock()
 	s.enlist(s.settings().Trunks)
+	s.probe(s.settings().Trunks)
 }
 
 // enlist makes the registrations be those of a table. One that changes its
@@ -67,13 +71,17 @@ func (s *Server) enlist(table *trunk.Table) {
 	}
 }
 
-// resign ends all registrations; the channel is closed when all have been
+// resign ends all registrations and probes; the channel is closed when all have been
 // answered.
 func (s *Server) resign() <-chan struct{} {
 	s.upstreams.mu.Lock()
 	s.upstreams.running = false
 	s.upstreams.mu.Unlock()
+	s.probes.mu.Lock()
+	s.probes.running = false
+	s.probes.mu.Unlock()
 	s.enlist(s.settings().Trunks)
+	s.probe(s.settings().Trunks)
 	gone := make(chan struct{})
 	go func() { // ends with the last of them, at the latest when Close fails its REGISTER
 		s.upstreams.leaving.Wait()

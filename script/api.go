@@ -242,7 +242,8 @@ func decisionItems() []Item {
 func routeItems() []Item {
 	return []Item{
 		field("route", "to", "target|string|(target|string|(target|string)[])[]", "where to; targets in a list in the list are tried together. Required"),
-		field("route", "strategy", `"serial"|"parallel"|"weighted"`, "as listed, all at once, or drawn by weight, those marked backup last. Default serial"),
+		field("route", "strategy", `"serial"|"parallel"|"weighted"|"hash"|"least_loaded"`, "as listed, all at once, drawn by weight, the same for equal keys, or fewest calls for its weight first; those marked backup last. Default serial"),
+		field("route", "key", "string", "of strategy hash. Default the URI of the caller's From"),
 		field("route", "try", "number", "seconds to the first 1xx other than 100. Default 5"),
 		field("route", "ring", "number", "seconds from there to an answer. Default 60"),
 		field("route", "budget", "number", "seconds for all targets together. Default 90"),
@@ -266,7 +267,7 @@ func targetItems() []Item {
 		field("target", "aor", "string|uri", "a user registered here: each of the contacts, by q"),
 		field("target", "user", "string|integer", "user of the Request-URI; default the caller's"),
 		field("target", "host", "string", "host of the Request-URI; default the trunk's"),
-		field("target", "weight", "integer", "of strategy weighted; 0 is tried last, like backup. Default 1"),
+		field("target", "weight", "integer", "of strategies weighted, hash and least_loaded; 0 is tried last, like backup. Default 1"),
 		field("target", "backup", "boolean", "only when the others failed"),
 		field("target", "auth", "{user: string, password: string}|string", "answers its challenges; a string names the trunk whose credentials do. Default its trunk's"),
 		field("target", "headers", "table<string, string|string[]>", "set on its INVITE"),

@@ -15,7 +15,7 @@ import (
 // routeKeys and targetKeys are the tables of contract/lua-api.md section 4.
 func routeKeys() []string {
 	return []string{
-		"to", "strategy", "try", "ring", "budget", "retry", "headers", "callid", "prack", "refer", "redirect", "timer",
+		"to", "strategy", "key", "try", "ring", "budget", "retry", "headers", "callid", "prack", "refer", "redirect", "timer",
 		"early", "media", "max_duration",
 	}
 }
@@ -44,6 +44,7 @@ func (m *machine) route(L *glua.LState) b2bua.Decision {
 		Retry:      retryOf(f),
 		Headers:    headersOf(f),
 		KeepCallID: f.choice("callid", "new keep", "") == "keep",
+		Key:        f.text("key"),
 	}
 	r.Strategy = strategyOf(f, r.Targets)
 	signallingOf(f, &r)
@@ -57,11 +58,18 @@ func strategyOf(f form, targets []b2bua.Target) b2bua.Strategy {
 		f.fail(`strategy is a word; to try targets together, put a list into the list: to = {{"sip:a@...", "sip:b@..."}, "sip:c@..."}`)
 	}
 	strategy := b2bua.Serial
-	switch f.choice("strategy", "serial parallel weighted", "hash least_loaded") {
+	switch f.choice("strategy", "serial parallel weighted hash least_loaded", "") {
 	case "parallel":
 		strategy = b2bua.Parallel
 	case "weighted":
 		strategy = b2bua.Weighted
+	case "hash":
+		strategy = b2bua.Hash
+	case "least_loaded":
+		strategy = b2bua.LeastLoaded
+	}
+	if strategy != b2bua.Hash && f.get("key") != glua.LNil {
+		f.fail(`key is of strategy = "hash"`)
 	}
 	if strategy != b2bua.Serial && slices.ContainsFunc(targets, func(t b2bua.Target) bool { return t.Beside }) {
 		f.fail("strategy = %q has no use for a list in the list of to", f.text("strategy"))

@@ -28,6 +28,7 @@ func TestRoutesSayHowTheirLegsSpeakSIP(t *testing.T) {
 		`redirect = "follow"`: {}, `redirect = "pass"`: {Redirects: b2bua.PassRedirects},
 		`early = "pass"`: {}, `early = "first"`: {Early: b2bua.EarlyFirst}, `early = "suppress"`: {Early: b2bua.EarlySuppress},
 		`media = "direct"`: {}, `callid = "keep"`: {KeepCallID: true}, `strategy = "parallel"`: {Strategy: b2bua.Parallel},
+		`strategy = "hash"`: {Strategy: b2bua.Hash}, `strategy = "hash", key = "x"`: {Strategy: b2bua.Hash, Key: "x"}, `strategy = "least_loaded"`: {Strategy: b2bua.LeastLoaded},
 		`timer = false`: {Timer: &trunk.Timer{Off: true}}, `timer = {}`: {Timer: &trunk.Timer{}}, `timer = {expires = 0}`: {Timer: &trunk.Timer{}},
 		`timer = {expires = 1800, min = 120, refresher = "uac"}`: {Timer: &trunk.Timer{Expires: 30 * time.Minute, Min: 2 * time.Minute, Refresher: "uac"}},
 	} {
@@ -92,7 +93,7 @@ func TestWrongRoutesNameTheCure(t *testing.T) {
 		`timer = {refresher = "ua"}`:       `did you mean "uac"?`,
 		`media = "relay"`:                  `media = "relay" is not supported yet by this version`,
 		`media = "dirct"`:                  `did you mean "direct"?`,
-		`strategy = "hash"`:                `strategy = "hash" is not supported yet by this version`,
+		`key = "x"`:                        `key is of strategy = "hash"`,
 		`strategy = "paralel"`:             `did you mean "parallel"?`,
 		`strategy = {}`:                    "to try targets together, put a list into the list",
 		`strategy = "weighted", to = {{"sip:a@b.example", "sip:c@d.example"}}`: `strategy = "weighted" has no use for a list in the list of to`,

@@ -79,7 +79,7 @@ var started = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func behind(t *testing.T) *double {
 	t.Helper()
-	table, err := trunk.NewTable([]trunk.Trunk{{Name: "pbx", Match: []string{"192.0.2.0/24"}, Limits: trunk.Limits{Calls: 5, CPS: 2}}, {Name: "carrier", Match: []string{"192.0.2.7"}}}, nil)
+	table, err := trunk.NewTable([]trunk.Trunk{{Name: "pbx", Match: []string{"192.0.2.0/24"}, Limits: trunk.Limits{Calls: 5, CPS: 2}, Health: &trunk.Health{}, Targets: []trunk.Endpoint{{URI: "sip:192.0.2.3"}}}, {Name: "carrier", Match: []string{"192.0.2.7"}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,8 @@ func TestTrunksAreListedWithTheirCounters(t *testing.T) {
 	d.trunkSet.Of("carrier").Penalize(time.Now().Add(time.Hour))
 	d.trunkSet.Of("carrier").SetRegistration(&trunk.Registration{AOR: "sip:a@b.example", Code: 403, Reason: "Forbidden", Failures: 2})
 	list := get[TrunkList](t, serve(t, d, ""), "GET", "/api/v1/trunks", 200)
-	if want := (Trunk{Name: "pbx", Up: true, Calls: 1, MaxCalls: 5, MaxCPS: 2, Attempts: 1, Failed: 1}); len(list.Trunks) != 2 || list.Trunks[1] != want {
+	alive := []Target{{URI: "sip:192.0.2.3", Up: true}}
+	if want := (Trunk{Targets: alive, Name: "pbx", Up: true, Calls: 1, MaxCalls: 5, MaxCPS: 2, Attempts: 1, Failed: 1}); len(list.Trunks) != 2 || !reflect.DeepEqual(list.Trunks[1], want) {
 		t.Fatalf("got %+v", list)
 	}
 	want := Registration{AOR: "sip:a@b.example", Code: 403, Reason: "Forbidden", Failures: 2}

@@ -67,11 +67,20 @@ type Trunk struct {
 	Failed   uint64    `json:"failed"`
 
 	Registration *Registration `json:"registration,omitempty"` // nil: it wants none
+	Targets      []Target      `json:"targets,omitempty"`      // those whose health is counted
 
 	// Match is the entry that the address fits which was asked for, Host tells that
 	// it is a name.
 	Match string `json:"match,omitempty"`
 	Host  bool   `json:"host,omitempty"`
+}
+
+// Target is one place of a trunk.
+type Target struct {
+	URI   string    `json:"uri"`
+	Up    bool      `json:"up"`
+	Since time.Time `json:"since,omitzero"` // absent: since the start
+	Why   string    `json:"why,omitempty"`  // it is down
 }
 
 // Registration is how far registering with a trunk has come.
@@ -123,7 +132,7 @@ func trunkList(stats []trunk.Stats) TrunkList {
 	for _, s := range stats {
 		list.Trunks = append(list.Trunks, Trunk{
 			s.Name, s.Up, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
-			registrationOf(s.Registration), "", false,
+			registrationOf(s.Registration), targetsOf(s.Targets), "", false,
 		})
 	}
 	return list
@@ -141,6 +150,14 @@ func (l TrunkList) fitting(hits []trunk.Hit) TrunkList {
 		}
 	}
 	return found
+}
+
+func targetsOf(list []trunk.TargetStats) []Target {
+	var all []Target
+	for _, t := range list {
+		all = append(all, Target(t))
+	}
+	return all
 }
 
 func registrationOf(r *trunk.Registration) *Registration {

@@ -90,7 +90,14 @@ func (s scrape) trunks(to chan<- prometheus.Metric) {
 		if t.Up {
 			up = 1
 		}
-		gauge(to, "trunk_up", "1 while the trunk is not penalized.", up, "trunk", t.Name)
+		gauge(to, "trunk_up", "1 unless the trunk is penalized, or all its targets are down.", up, "trunk", t.Name)
+		for _, target := range t.Targets {
+			alive := 0.0
+			if target.Up {
+				alive = 1
+			}
+			gauge(to, "trunk_target_up", "1 unless the target of a trunk is down.", alive, "trunk", t.Name, "target", target.URI)
+		}
 		if r := t.Registration; r != nil {
 			registered := 0.0
 			if r.Bound() {

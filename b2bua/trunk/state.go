@@ -41,7 +41,7 @@ func (s *States) Of(name string) *State {
 // gone. Calls that still hold a forgotten State go on counting in it.
 func (s *States) Follow(t *Table) {
 	for _, name := range t.Names() {
-		s.Of(name).limit(t.Get(name).Limits)
+		s.Of(name).follow(t.Get(name))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,6 +81,10 @@ type State struct {
 	targets  map[string]time.Time
 
 	registration *Registration // nil: none is wanted
+
+	health *Health           // nil: not counted
+	pulses map[string]*pulse // by target, while it is
+	order  []string          // its keys as configured
 }
 
 // Stats is a State at one moment.
@@ -95,6 +99,7 @@ type Stats struct {
 	Failed   uint64
 
 	Registration *Registration // nil: none is wanted; read only
+	Targets      []TargetStats // those whose health is counted
 }
 
 // Admit counts a call in, or says why the trunk takes none. Each nil wants one
@@ -119,6 +124,13 @@ func (s *State) Release() {
 	s.calls = max(s.calls-1, 0)
 }
 
+// Calls is how many are in progress, in both directions.
+func (s *State) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
+}
+
 // take draws from the bucket of the rate limit: one second's worth, and never
 // less than one call.
 func (s *State) take() bool {
@@ -140,9 +152,11 @@ func (s *State) take() bool {
 	return true
 }
 
-func (s *State) limit(l Limits) {
+func (s *State) follow(t *Trunk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.watch(t)
+	l := t.Limits
 	if l.CPS != s.limits.CPS {
 		s.refilled = time.Time{}
 	}
@@ -168,14 +182,17 @@ func (s *State) Penalize(until time.Time) {
 	}
 }
 
-// Up tells whether no penalty is running.
+// Up tells whether no penalty is running and a target is alive.
 func (s *State) Up() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.up()
 }
 
-func (s *State) up() bool { return !time.Now().Before(s.until) }
+func (s *State) up() bool {
+	now := time.Now()
+	return !now.Before(s.until) && s.reachable(now)
+}
 
 // maxPenalties bounds the targets of one trunk that are remembered as down.
 const maxPenalties = 256
@@ -196,12 +213,15 @@ func (s *State) PenalizeTarget(uri string, until time.Time) {
 	}
 }
 
-// Down tells whether a target is penalized; it is what Pick wants to know.
+// Down tells whether a target is down or penalized; it is what Pick wants to know.
 func (s *State) Down(uri string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	until, ok := s.targets[uri]
-	return ok && time.Now().Before(until)
+	now := time.Now()
+	if until, ok := s.targets[uri]; ok && now.Before(until) {
+		return true
+	}
+	return s.sick(uri, now)
 }
 
 // Stats is the state now.
@@ -211,9 +231,9 @@ func (s *State) Stats() Stats {
 	stats := Stats{
 		Name: s.name, Up: s.up(), Calls: s.calls, Limits: s.limits,
 		Attempts: s.attempts.Load(), Answered: s.answered.Load(), Failed: s.failed.Load(),
-		Registration: s.registration,
+		Registration: s.registration, Targets: s.pulsesNow(),
 	}
-	if !stats.Up {
+	if time.Now().Before(s.until) {
 		stats.Until = s.until
 	}
 	return stats

@@ -32,6 +32,7 @@ type Trunk struct {
 	Auth      *Auth  // what answers its challenges; nil: nothing
 	PRACK     PRACK
 	Timer     *Timer    // nil: the server's
+	Health    *Health   // nil: not counted
 	Register  *Register // nil: it knows where we are
 }
 

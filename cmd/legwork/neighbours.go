@@ -38,7 +38,7 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 		Trust:  trust(c.Privacy), Codecs: trunk.Codecs{Keep: c.Codecs.Keep, Drop: c.Codecs.Drop, Prefer: c.Codecs.Prefer},
 		Q850:    causes(c.Q850),
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
-		Register: registration(c.Register),
+		Register: registration(c.Register), Health: health(c.Health),
 	}
 	for _, target := range c.Targets {
 		t.Targets = append(t.Targets, trunk.Endpoint{URI: target.URI, Weight: target.Weight, Priority: target.Priority})
@@ -58,6 +58,13 @@ func registration(c *config.Register) *trunk.Register {
 		return nil
 	}
 	return &trunk.Register{AOR: c.AOR, Expires: time.Duration(c.Expires), ContactUser: c.ContactUser}
+}
+
+func health(c *config.Health) *trunk.Health {
+	if c == nil {
+		return nil
+	}
+	return &trunk.Health{Options: c.Options, Timeout: c.Timeout, DownAfter: c.DownAfter, UpAfter: c.UpAfter}
 }
 
 func reliability(c config.PRACK) trunk.PRACK {

@@ -25,16 +25,12 @@ func (c *trunksCommand) Run(t *terminal) error {
 	return c.show(t, "/api/v1/trunks", &list, func() {
 		var rows [][]string
 		for _, one := range list.Trunks {
-			state := "up"
-			if !one.Up {
-				state = "down"
-			}
 			calls := strconv.Itoa(one.Calls)
 			if one.MaxCalls > 0 {
 				calls = fmt.Sprintf("%d of %d", one.Calls, one.MaxCalls)
 			}
 			rows = append(rows, []string{
-				one.Name, state, calls, strconv.FormatUint(one.Attempts, 10), strconv.FormatUint(one.Answered, 10),
+				one.Name, stateOf(&one), calls, strconv.FormatUint(one.Attempts, 10), strconv.FormatUint(one.Answered, 10),
 				strconv.FormatUint(one.Failed, 10), registered(one.Registration),
 			})
 		}
@@ -73,4 +69,22 @@ func registered(r *admin.Registration) string {
 		return "no: " + r.Reason
 	}
 	return "not yet"
+}
+
+// stateOf is a trunk's state in a word, with how many of its targets are alive
+// when not all are.
+func stateOf(one *admin.Trunk) string {
+	alive := 0
+	for _, t := range one.Targets {
+		if t.Up {
+			alive++
+		}
+	}
+	switch {
+	case !one.Up:
+		return "down"
+	case alive < len(one.Targets):
+		return fmt.Sprintf("up, %d of %d", alive, len(one.Targets))
+	}
+	return "up"
 }

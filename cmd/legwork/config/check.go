@@ -40,6 +40,7 @@ func (r *reader) complete(c *Config) {
 			t.PRACK = PRACKInterwork
 		}
 		r.inherit(t.Timer, c.SIP.Timer)
+		r.probe(t.Health)
 		if t.Register != nil && t.Register.Expires == 0 {
 			t.Register.Expires = Seconds(5 * time.Minute)
 		}

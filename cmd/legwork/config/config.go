@@ -90,9 +90,10 @@ type Trunk struct {
 	PRACK     PRACK       `yaml:"prack" enum:"interwork pass off" doc:"Reliable provisional responses: interwork ends them at each leg, pass lets the legs agree, off."`
 	Timer     *TrunkTimer `yaml:"timer" doc:"Session timer of its legs, in place of sip.timer; false: none, not even one that it asks for."`
 
+	Health   *Health   `yaml:"health" doc:"When a target counts as down and is tried last; left out: never."`
 	Register *Register `yaml:"register" doc:"Our account there: registered with the host of aor, through targets, with auth."`
 
-	_ struct{} `later:"health media"`
+	_ struct{} `later:"media"`
 }
 
 // Target is one place to try. Weight is at least 1 after Load.
@@ -146,6 +147,14 @@ const (
 type Auth struct {
 	User     string `yaml:"user" doc:"User name."`
 	Password Secret `yaml:"password" doc:"Password. Better: !file path or ${NAME}."`
+}
+
+// Health says when a target is down: by OPTIONS, and by what calls meet there.
+type Health struct {
+	Options   time.Duration `yaml:"options" min:"0s" max:"1h" doc:"Between two OPTIONS to a target, a tenth more or less; 0s: none, calls alone tell, and one tries it each 30 s."`
+	Timeout   time.Duration `yaml:"timeout" min:"100ms" max:"32s" doc:"For the answer; any but 503 and 408 is one."`
+	DownAfter int           `yaml:"down_after" min:"1" max:"100" doc:"So many failures in a row take a target down: no answer, a connection refused, 503, 408."`
+	UpAfter   int           `yaml:"up_after" min:"1" max:"100" doc:"So many answers in a row bring it back."`
 }
 
 // Register is our account at a neighbour that wants us to register. AOR is there

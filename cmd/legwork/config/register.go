@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // register checks a trunk's account.
@@ -22,6 +23,43 @@ func (r *reader) register(t *Trunk) {
 	}
 	if len(t.Targets) == 0 && !r.at[&t.Targets].wrong {
 		r.refuse(a, "register: the trunk has no targets", "name the registrar, or the proxy in front of it, in targets")
+	}
+}
+
+// health checks when a trunk's targets are down.
+func (r *reader) health(t *Trunk) {
+	h := t.Health
+	if h == nil || r.at[h].wrong {
+		return
+	}
+	if len(t.Targets) == 0 && !r.at[&t.Targets].wrong {
+		r.refuse(h, "health: the trunk has no targets", "name them, or remove the key")
+	}
+	if h.Options > 0 && h.Timeout >= h.Options && !r.at[&h.Timeout].wrong && !r.at[&h.Options].wrong {
+		at := any(&h.Timeout)
+		if _, written := r.at[at]; !written {
+			at = &h.Options
+		}
+		r.refuse(at, fmt.Sprintf("health: timeout (%s) is not shorter than options (%s)", h.Timeout, h.Options), "")
+	}
+}
+
+// probe fills in the keys of health that the file left out.
+func (r *reader) probe(h *Health) {
+	if h == nil {
+		return
+	}
+	if _, written := r.at[&h.Options]; !written {
+		h.Options = 30 * time.Second
+	}
+	if h.Timeout == 0 {
+		h.Timeout = 2 * time.Second
+	}
+	if h.DownAfter == 0 {
+		h.DownAfter = 3
+	}
+	if h.UpAfter == 0 {
+		h.UpAfter = 2
 	}
 }
 

@@ -30,6 +30,7 @@ func (r *reader) trunks(c *Config) {
 		r.listenerOf(name, t, c.Listen)
 		r.auth(t.Auth)
 		r.register(t)
+		r.health(t)
 		if t.Timer != nil {
 			r.ascending("trunks."+name+".timer", "min", &t.Timer.Min, "expires", &t.Timer.Expires)
 		}
