@@ -102,3 +102,22 @@ func TestAKeyOfAnotherCertificateIsRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestATargetThatNoListenerServesIsWarnedOf(t *testing.T) {
+	for src, want := range map[string]string{
+		`trunks: {a: {targets: ["sips:a.example"]}}`:              `legwork.yaml:1:24: target "sips:a.example": there is no listener for tls`,
+		`trunks: {a: {targets: ["sip:a.example;transport=tls"]}}`: `legwork.yaml:1:24: target "sip:a.example;transport=tls": there is no listener for tls`,
+		`trunks: {a: {targets: ["sip:a.example;transport=tcp"]}}`: "",
+	} {
+		cfg, err := load(t.TempDir(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range cfg.Warnings {
+			cfg.Warnings[i].File = "legwork.yaml"
+		}
+		if got := cfg.Warnings.Error(); (want == "") != (got == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q", src, got)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func (r *reader) trunks(c *Config) {
 		}
 		r.sources(name, t, owner)
 		for i := range t.Targets {
-			r.target(&t.Targets[i])
+			r.target(&t.Targets[i], c.Listen)
 		}
 		r.headers(&t.Headers)
 		r.codecs(&t.Codecs)
@@ -139,13 +139,18 @@ func sourceOf(s string) (source, msg, cure string) {
 	return strings.ToLower(strings.TrimSuffix(s, ".")), "", ""
 }
 
-func (r *reader) target(t *Target) {
+func (r *reader) target(t *Target, all []Listener) {
 	r.required(t, &t.URI, "uri", `such as "sip:192.0.2.1:5060"`)
 	if t.URI == "" {
 		return
 	}
 	if msg, cure := targetFault(t.URI); msg != "" {
 		r.refuse(&t.URI, fmt.Sprintf("target %q: %s", t.URI, msg), cure)
+		return
+	}
+	by := transportOf(t.URI)
+	if by != "udp" && !slices.ContainsFunc(all, func(l Listener) bool { return l.Transport == by }) {
+		r.warn(&t.URI, fmt.Sprintf("target %q: there is no listener for %s, from which its calls could leave", t.URI, by), "add one to listen")
 	}
 }
 
