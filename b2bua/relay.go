@@ -373,14 +373,10 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 // opened is used while it lasts and the request goes to the same host (RFC 3261
 // section 18.2.2 does so for responses; peers behind NAT need it for requests
 // too). One that we opened serves its own address only: another port is another
-// neighbour. A WebSocket is the only way to its client (RFC 7118).
+// neighbour.
 func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
 	then = safely(l.sips || l.hop.sips, then)
-	if l.flow.Listener != nil && l.flow.Listener.Web() {
-		then(l.flow, nil)
-		return
-	}
 	if l.home != "" && len(d.Routes) == 0 && l.isHome(next) {
 		then(l.flow, nil)
 		return
