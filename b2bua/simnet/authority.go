@@ -26,6 +26,7 @@ type Authority struct {
 type Leaf struct {
 	Names    []string // DNS names, IP addresses and SIP URIs
 	NotAfter time.Time
+	Server   bool // not for clients
 }
 
 // NewAuthority makes an authority with a key of its own, for ten years.
@@ -90,6 +91,9 @@ func (l Leaf) template(serial *big.Int) *x509.Certificate {
 	c := &x509.Certificate{
 		SerialNumber: serial, NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if l.Server {
+		c.ExtKeyUsage = c.ExtKeyUsage[:1]
 	}
 	for _, name := range l.Names {
 		if ip := net.ParseIP(name); ip != nil {

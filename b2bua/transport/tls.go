@@ -41,7 +41,12 @@ type serving struct {
 func (l *Listener) SetIdentity(i Identity) {
 	server := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{i.Certificate}}
 	if i.ClientCAs != nil {
-		server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, i.ClientCAs
+		// The library would want a certificate for clients. A SIP server that calls
+		// shows the one it is called by, which is for servers.
+		server.ClientAuth, server.ClientCAs = tls.RequireAnyClientCert, i.ClientCAs
+		server.VerifyConnection = func(s tls.ConnectionState) error {
+			return signed(s.PeerCertificates, i.ClientCAs, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth)
+		}
 		server.SessionTicketsDisabled = true // a CA that is taken away must not be remembered
 	}
 	l.identity.Store(&serving{i, server})
@@ -104,7 +109,7 @@ func (c *conn) welcome() (*webSocket, error) {
 		if err := shake(secured); err != nil {
 			return nil, err
 		}
-		if state := secured.ConnectionState(); len(state.VerifiedChains) > 0 {
+		if state := secured.ConnectionState(); len(state.PeerCertificates) > 0 { // they are asked for to be verified
 			c.names = identities(state.PeerCertificates[0])
 		}
 	}
@@ -153,14 +158,7 @@ func (c *conn) secure(ctx context.Context, socket net.Conn) (net.Conn, error) {
 // dialled (RFC 5922 section 7.3): by DNS name or IP address, or by a SIP URI.
 // Unlike section 7.2 it takes wildcards in DNS names, as carriers use them.
 func vouched(chain []*x509.Certificate, host string, roots *x509.CertPool) error {
-	if len(chain) == 0 {
-		return errNobody
-	}
-	between := x509.NewCertPool()
-	for _, c := range chain[1:] {
-		between.AddCert(c)
-	}
-	if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between}); err != nil {
+	if err := signed(chain, roots, x509.ExtKeyUsageServerAuth); err != nil {
 		return err
 	}
 	for _, name := range sipNames(chain[0]) {
@@ -169,6 +167,19 @@ func vouched(chain []*x509.Certificate, host string, roots *x509.CertPool) error
 		}
 	}
 	return chain[0].VerifyHostname(host)
+}
+
+// signed verifies that one of roots stands behind certificates, for one of uses.
+func signed(chain []*x509.Certificate, roots *x509.CertPool, uses ...x509.ExtKeyUsage) error {
+	if len(chain) == 0 {
+		return errNobody
+	}
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, KeyUsages: uses})
+	return err
 }
 
 // identities are the names in a certificate (RFC 5922 section 7.1), at most 100.

@@ -199,8 +199,18 @@ func TestAClientWithoutAGoodCertificateIsTurnedAway(t *testing.T) {
 	if err := greet(t, server.listener, of(certificate(t, stranger, "client.example"))); err == nil {
 		t.Error("a stranger's certificate is taken")
 	}
-	if err := greet(t, server.listener, of(certificate(t, ca, "client.example"))); err != nil {
-		t.Error(err)
+	pem, key, err := ca.Issue(simnet.Leaf{Names: []string{"pbx.example"}, Server: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofServer, err := tls.X509KeyPair(pem, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, good := range []tls.Certificate{certificate(t, ca, "client.example"), ofServer} {
+		if err := greet(t, server.listener, of(good)); err != nil {
+			t.Error(err)
+		}
 	}
 	if n := server.Counters().Handshakes; n != 2 {
 		t.Errorf("%d handshakes failed", n)
