@@ -242,3 +242,21 @@ func (o *owner) fared(l *leg, code int, origin Origin) {
 		o.server.missedTarget(l.trunk.Name, l.hop.next, strconv.Itoa(code)+" of a call: "+string(origin))
 	}
 }
+
+// EnableTrunk lets a trunk take calls again, or no new ones: those to it go to
+// the next target, those from it get 503. It lasts until the process ends; false:
+// there is no such trunk.
+func (s *Server) EnableTrunk(name string, on bool) bool {
+	if s.settings().Trunks.Get(name) == nil {
+		return false
+	}
+	if s.trunks.Of(name).Enable(on) {
+		text := "trunk is disabled"
+		if on {
+			text = "trunk is enabled"
+		}
+		s.log.Info(text, "trunk", name)
+		s.report(name, text)
+	}
+	return true
+}

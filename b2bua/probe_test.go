@@ -191,3 +191,36 @@ func TestATrunkThatIsDownComesAfterTheOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestADisabledTrunkTakesNoNewCallsEitherWay(t *testing.T) {
+	both := func(context.Context, View) Decided {
+		return Decided{Decision: Route{Targets: []Target{{Trunk: "carrier"}, {Trunk: "spare"}}}}
+	}
+	play(t, &fixed{invite: both}, func(r *rig) {
+		one := trunk.Trunk{Name: "carrier", Targets: []trunk.Endpoint{{URI: "sip:192.0.2.2:5060"}}}
+		spare := trunk.Trunk{Name: "spare", Targets: []trunk.Endpoint{{URI: "sip:192.0.2.3:5060"}}}
+		r.apply(one, spare)
+		if !r.server.EnableTrunk("carrier", false) || r.server.EnableTrunk("nobody", false) {
+			t.Error("want the carrier disabled, and nobody else")
+		}
+		r.apply(one, spare) // a reload leaves it at that
+		r.bob.Hear(always(486))
+		r.carol.Hear(always(603))
+		r.dial(sdpOffer)
+		r.wait(r.alice, "603")
+		r.server.EnableTrunk("spare", false)
+		r.dial(sdpOffer)
+		r.wait(r.alice, "503")
+		r.server.EnableTrunk("carrier", true)
+		r.dial(sdpOffer)
+		r.wait(r.alice, "486")
+		r.server.EnableTrunk("phones", false)
+		_, err := r.alice.Send(r.alice.Invite("sip:bob@"+sbc, sdpOffer), sbc)
+		r.check(err)
+		r.wait(r.alice, "503")
+		want := []string{"carrier trunk is disabled", "spare trunk is disabled", "carrier trunk is enabled", "phones trunk is disabled"}
+		if got := r.heard(); !slices.Equal(got, want) {
+			t.Errorf("observers hear %q", got)
+		}
+	})
+}

@@ -27,6 +27,7 @@ type Engine interface {
 	Call(id string) (b2bua.State, bool)
 	HangUp(id, by string) bool
 	Trunks() *trunk.States
+	EnableTrunk(name string, on bool) bool
 	Matches(source netip.Addr) []trunk.Hit
 	Draining() bool
 }

@@ -54,7 +54,11 @@ func (d *double) HangUp(id, by string) bool {
 func (d *double) Trunks() *trunk.States { return d.trunkSet }
 
 func (d *double) Matches(source netip.Addr) []trunk.Hit { return d.table.Matches(source) }
-func (d *double) Draining() bool                        { return d.drained > 0 }
+func (d *double) EnableTrunk(name string, on bool) bool {
+	return slices.ContainsFunc(d.trunkSet.Stats(), func(s trunk.Stats) bool { return s.Name == name }) && (d.trunkSet.Of(name).Enable(on) || true)
+}
+
+func (d *double) Draining() bool { return d.drained > 0 }
 func (d *double) Status() any {
 	return map[string]any{"name": "main.lua@1a2b3c4d", "reloads": d.reloads}
 }
@@ -223,7 +227,7 @@ func TestTrunksAreListedWithTheirCounters(t *testing.T) {
 	d.trunkSet.Of("carrier").SetRegistration(&trunk.Registration{AOR: "sip:a@b.example", Code: 403, Reason: "Forbidden", Failures: 2})
 	list := get[TrunkList](t, serve(t, d, ""), "GET", "/api/v1/trunks", 200)
 	alive := []Target{{URI: "sip:192.0.2.3", Up: true}}
-	if want := (Trunk{Targets: alive, Name: "pbx", Up: true, Calls: 1, MaxCalls: 5, MaxCPS: 2, Attempts: 1, Failed: 1}); len(list.Trunks) != 2 || !reflect.DeepEqual(list.Trunks[1], want) {
+	if want := (Trunk{Targets: alive, Name: "pbx", Up: true, Enabled: true, Calls: 1, MaxCalls: 5, MaxCPS: 2, Attempts: 1, Failed: 1}); len(list.Trunks) != 2 || !reflect.DeepEqual(list.Trunks[1], want) {
 		t.Fatalf("got %+v", list)
 	}
 	want := Registration{AOR: "sip:a@b.example", Code: 403, Reason: "Forbidden", Failures: 2}
@@ -242,6 +246,21 @@ func TestTheTrunksOfASourceAreListedWithTheOneThatDecidesFirst(t *testing.T) {
 		t.Errorf("a stranger belongs to %+v", list)
 	}
 	refused(t, ask(h, "GET", "/api/v1/trunks?match=carrier"), 400, "match is an IP address")
+}
+
+func TestATrunkIsDisabledAndEnabled(t *testing.T) {
+	d := behind(t)
+	h := serve(t, d, "")
+	for _, step := range []struct {
+		verb string
+		on   bool
+	}{{"disable", false}, {"disable", false}, {"enable", true}} {
+		got := get[Trunk](t, h, "POST", "/api/v1/trunks/pbx/"+step.verb, 200)
+		if got.Name != "pbx" || got.Enabled != step.on || got.Up != step.on {
+			t.Errorf("%s: %+v", step.verb, got)
+		}
+	}
+	refused(t, ask(h, "POST", "/api/v1/trunks/nobody/disable"), 404, "no trunk")
 }
 
 func TestAReloadAnswersWhatRunsOrWhatIsWrong(t *testing.T) {

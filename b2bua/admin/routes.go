@@ -40,6 +40,8 @@ func (a *api) routes() []route {
 		{"DELETE", "/api/v1/calls/{id}", false, a.hangUp},
 		{"GET", "/api/v1/calls/{id}/ladder", false, a.ladder},
 		{"GET", "/api/v1/trunks", false, a.trunks},
+		{"POST", "/api/v1/trunks/{name}/enable", false, a.enable},
+		{"POST", "/api/v1/trunks/{name}/disable", false, a.disable},
 		{"GET", "/api/v1/script", false, a.script},
 		{"POST", "/api/v1/script/reload", false, a.reload},
 		{"POST", "/api/v1/drain", false, a.drain},
@@ -160,6 +162,26 @@ func (a *api) trunks(w http.ResponseWriter, r *http.Request) {
 		list = list.fitting(a.Engine.Matches(source))
 	}
 	answer(w, http.StatusOK, list)
+}
+
+func (a *api) enable(w http.ResponseWriter, r *http.Request) { a.turn(w, r, true) }
+
+func (a *api) disable(w http.ResponseWriter, r *http.Request) { a.turn(w, r, false) }
+
+// turn lets a trunk take calls or not, and answers what has become of it.
+func (a *api) turn(w http.ResponseWriter, r *http.Request, on bool) {
+	name := r.PathValue("name")
+	if !a.Engine.EnableTrunk(name, on) {
+		refuse(w, http.StatusNotFound, "there is no trunk "+strconv.Quote(name))
+		return
+	}
+	list := trunkList(a.Engine.Trunks().Stats())
+	i := slices.IndexFunc(list.Trunks, func(t Trunk) bool { return t.Name == name })
+	if i < 0 {
+		refuse(w, http.StatusNotFound, "there is no trunk "+strconv.Quote(name)+" any more")
+		return
+	}
+	answer(w, http.StatusOK, list.Trunks[i])
 }
 
 func (a *api) script(w http.ResponseWriter, _ *http.Request) {

@@ -58,6 +58,7 @@ type TrunkList struct {
 type Trunk struct {
 	Name     string    `json:"name"`
 	Up       bool      `json:"up"`
+	Enabled  bool      `json:"enabled"`
 	Until    time.Time `json:"down_until,omitzero"`
 	Calls    int       `json:"calls"`
 	MaxCalls int       `json:"max_calls"` // 0: no limit
@@ -131,7 +132,7 @@ func trunkList(stats []trunk.Stats) TrunkList {
 	list := TrunkList{Trunks: make([]Trunk, 0, len(stats))}
 	for _, s := range stats {
 		list.Trunks = append(list.Trunks, Trunk{
-			s.Name, s.Up, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
+			s.Name, s.Up, !s.Off, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
 			registrationOf(s.Registration), targetsOf(s.Targets), "", false,
 		})
 	}

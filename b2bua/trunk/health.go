@@ -105,12 +105,12 @@ func (s *State) sick(uri string, now time.Time) bool {
 	return true
 }
 
-// Reachable tells whether any target is not known to be down, or is due for a
-// trial.
+// Reachable tells whether the trunk is enabled and any target is not known to be
+// down, or is due for a trial.
 func (s *State) Reachable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.reachable(time.Now())
+	return !s.off && s.reachable(time.Now())
 }
 
 func (s *State) reachable(now time.Time) bool {

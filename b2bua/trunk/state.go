@@ -13,6 +13,7 @@ import (
 var (
 	ErrCalls = errors.New("trunk has its most calls at once")
 	ErrRate  = errors.New("trunk has its most calls a second")
+	ErrOff   = errors.New("trunk is disabled")
 )
 
 // States keeps what changes about trunks: one State by name, for the life of
@@ -82,6 +83,7 @@ type State struct {
 
 	registration *Registration // nil: none is wanted
 
+	off    bool              // by an operator
 	health *Health           // nil: not counted
 	pulses map[string]*pulse // by target, while it is
 	order  []string          // its keys as configured
@@ -91,6 +93,7 @@ type State struct {
 type Stats struct {
 	Name     string
 	Up       bool
+	Off      bool      // disabled by an operator
 	Until    time.Time // when a penalty ends; zero: none
 	Calls    int       // in progress, both directions
 	Limits   Limits
@@ -107,6 +110,9 @@ type Stats struct {
 func (s *State) Admit() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.off {
+		return ErrOff
+	}
 	if s.limits.Calls > 0 && s.calls >= s.limits.Calls {
 		return ErrCalls
 	}
@@ -115,6 +121,16 @@ func (s *State) Admit() error {
 	}
 	s.calls++
 	return nil
+}
+
+// Enable lets the trunk take calls again, or no new ones from now on, whatever a
+// reload says; false: nothing has changed.
+func (s *State) Enable(on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := s.off == on
+	s.off = !on
+	return changed
 }
 
 // Release counts an admitted call out.
@@ -182,7 +198,7 @@ func (s *State) Penalize(until time.Time) {
 	}
 }
 
-// Up tells whether no penalty is running and a target is alive.
+// Up tells whether it is enabled, no penalty is running and a target is alive.
 func (s *State) Up() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,7 +207,7 @@ func (s *State) Up() bool {
 
 func (s *State) up() bool {
 	now := time.Now()
-	return !now.Before(s.until) && s.reachable(now)
+	return !s.off && !now.Before(s.until) && s.reachable(now)
 }
 
 // maxPenalties bounds the targets of one trunk that are remembered as down.
@@ -229,7 +245,7 @@ func (s *State) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := Stats{
-		Name: s.name, Up: s.up(), Calls: s.calls, Limits: s.limits,
+		Name: s.name, Up: s.up(), Off: s.off, Calls: s.calls, Limits: s.limits,
 		Attempts: s.attempts.Load(), Answered: s.answered.Load(), Failed: s.failed.Load(),
 		Registration: s.registration, Targets: s.pulsesNow(),
 	}

@@ -50,6 +50,12 @@ func TestACallCanBeSeenAndHungUp(t *testing.T) {
 	r.ask("call", id).expect(t, 0, `phase +talking`, `trunk +phones`, `leg a +127`, `leg b +127`)
 	r.ask("ladder", id).expect(t, 0, `on_invite → route pbx`, `200 OK \+SDP`)
 	r.ask("trunks").expect(t, 0, `pbx +up +1 +1 +1 +0`)
+	r.ask("trunks", "disable").expect(t, 1, `name the trunk`)
+	r.ask("trunks", "disable", "nobody").expect(t, 1, `no trunk "nobody"`)
+	r.ask("trunks", "disable", "pbx").expect(t, 0, `^disabled pbx\n$`)
+	r.hangup()
+	r.ask("trunks").expect(t, 0, `pbx +disabled +1`)
+	r.ask("trunks", "enable", "pbx", "--json").expect(t, 0, `"enabled": *true`)
 	r.ask("trunks", "--match", "127.0.0.1").expect(t, 0, `NAME +MATCH +WHY`, `phones +127\.0\.0\.\S+ +the only match`)
 	r.ask("trunks", "--match", "192.0.2.1").expect(t, 0, `^192.0.2.1 belongs to no trunk\n$`)
 	var story admin.Story

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -11,11 +12,32 @@ import (
 
 type trunksCommand struct {
 	remote
-	Match string `placeholder:"ADDRESS" help:"Say which trunk a source address belongs to, and why."`
+	Action string `arg:"" optional:"" enum:"enable,disable," default:"" help:"enable, or disable: no new calls to it, 503 for those from it, until the process ends."`
+	Name   string `arg:"" optional:"" help:"Of the trunk to enable or disable."`
+	Match  string `placeholder:"ADDRESS" help:"Say which trunk a source address belongs to, and why."`
 }
 
-// Run lists the trunks.
+// turn enables or disables a trunk.
+func (c *trunksCommand) turn(t *terminal) error {
+	if c.Name == "" {
+		return fmt.Errorf("name the trunk: legwork trunks %s NAME", c.Action)
+	}
+	var one admin.Trunk
+	if err := c.ask(http.MethodPost, "/api/v1/trunks/"+url.PathEscape(c.Name)+"/"+c.Action, &one); err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.json(one)
+	}
+	t.printf("%sd %s\n", c.Action, c.Name)
+	return nil
+}
+
+// Run lists the trunks, or changes one.
 func (c *trunksCommand) Run(t *terminal) error {
+	if c.Action != "" {
+		return c.turn(t)
+	}
 	var list admin.TrunkList
 	if c.Match != "" {
 		return c.show(t, "/api/v1/trunks?match="+url.QueryEscape(c.Match), &list, func() {
@@ -81,6 +103,8 @@ func stateOf(one *admin.Trunk) string {
 		}
 	}
 	switch {
+	case !one.Enabled:
+		return "disabled"
 	case !one.Up:
 		return "down"
 	case alive < len(one.Targets):
