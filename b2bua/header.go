@@ -50,6 +50,7 @@ func (o *owner) crossHeaders(out, in *message.Message, from, to *leg, rules *tru
 		out.Del("Content-Type")
 	}
 	o.guardIdentity(out, in, from, to)
+	writeIdentities(out, from, to)
 	out.Replace(rules.Set)
 }
 
@@ -92,6 +93,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	m.Add("Call-ID", callID)
 	m.Add("CSeq", "1 INVITE")
 	m.Add("Contact", l.contact())
+	writeNumbers(m, c.a, l)
 	c.crossHeaders(m, c.invite, c.a, l, c.rules(l))
 	c.introduce(m)
 	l.timing = c.newTimer(l)

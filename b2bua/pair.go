@@ -171,6 +171,9 @@ func (t *txn) request(a *attempt) *message.Message {
 	case has || refreshesTarget(req.Method):
 		m.Add("Contact", l.contact())
 	}
+	if req.Method != "REGISTER" {
+		writeNumbers(m, t.a, l)
+	}
 	t.carry(m, req, t.a, l)
 	t.carryProofs(m, req, l)
 	if refreshesTarget(req.Method) {

@@ -25,6 +25,7 @@ type Trunk struct {
 	Trust     Trust
 	Codecs    Codecs // of the sessions with it
 	Q850      Q850
+	Numbers   Numbers
 	Responses *ResponseMap
 	Params    map[string]any // free values for scripts
 	Limits    Limits
@@ -35,6 +36,29 @@ type Trunk struct {
 	Health    *Health   // nil: not counted
 	Register  *Register // nil: it knows where we are
 }
+
+// Numbers say how a neighbour writes telephone numbers, in SIP URIs.
+type Numbers struct {
+	Country                 string     // ISO 3166; numbers without a country code are dialled there
+	URI, From, To, Identity NumberForm // of the Request-URI, From, To, and P-Asserted-Identity and its kin
+	UserPhone               bool       // with user=phone
+}
+
+// Any tells whether numbers are rewritten at all.
+func (n *Numbers) Any() bool {
+	return n.URI != AnyNumber || n.From != AnyNumber || n.To != AnyNumber || n.Identity != AnyNumber
+}
+
+// NumberForm is one way to write a telephone number.
+type NumberForm uint8
+
+// AnyNumber leaves a number as it is.
+const (
+	AnyNumber      NumberForm = iota
+	E164Number                // +4930123456
+	PlainNumber               // 4930123456
+	NationalNumber            // 030123456, abroad 0044...
+)
 
 // Q850 says what a neighbour is told of causes, and what its own mean to us.
 type Q850 struct {

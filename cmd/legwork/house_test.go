@@ -104,6 +104,7 @@ var mayImport = map[string][]string{
 	"b2bua/dialog":      {},
 	"b2bua/offer":       {},
 	"b2bua/q850":        {},
+	"b2bua/number":      {},
 	"b2bua/store":       {"b2bua/store/redis"},
 	"b2bua/store/redis": {},
 	"b2bua/refresh":     {"b2bua/message"},
@@ -114,14 +115,14 @@ var mayImport = map[string][]string{
 	"b2bua/transport":   {"b2bua/message", "b2bua/resolve"},
 	"b2bua/transaction": {"b2bua/message", "b2bua/transport"},
 	"b2bua/simnet":      {"b2bua/message", "b2bua/resolve", "b2bua/transport", "b2bua/transaction", "b2bua/dialog"},
-	"b2bua":             {"b2bua/message", "b2bua/transport", "b2bua/transaction", "b2bua/dialog", "b2bua/offer", "b2bua/trunk", "b2bua/q850", "b2bua/digest", "b2bua/registrar", "b2bua/store", "b2bua/refresh"},
+	"b2bua":             {"b2bua/message", "b2bua/transport", "b2bua/transaction", "b2bua/dialog", "b2bua/offer", "b2bua/trunk", "b2bua/q850", "b2bua/number", "b2bua/digest", "b2bua/registrar", "b2bua/store", "b2bua/refresh"},
 	"b2bua/cdr":         {"b2bua"},
 	"b2bua/metrics":     {"b2bua", "b2bua/message", "b2bua/transaction", "b2bua/transport", "b2bua/trunk"},
 	"b2bua/capture":     {"b2bua", "b2bua/message"},
 	"b2bua/admin":       {"b2bua", "b2bua/trunk"},
 	"script/lua":        {},
 	"script/sql":        {},
-	"script/lib":        {"b2bua/q850", "b2bua/resolve", "b2bua/store", "b2bua/store/redis", "script/lua", "script/sql"},
+	"script/lib":        {"b2bua/q850", "b2bua/number", "b2bua/resolve", "b2bua/store", "b2bua/store/redis", "script/lua", "script/sql"},
 }
 
 // pure rooms have no clock, socket or lock.

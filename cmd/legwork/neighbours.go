@@ -36,7 +36,7 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
 		Limits: trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
 		Trust:  trust(c.Privacy), Codecs: trunk.Codecs{Keep: c.Codecs.Keep, Drop: c.Codecs.Drop, Prefer: c.Codecs.Prefer},
-		Q850:    causes(c.Q850),
+		Q850: causes(c.Q850), Numbers: numbers(c.Numbers),
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 		Register: registration(c.Register), Health: health(c.Health),
 	}
@@ -88,6 +88,18 @@ func trust(c *config.Privacy) trunk.Trust {
 		return trunk.Trusted
 	}
 	return trunk.Untrusted
+}
+
+func numbers(c *config.Numbers) trunk.Numbers {
+	if c == nil {
+		return trunk.Numbers{}
+	}
+	form := map[config.NumberForm]trunk.NumberForm{
+		config.NumberE164: trunk.E164Number, config.NumberPlain: trunk.PlainNumber, config.NumberNational: trunk.NationalNumber,
+	}
+	return trunk.Numbers{
+		Country: c.Country, URI: form[c.URI], From: form[c.From], To: form[c.To], Identity: form[c.Identity], UserPhone: c.UserPhone,
+	}
 }
 
 // causes takes the numbers of the file as numbers; config has checked them.

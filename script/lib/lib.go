@@ -17,6 +17,7 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
+	"legwork/b2bua/number"
 	"legwork/script/lua"
 )
 
@@ -40,7 +41,7 @@ type library struct {
 	array  *glua.LTable // metatable of lists in JSON
 
 	tables     *lua.Class[*Table]
-	numbers    *lua.Class[*number]
+	numbers    *lua.Class[*number.Number]
 	clients    *lua.Class[*client]
 	answers    *lua.Class[*scriptAnswer]
 	counters   *lua.Class[*meter]
@@ -74,7 +75,7 @@ func newLibrary(L *glua.LState, env *Env, scope Scope) *library {
 	x.format = L.GetField(glua.LString(""), "format")
 	x.openJSON(L)
 	x.tables = class(L, x, "prefix_table", lua.ClassDef[*Table]{Methods: x.tableMethods()})
-	x.numbers = class(L, x, "phone_number", lua.ClassDef[*number]{Methods: x.numberMethods(), Get: numberFields(), Meta: x.numberMeta()})
+	x.numbers = class(L, x, "phone_number", lua.ClassDef[*number.Number]{Methods: x.numberMethods(), Get: numberFields(), Meta: x.numberMeta()})
 	x.clients = class(L, x, "http_client", lua.ClassDef[*client]{Methods: x.clientMethods()})
 	x.answers = class(L, x, "http_answer", lua.ClassDef[*scriptAnswer]{Get: x.answerFields()})
 	x.counters = class(L, x, "counter", lua.ClassDef[*meter]{Methods: x.counterMethods()})

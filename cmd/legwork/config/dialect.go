@@ -70,3 +70,52 @@ func isCause(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 7)
 	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
 }
+
+// Numbers say how a neighbour writes telephone numbers.
+type Numbers struct {
+	Country   string     `yaml:"country" doc:"Two letters (ISO 3166): where numbers without a country code are dialled."`
+	Format    NumberForm `yaml:"format" enum:"e164 plain national keep" doc:"e164: +4930123456; plain: 4930123456; national: 030123456, and abroad 0044...; keep: as it is."`
+	URI       NumberForm `yaml:"uri" enum:"e164 plain national keep" doc:"That of the Request-URI; left out: format."`
+	From      NumberForm `yaml:"from" enum:"e164 plain national keep" doc:"That of From; left out: format."`
+	To        NumberForm `yaml:"to" enum:"e164 plain national keep" doc:"That of To; left out: format."`
+	Identity  NumberForm `yaml:"identity" enum:"e164 plain national keep" doc:"That of P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID; left out: format."`
+	UserPhone bool       `yaml:"user_phone" doc:"Numbers that are rewritten have user=phone."`
+}
+
+// NumberForm is one way to write a number.
+type NumberForm string
+
+// The values of numbers.format and its kin.
+const (
+	NumberE164     NumberForm = "e164"
+	NumberPlain    NumberForm = "plain"
+	NumberNational NumberForm = "national"
+	NumberKeep     NumberForm = "keep"
+)
+
+// numbers fills in the forms that are left out, and checks.
+func (r *reader) numbers(n *Numbers) {
+	if n == nil || r.at[n].wrong {
+		return
+	}
+	if n.Format == "" {
+		n.Format = NumberKeep
+	}
+	rewrites := false
+	for _, form := range [...]*NumberForm{&n.URI, &n.From, &n.To, &n.Identity} {
+		if *form == "" {
+			*form = n.Format
+		}
+		rewrites = rewrites || *form != NumberKeep
+		if *form == NumberNational && n.Country == "" && !r.at[&n.Country].wrong {
+			r.refuse(n, "numbers: national is of no country", "set numbers.country")
+			break
+		}
+	}
+	if n.UserPhone && !rewrites {
+		r.refuse(&n.UserPhone, "numbers.user_phone: no number is rewritten", "set numbers.format")
+	}
+	if c := n.Country; c != "" && (len(c) != 2 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		r.refuse(&n.Country, fmt.Sprintf("numbers.country: %q is not a country", c), "two capital letters, such as DE")
+	}
+}

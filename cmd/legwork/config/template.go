@@ -35,6 +35,7 @@ func sample() *Config {
 			Match:     []string{"192.0.2.0/28", "sip.carrier.example"},
 			Targets:   []Target{{URI: "sip:192.0.2.1:5060", Weight: 1}},
 			Headers:   Headers{Preset: PresetEdge},
+			Numbers:   &Numbers{Country: "DE", Format: NumberE164, URI: NumberE164, From: NumberE164, To: NumberE164, Identity: NumberE164},
 			Codecs:    Codecs{Keep: []string{"PCMA", "PCMU", "telephone-event"}},
 			Responses: Responses{{From: "503", Code: 480}, {From: "6xx", Code: 486, Text: "Busy Here"}},
 			Params:    Params{"country": "DE"},

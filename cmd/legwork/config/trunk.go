@@ -26,6 +26,7 @@ func (r *reader) trunks(c *Config) {
 		r.headers(&t.Headers)
 		r.codecs(&t.Codecs)
 		r.q850(&t.Q850)
+		r.numbers(t.Numbers)
 		r.checkFile(&t.Profile, t.Profile, "profile")
 		r.listenerOf(name, t, c.Listen)
 		r.auth(t.Auth)

@@ -1,0 +1,26 @@
+package number
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestANumberIsWrittenAsItIsDialledElsewhere(t *testing.T) {
+	n, err := Parse("030 / 1234 5678", "DE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join([]string{n.E164(), n.Plain(), n.National(), n.From("DE"), n.From("GB"), n.From("US"), n.RFC3966(), n.Country(), n.Kind()}, " ")
+	want := "+493012345678 493012345678 03012345678 03012345678 00493012345678 011493012345678 tel:+49-30-12345678 DE fixed"
+	if got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+func TestWhatIsNoNumberIsRefused(t *testing.T) {
+	for raw, country := range map[string]string{"030": "", "999": "DE", "\xff": "DE", strings.Repeat("1", 100): "DE", "": "DE"} {
+		if n, err := Parse(raw, country); err == nil {
+			t.Errorf("%q in %q: %s", raw, country, n.E164())
+		}
+	}
+}
