@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -112,4 +113,35 @@ func TestATrunkThatIsDownIsLastWhateverTheStrategy(t *testing.T) {
 	if got := namesOf(s.order(&Route{Targets: group}, from("sip:x@y.example"))); !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Errorf("a group is torn apart: %v", got)
 	}
+}
+
+// The limits of a trunk hold for calls to it and from it together.
+func TestALimitCountsCallsInBothDirections(t *testing.T) {
+	toBoth := func(context.Context, View) Decided {
+		return Decided{Decision: Route{Targets: []Target{{Trunk: "carrier"}}}}
+	}
+	play(t, &fixed{invite: toBoth}, func(r *rig) {
+		r.apply(trunk.Trunk{
+			Name: "carrier", Match: []string{"192.0.2.3"}, Targets: []trunk.Endpoint{{URI: "sip:192.0.2.2:5060"}},
+			Limits: trunk.Limits{Calls: 1},
+		})
+		d := r.dial(sdpOffer) // a call to it
+		in := r.wait(r.bob, "INVITE")
+		_, err := r.carol.Send(r.carol.Invite("sip:x@"+sbc, sdpOffer), sbc)
+		r.check(err)
+		if got := r.wait(r.carol, "503"); got.Get("Retry-After") == "" {
+			t.Errorf("%s", got.Bytes())
+		}
+		if n := r.server.Trunks().Of("carrier").Calls(); n != 1 {
+			t.Errorf("%d calls are counted", n)
+		}
+		in.Reply(486, nil)
+		r.wait(d.alice, "486")
+		_, err = r.carol.Send(r.carol.Invite("sip:x@"+sbc, sdpOffer), sbc) // from it, to it: one too many
+		r.check(err)
+		r.wait(r.carol, "503")
+		if n := r.server.Trunks().Of("carrier").Calls(); n != 0 {
+			t.Errorf("%d calls are left", n)
+		}
+	})
 }

@@ -154,17 +154,24 @@ func TestBadTablesAreRefused(t *testing.T) {
 	}
 }
 
+// 1,000 trunks with 10,000 prefixes, nested and apart.
 func BenchmarkMatchAmongTenThousand(b *testing.B) {
-	var trunks []Trunk
-	for i := range 10000 {
-		p := fmt.Sprintf("10.%d.%d.0/%d", i/256, i%256, 24+i%9)
-		trunks = append(trunks, Trunk{Name: p, Match: []string{p}})
+	trunks := make([]Trunk, 1000)
+	for i := range trunks {
+		trunks[i].Name = fmt.Sprint("trunk-", i)
+		for j := range 10 {
+			n := i*10 + j
+			trunks[i].Match = append(trunks[i].Match, fmt.Sprintf("10.%d.%d.0/%d", n/256, n%256, 24+n%9))
+		}
 	}
 	tb := table(b, nil, trunks...)
-	addr := netip.MustParseAddr("10.20.30.0")
-	for b.Loop() {
-		if found, _ := tb.Match(addr); found == nil {
-			b.Fatal("no match")
+	var addrs []netip.Addr
+	for i := range 1024 {
+		addrs = append(addrs, netip.AddrFrom4([4]byte{10, byte(i * 7 % 39), byte(i * 31), 0}))
+	}
+	for i := 0; b.Loop(); i++ {
+		if found, _ := tb.Match(addrs[i%len(addrs)]); found == nil {
+			b.Fatal("no match", addrs[i%len(addrs)])
 		}
 	}
 }
