@@ -32,20 +32,23 @@ func safely(sips bool, then func(transport.Flow, error)) func(transport.Flow, er
 }
 
 // contact is our Contact on this leg (RFC 3261 section 8.1.1.8).
-func (l *leg) contact() string { return "<" + l.contactAs("") + ">" }
+func (l *leg) contact() string { return l.contactIn("<", "", ">") }
 
 // contactAs is the URI of our Contact with a user.
-func (l *leg) contactAs(user string) string {
-	uri, sips := "sip:", l.sips || isSIPS(l.hop.uri)
+func (l *leg) contactAs(user string) string { return l.contactIn("", user, "") }
+
+func (l *leg) contactIn(before, user, behind string) string {
+	scheme, sips := "sip:", l.sips || isSIPS(l.hop.uri)
 	if sips {
-		uri = "sips:"
+		scheme = "sips:"
 	}
+	at := ""
 	if user != "" {
-		uri += user + "@"
+		at = "@"
 	}
-	uri += l.flow.Listener.SentBy()
-	if by := l.flow.Param(); by != "" && !(sips && by == "tls") {
-		uri += ";transport=" + by
+	name, by := ";transport=", l.flow.Param()
+	if by == "" || sips && by == "tls" {
+		name, by = "", ""
 	}
-	return uri
+	return before + scheme + user + at + l.flow.Listener.SentBy() + name + by + behind
 }

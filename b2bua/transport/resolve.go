@@ -47,14 +47,18 @@ func (t *Transport) Resolve(ctx context.Context, uri string) ([]Hop, error) {
 	if maddr, ok := u.Params.Get("maddr"); ok && maddr != "" {
 		host = strings.TrimSuffix(strings.TrimPrefix(maddr, "["), "]")
 	}
-	w := walk{t: t, host: host, proves: u.BareHost(), usual: "udp", fit: []string{"udp", "tcp"}}
+	usual := "udp"
 	if u.Scheme == "sips" {
-		w.usual, w.fit = "tls", []string{"tls"}
+		usual = "tls"
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		h := Hop{Network: cmp.Or(network, w.usual), Either: network == "" && w.usual == "udp", Host: u.BareHost()}
+		h := Hop{Network: cmp.Or(network, usual), Either: network == "" && usual == "udp", Host: u.BareHost()}
 		h.Remote = netip.AddrPortFrom(a.Unmap(), portOr(u.Port, h.Network))
 		return []Hop{h}, nil
+	}
+	w := walk{t: t, host: host, proves: u.BareHost(), usual: usual, fit: []string{"udp", "tcp"}}
+	if usual == "tls" {
+		w.fit = []string{"tls"}
 	}
 	if err := w.names(ctx, network, u.Port); err != nil {
 		return nil, err
