@@ -123,3 +123,24 @@ func TestACarrierThatIsARegistrarFindsUs(t *testing.T) {
 	r.signal(syscall.SIGTERM)
 	r.waitFor(`msg="registration ended" trunk=carrier code=200`)
 }
+
+func TestATargetThatDoesNotAnswerOPTIONSIsDownUntilItDoes(t *testing.T) {
+	pbx, sick := agent(t), agent(t)
+	r := serve(t, deployment(t, pbx.Addr.String(), `
+  sick:
+    targets: ["sip:`+sick.Addr.String()+`"]
+    health: {options: 1s, timeout: 200ms, down_after: 1, up_after: 1}
+`))
+	r.waitFor(`level=WARN msg="target is down" trunk=sick target=\S+ reason="no answer"`)
+	r.ask("trunks").expect(t, 0, `sick +down`)
+	if got := r.metric(`legwork_trunk_up{trunk="sick"}`); got != 0 {
+		t.Errorf("its metric is %v", got)
+	}
+	sick.Hear(func(in *simnet.Incoming) {
+		if in.Message.Method == "OPTIONS" {
+			in.Reply(200, nil)
+		}
+	})
+	r.waitFor(`level=INFO msg="target is up" trunk=sick`)
+	r.ask("trunks").expect(t, 0, `sick +up`)
+}
