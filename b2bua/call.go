@@ -69,6 +69,9 @@ func (c *Call) handle(ev event) {
 		}
 	case reached:
 		e.then(e.flow, e.err)
+		if c.ended {
+			c.lingering() // a goodbye that can't be sent may have been the last
+		}
 		return
 	case derived:
 		if m, err := message.Parse(e.bytes); err == nil {

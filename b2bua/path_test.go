@@ -139,3 +139,17 @@ func TestAContactOnAnotherPortIsAnotherNeighbour(t *testing.T) {
 		r.wait(r.alice, "200 BYE")
 	})
 }
+
+func TestAGoodbyeToANameThatIsNotFoundLeavesNothing(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		d := r.dial(sdpOffer)
+		r.wait(r.bob, "INVITE").Reply(200, func(m *message.Message) {
+			withSDP(m)
+			m.Set("Contact", "<sip:bob@gone.example>")
+		})
+		alice := r.alice.Dialog(d.req, r.wait(r.alice, "200").Message, false)
+		r.ack(alice, 1, "")
+		r.say(r.alice, alice, "BYE", nil)
+		r.wait(r.alice, "200 BYE")
+	})
+}
