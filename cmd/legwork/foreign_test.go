@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -77,14 +78,37 @@ ctrl_tcp_listen %s
 
 func baresip(t *testing.T, user string) *softphone {
 	t.Helper()
-	addr := sipptest.Address(t)
+	addr := phoneAddress(t)
 	return softphoneAt(t, addr, "<sip:"+user+"@"+addr+">;regint=0;answermode=auto")
+}
+
+// phoneAddress is an address whose next port is free too: baresip opens that for
+// TLS. It is below the ports that the kernel gives to others meanwhile.
+func phoneAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := 20_000 + 2*mathrand.IntN(5_000)
+		if free(port) && free(port+1) {
+			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		}
+	}
+	t.Fatal("no two ports are free")
+	return ""
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
 }
 
 // softphoneOf is a baresip with an account.
 func softphoneOf(t *testing.T, account string) *softphone {
 	t.Helper()
-	return softphoneAt(t, sipptest.Address(t), account)
+	return softphoneAt(t, phoneAddress(t), account)
 }
 
 func softphoneAt(t *testing.T, addr, account string) *softphone {
