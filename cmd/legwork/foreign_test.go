@@ -78,26 +78,26 @@ ctrl_tcp_listen %s
 
 func baresip(t *testing.T, user string) *softphone {
 	t.Helper()
-	addr := phoneAddress(t)
+	addr, _ := twoPorts(t)
 	return softphoneAt(t, addr, "<sip:"+user+"@"+addr+">;regint=0;answermode=auto")
 }
 
-// phoneAddress is an address whose next port is free too: baresip opens that for
-// TLS. It is below the ports that the kernel gives to others meanwhile.
-func phoneAddress(t *testing.T) string {
+// twoPorts is an address whose next port is free as well: baresip takes that for
+// TLS. Both are below those that the kernel gives to others meanwhile.
+func twoPorts(t *testing.T) (first, second string) {
 	t.Helper()
+	at := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	for range 100 {
-		port := 20_000 + 2*mathrand.IntN(5_000)
-		if free(port) && free(port+1) {
-			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if port := 20_000 + 2*mathrand.IntN(5_000); free(at(port)) && free(at(port+1)) {
+			return at(port), at(port + 1)
 		}
 	}
-	t.Fatal("no two ports are free")
-	return ""
+	t.Fatal("no two ports in a row are free")
+	return "", ""
 }
 
-func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func free(addr string) bool {
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return false
 	}
@@ -108,7 +108,8 @@ func free(port int) bool {
 // softphoneOf is a baresip with an account.
 func softphoneOf(t *testing.T, account string) *softphone {
 	t.Helper()
-	return softphoneAt(t, phoneAddress(t), account)
+	addr, _ := twoPorts(t)
+	return softphoneAt(t, addr, account)
 }
 
 func softphoneAt(t *testing.T, addr, account string) *softphone {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"net"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,22 +8,6 @@ import (
 	"legwork/b2bua/simnet"
 	"legwork/cmd/legwork/sipptest"
 )
-
-// twoPorts is an address whose next port is free as well: baresip takes that for
-// TLS.
-func twoPorts(t *testing.T) (first, second string) {
-	t.Helper()
-	for range 20 {
-		at := netip.MustParseAddrPort(sipptest.Address(t))
-		next := netip.AddrPortFrom(at.Addr(), at.Port()+1)
-		if l, err := net.Listen("tcp", next.String()); err == nil {
-			_ = l.Close()
-			return at.String(), next.String()
-		}
-	}
-	t.Fatal("no two ports in a row are free")
-	return "", ""
-}
 
 // securedPhone is a baresip that speaks TLS with a certificate of ca's, and
 // verifies who it calls; at is its TLS address.
