@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"legwork/b2bua/simnet"
-	"legwork/cmd/legwork/sipptest"
 )
 
 // securedPhone is a baresip that speaks TLS with a certificate of ca's, and
