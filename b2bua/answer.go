@@ -6,6 +6,7 @@ import (
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
+	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 )
 
@@ -145,13 +146,20 @@ func (l *leg) confirm(res *message.Message) (caller *talk) {
 func (c *Call) acknowledge(l *leg, from *message.Message) {
 	l.held = false
 	ack := c.ackOf(l, l.dialog, l.half.LocalSeq, from)
-	c.along(l, l.dialog, func(f transport.Flow, err error) {
+	c.sendACK(l, l.dialog, ack, func(sent *transaction.Outgoing) { l.ack = sent })
+}
+
+// sendACK sends the ACK to a 2xx in a dialog of the leg's; keep gets what sends it
+// again.
+func (c *Call) sendACK(l *leg, d *talk, ack *message.Message, keep func(*transaction.Outgoing)) {
+	c.along(l, d, func(f transport.Flow, err error) {
 		if err != nil {
 			c.log().Warn("ACK can't be sent", "leg", l.role.String(), "err", err)
 			return
 		}
-		l.ack = c.server.layer.ACK(ack, f)
-		c.sent(l, ack, l.ack.Bytes())
+		out := c.server.layer.ACK(ack, f)
+		c.sent(l, ack, out.Bytes())
+		keep(out)
 	})
 }
 

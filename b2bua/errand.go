@@ -173,14 +173,7 @@ func (c *Call) acknowledgeErrand(o *errand) {
 		return
 	}
 	ack := c.ackOf(o.leg, o.talk, o.cseq, nil)
-	c.along(o.leg, o.talk, func(f transport.Flow, err error) {
-		if err != nil {
-			c.log().Warn("ACK can't be sent", "leg", o.leg.role.String(), "err", err)
-			return
-		}
-		o.ack = c.server.layer.ACK(ack, f)
-		c.sent(o.leg, ack, o.ack.Bytes())
-	})
+	c.sendACK(o.leg, o.talk, ack, func(sent *transaction.Outgoing) { o.ack = sent })
 }
 
 // errandAgain repeats an errand whose failure is one of the moment: both ends

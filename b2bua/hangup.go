@@ -352,13 +352,8 @@ func (c *Call) dismiss(l *leg, res *message.Message) {
 	l.extras = append(l.extras, x)
 	d := l.dialogOf(res)
 	ack := c.ackOf(l, d, l.half.LocalSeq, nil)
-	c.along(l, d, func(f transport.Flow, err error) {
-		if err != nil {
-			c.log().Warn("late answer can't be acknowledged", "leg", "b", "err", err)
-			return
-		}
-		x.ack = c.server.layer.ACK(ack, f)
-		c.sent(l, ack, x.ack.Bytes())
+	c.sendACK(l, d, ack, func(sent *transaction.Outgoing) {
+		x.ack = sent
 		c.bye(l, d, goodbye{cause: `SIP;cause=487;text="Request Terminated"`})
 	})
 }

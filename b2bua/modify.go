@@ -5,7 +5,7 @@ import (
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
-	"legwork/b2bua/transport"
+	"legwork/b2bua/transaction"
 )
 
 // mayCross holds back a re-INVITE, or an UPDATE with an offer, while another is
@@ -136,14 +136,7 @@ func (c *Call) acknowledgeModify(x *exchange, from *message.Message) {
 		return
 	}
 	ack := c.ackOf(x.to, x.far, x.cseq, from)
-	c.along(x.to, x.far, func(f transport.Flow, err error) {
-		if err != nil {
-			c.log().Warn("ACK can't be sent", "leg", x.to.role.String(), "err", err)
-			return
-		}
-		x.ack = c.server.layer.ACK(ack, f)
-		c.sent(x.to, ack, x.ack.Bytes())
-	})
+	c.sendACK(x.to, x.far, ack, func(sent *transaction.Outgoing) { x.ack = sent })
 }
 
 // cancelModify passes on that a re-INVITE is no longer wanted; its answer
