@@ -99,10 +99,10 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	l.timing = c.newTimer(l)
 	l.timing.Ask(m)
 	if c.offers100rel(l) {
-		option(m, "Supported", "100rel")
+		m.AddToken("Supported", "100rel")
 	}
 	if c.a.peer.requires && c.prack(l) == trunk.PassPRACK {
-		option(m, "Require", "100rel")
+		m.AddToken("Require", "100rel")
 	}
 	m.Replace(l.hop.target.Headers)
 	c.replacing(m)
@@ -124,7 +124,8 @@ func hops(from *message.Message) string {
 func (o *owner) introduce(m *message.Message) {
 	m.Set("Allow", allow)
 	if m.Method == "INVITE" {
-		option(m, "Supported", "replaces, norefersub")
+		m.AddToken("Supported", "replaces")
+		m.AddToken("Supported", "norefersub")
 	}
 	o.sign(m)
 }
@@ -160,14 +161,6 @@ func (o *owner) inDialog(d *talk, method string, cseq uint32) *message.Message {
 
 func setSeq(m *message.Message, cseq uint32) {
 	m.Set("CSeq", strconv.FormatUint(uint64(cseq), 10)+" "+m.Method)
-}
-
-// option adds an option tag to Supported, Require or Unsupported.
-func option(m *message.Message, name, tag string) {
-	if before := m.Get(name); before != "" {
-		tag = before + ", " + tag
-	}
-	m.Set(name, tag)
 }
 
 // responseTo builds a response to a request; the To tag is set when it has

@@ -153,7 +153,7 @@ func (c *Call) replacing(m *message.Message) {
 	}
 	m.Set("Replaces", c.replaces.String())
 	if c.onBehalf != nil || c.invite.HasToken("Require", "replaces") {
-		option(m, "Require", "replaces")
+		m.AddToken("Require", "replaces")
 	}
 }
 

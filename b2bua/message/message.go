@@ -185,6 +185,16 @@ func (m *Message) HasToken(name, token string) bool {
 	return false
 }
 
+// AddToken appends a token to such a field, unless it is listed.
+func (m *Message) AddToken(name, token string) {
+	switch _, there := m.Lookup(name); {
+	case !there:
+		m.Add(name, token)
+	case !m.HasToken(name, token):
+		m.Set(name, strings.Join(append(m.All(name), token), ", "))
+	}
+}
+
 // Tokens yields the members of a comma-separated field over all its lines.
 func (m *Message) Tokens(name string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {

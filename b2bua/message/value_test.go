@@ -139,3 +139,16 @@ func TestReplaceKeepsSeveralOfOneName(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestATokenIsListedOnce(t *testing.T) {
+	m := &Message{Method: "INVITE"}
+	for _, tag := range []string{"timer", "100rel", "Timer"} {
+		m.AddToken("Supported", tag)
+	}
+	m.Add("Require", "replaces")
+	m.Add("Require", "timer")
+	m.AddToken("Require", "100rel")
+	if got := m.Get("Supported") + "; " + m.Get("Require"); got != "timer, 100rel; replaces, timer, 100rel" {
+		t.Errorf("%s", got)
+	}
+}

@@ -8,7 +8,7 @@ func (s *State) Ask(req *message.Message) {
 	if s.terms.Off {
 		return
 	}
-	list(req, "Supported")
+	req.AddToken("Supported", Tag)
 	least := max(s.min(), s.least)
 	refresher := s.terms.Refresher
 	if s.asked = s.terms.Expires; s.interval > 0 {

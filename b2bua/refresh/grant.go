@@ -47,7 +47,7 @@ func (s *State) Grant(req, res *message.Message) {
 	}
 	write(res, s.interval, s.refresher(UAS))
 	if known {
-		list(res, "Require")
+		res.AddToken("Require", Tag)
 	}
 }
 

@@ -146,15 +146,3 @@ func write(m *message.Message, seconds uint32, refresher Role) {
 }
 
 func decimal(seconds uint32) string { return strconv.FormatUint(uint64(seconds), 10) }
-
-// list adds the tag to a field such as Supported or Require, unless it is there.
-func list(m *message.Message, name string) {
-	if m.HasToken(name, Tag) {
-		return
-	}
-	if _, there := m.Lookup(name); !there {
-		m.Add(name, Tag)
-		return
-	}
-	m.Set(name, strings.Join(append(m.All(name), Tag), ", "))
-}
