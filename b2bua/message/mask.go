@@ -1,0 +1,77 @@
+package message
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What stands in the place of a secret.
+const masked = "***"
+
+var (
+	// A user name may hold nearly anything, a password more: what is masked is
+	// rather too much than too little.
+	passwordInSIP = regexp.MustCompile(`(?i)\b(sips?:[^\s:@<>"]*):[^\s@<>"]*@`)
+	passwordInURL = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://[^\s:@/<>"]*):[^\s/<>"]*@`)
+	inURIHeader   = regexp.MustCompile(`(?i)([?&](?:proxy-)?authorization=)[^&>\s]*`)
+	credentials   = regexp.MustCompile(`(?im)^((?:proxy-)?auth(?:orization|entication-info)[ \t]*:[ \t]*)([^\s,]*)([^\n]*(?:\n[ \t][^\n]*)*)`)
+	otherScheme   = regexp.MustCompile(`(?i)\b(?:basic|bearer)\b`)
+	proofOfSecret = regexp.MustCompile(`(?i)\b(response|rspauth|password)(\s*=\s*)(?:"(?:[^"\\]|\\.)*")?[^,\s]*`)
+	mediaKey      = regexp.MustCompile(`(inline:)[A-Za-z0-9+/=]+`)
+	mediaSecret   = regexp.MustCompile(`(?m)^(a=ice-pwd:|k=(?:clear|base64|uri):)[^\r\n]*`)
+)
+
+// Mask takes the secrets out of a text that people will read: passwords in
+// URIs, the proof in the credentials of a message (a password can be guessed
+// from a digest response), and the keys of media in SDP. A message is no longer
+// one to be parsed then.
+//
+// Everything that shows what came or left goes through it: logs, ladders,
+// traces, records, the API.
+func Mask(text string) string {
+	if strings.Contains(text, "@") {
+		text = passwordInSIP.ReplaceAllString(text, "$1:"+masked+"@")
+		text = passwordInURL.ReplaceAllString(text, "$1:"+masked+"@")
+	}
+	if strings.Contains(text, "=") {
+		text = inURIHeader.ReplaceAllString(text, "${1}"+masked)
+		text = mediaKey.ReplaceAllString(text, "${1}"+masked)
+		text = mediaSecret.ReplaceAllString(text, "${1}"+masked)
+	}
+	return credentials.ReplaceAllStringFunc(text, maskCredentials)
+}
+
+// MaskURI is Mask for a URI alone: it costs nothing where there is no password.
+func MaskURI(uri string) string {
+	before, _, found := strings.Cut(uri, "@")
+	if !found || strings.Count(before, ":") < 2 {
+		return uri
+	}
+	return Mask(uri)
+}
+
+// MaskField is Mask for the value of a header field.
+func MaskField(name, value string) string {
+	if !isCredentials(name) {
+		return Mask(value)
+	}
+	_, value, _ = strings.Cut(Mask("Authorization: "+value), " ")
+	return value
+}
+
+func isCredentials(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, "authorization") || strings.HasSuffix(name, "authentication-info")
+}
+
+// maskCredentials leaves of a digest all but the proof, of any other scheme its
+// name.
+func maskCredentials(field string) string {
+	part := credentials.FindStringSubmatch(field)
+	name, scheme, rest := part[1], part[2], part[3]
+	params := strings.EqualFold(scheme, "digest") || strings.Contains(scheme, "=")
+	if !params || otherScheme.MatchString(rest) {
+		return name + scheme + " " + masked + rest[len(strings.TrimRight(rest, "\r")):]
+	}
+	return name + proofOfSecret.ReplaceAllString(scheme+rest, "${1}${2}"+masked)
+}
