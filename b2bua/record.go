@@ -84,6 +84,7 @@ func (c *Call) settled(l *leg) {
 func (c *Call) closeRecord(g goodbye) {
 	r := c.record
 	r.Ended = time.Now()
+	r.mask()
 	if r.HungUpBy == "" {
 		r.HungUpBy = g.by
 	}
@@ -98,6 +99,14 @@ func (c *Call) closeRecord(g goodbye) {
 		r.Ringing = until.Sub(c.rangAt).Seconds()
 	}
 	c.log().Info("call ended", "code", r.Code, "reason", r.Reason, "by", r.HungUpBy, "target", r.Target, "dur", r.Duration)
+}
+
+// mask takes the passwords out of a record's URIs: nobody asks it for them.
+func (r *Record) mask() {
+	r.From, r.To, r.Target = message.MaskURI(r.From), message.MaskURI(r.To), message.MaskURI(r.Target)
+	for i := range r.Attempts {
+		r.Attempts[i].Target = message.MaskURI(r.Attempts[i].Target)
+	}
 }
 
 // State is a call at one moment.

@@ -3,11 +3,13 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
 )
 
@@ -186,5 +188,5 @@ func write(w http.ResponseWriter, status int, kind string, v any) {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // the peer has gone if this fails
+	_, _ = io.WriteString(w, message.Mask(body.String())) // the peer has gone if this fails
 }

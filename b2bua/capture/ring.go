@@ -110,7 +110,7 @@ func (r *Ring) begin(ev b2bua.Event) {
 	}
 	s := &story{id: ev.Call, started: ev.At, local: ev.Leg.Local, steps: make([]step, 0, 16)}
 	if m := ev.Message; m != nil {
-		s.from, s.to = clip(message.URIOf(m.Get("From"))), clip(m.URI)
+		s.from, s.to = clip(message.MaskURI(message.URIOf(m.Get("From")))), clip(message.MaskURI(m.URI))
 	}
 	s.meet(ev.Leg)
 	s.place = r.active.PushBack(s)
@@ -189,7 +189,7 @@ func (s *story) add(ev b2bua.Event) {
 	st := step{after: ev.At.Sub(s.started), kind: ev.Kind, leg: min(max(ev.Leg.Index, 0), maxLegs-1)}
 	switch m := ev.Message; {
 	case ev.Kind != b2bua.EventReceived && ev.Kind != b2bua.EventSent:
-		st.text, st.hook, st.where = clip(ev.Text), clip(ev.Hook), clip(ev.Where)
+		st.text, st.hook, st.where = clip(message.Mask(ev.Text)), clip(ev.Hook), clip(ev.Where)
 	case m == nil:
 		return
 	default:

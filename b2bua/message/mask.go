@@ -29,22 +29,52 @@ var (
 // Everything that shows what came or left goes through it: logs, ladders,
 // traces, records, the API.
 func Mask(text string) string {
-	if strings.Contains(text, "@") {
+	if holdsPassword(text) {
 		text = passwordInSIP.ReplaceAllString(text, "$1:"+masked+"@")
 		text = passwordInURL.ReplaceAllString(text, "$1:"+masked+"@")
 	}
-	if strings.Contains(text, "=") {
-		text = inURIHeader.ReplaceAllString(text, "${1}"+masked)
+	if strings.Contains(text, "inline:") {
 		text = mediaKey.ReplaceAllString(text, "${1}"+masked)
+	}
+	if strings.Contains(text, "a=ice-pwd:") || strings.Contains(text, "k=") {
 		text = mediaSecret.ReplaceAllString(text, "${1}"+masked)
 	}
+	if !holdsAuth(text) {
+		return text
+	}
+	text = inURIHeader.ReplaceAllString(text, "${1}"+masked)
 	return credentials.ReplaceAllStringFunc(text, maskCredentials)
+}
+
+// holdsPassword is false where the expressions would find none: long texts
+// without secrets are the rule.
+func holdsPassword(text string) bool {
+	for {
+		before, after, found := strings.Cut(text, "@")
+		if !found {
+			return false
+		}
+		word := before[strings.LastIndexAny(before, " \t\r\n<>\"")+1:]
+		if strings.Count(word, ":") > 1 {
+			return true
+		}
+		text = after
+	}
+}
+
+// holdsAuth looks for what the names of the fields begin with.
+func holdsAuth(text string) bool {
+	for i := 0; i+4 <= len(text); i++ {
+		if text[i]|0x20 == 'a' && strings.EqualFold(text[i:i+4], "auth") {
+			return true
+		}
+	}
+	return false
 }
 
 // MaskURI is Mask for a URI alone: it costs nothing where there is no password.
 func MaskURI(uri string) string {
-	before, _, found := strings.Cut(uri, "@")
-	if !found || strings.Count(before, ":") < 2 {
+	if !holdsPassword(uri) {
 		return uri
 	}
 	return Mask(uri)

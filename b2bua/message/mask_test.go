@@ -46,12 +46,8 @@ func TestAFieldAndAURIAreMaskedByThemselves(t *testing.T) {
 	if got := MaskURI("sip:bob:pw@host:5060"); got != "sip:bob:***@host:5060" {
 		t.Error(got)
 	}
-	plain := "sip:bob@host:5060;x=sip:a:b@c"
 	if n := testing.AllocsPerRun(10, func() { _ = MaskURI("sip:bob@192.0.2.1:5060") }); n != 0 {
 		t.Errorf("%g allocations", n)
-	}
-	if got := MaskURI(plain); got != plain {
-		t.Error(got)
 	}
 }
 
