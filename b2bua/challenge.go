@@ -30,24 +30,11 @@ func (s *Server) prove(req *message.Message, set *Settings) proof {
 }
 
 func (s *Server) verify(req *message.Message, realm string, role digest.Role, users Users) proof {
-	user, outcome := s.digest.Load().Verify(req, realm, role, users.secret)
+	user, outcome := s.digest.Load().Verify(req, realm, role, users)
 	if outcome != digest.OK {
 		user = ""
 	}
 	return proof{outcome, role, user}
-}
-
-// secret is a user's secret as package digest wants it; the length of an HA1
-// tells its algorithm.
-func (u Users) secret(user string) (digest.Secret, bool) {
-	s, known := u(user)
-	switch len(s.HA1) {
-	case 0:
-		return digest.Secret{Password: s.Password}, known
-	case 32:
-		return digest.Secret{HA1: map[digest.Algorithm]string{digest.MD5: s.HA1}}, known
-	}
-	return digest.Secret{HA1: map[digest.Algorithm]string{digest.SHA256: s.HA1}}, known
 }
 
 // refusal is the answer to credentials that prove nothing: a fresh challenge,

@@ -15,8 +15,8 @@ import (
 )
 
 // aliceAndCarol are the users of these tests.
-func aliceAndCarol(user string) (Secret, bool) {
-	secret, known := map[string]Secret{
+func aliceAndCarol(user string) (digest.Secret, bool) {
+	secret, known := map[string]digest.Secret{
 		"alice": {Password: "wonder"},
 		"carol": {HA1: "7d92d1ab3f4e8a0c3f0e5b4d2d3f6a11"},
 	}[user]
@@ -227,7 +227,7 @@ func TestAStaleNonceIsSaidToBeStale(t *testing.T) {
 }
 
 func TestAScriptBringsItsOwnUsers(t *testing.T) {
-	own := func(user string) (Secret, bool) { return Secret{Password: "other"}, user == "dave" }
+	own := func(user string) (digest.Secret, bool) { return digest.Secret{Password: "other"}, user == "dave" }
 	p := &fixed{outside: func(_ context.Context, v View) Decided {
 		if v.Source.Account == "" {
 			return Decided{Decision: Challenge{Realm: "club", Users: own}}

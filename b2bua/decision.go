@@ -1,10 +1,9 @@
 package b2bua
 
 import (
-	"fmt"
-	"io"
 	"time"
 
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
 )
@@ -124,20 +123,7 @@ const (
 )
 
 // Users finds the secret of a user; false when there is no such user.
-type Users func(user string) (Secret, bool)
-
-// Secret is what a user of ours is known by: the password, or its HA1 (RFC 7616
-// section 3.4.2) in hex, of which the length tells the algorithm. Logs, errors
-// and JSON show nothing of it.
-type Secret struct{ Password, HA1 string }
-
-func (Secret) String() string { return "(secret)" }
-
-// Format stands in for every verb: fmt asks String for some of them only.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
-
-// MarshalText is for JSON, in logs and elsewhere.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+type Users func(user string) (digest.Secret, bool)
 
 // Refer says what becomes of a REFER in a dialog.
 type Refer uint8

@@ -86,7 +86,7 @@ func (c challenge) take(L *glua.LState, m *machine, req *message.Message) (b2bua
 	if c.Proxy {
 		role = digest.Proxy
 	}
-	known := map[string]b2bua.Secret{}
+	known := map[string]digest.Secret{}
 	for _, user := range digest.Claimants(req, realm, role, maxClaimants) {
 		secret, ok, err := c.lookUp(L, user, realm)
 		if err != nil {
@@ -96,7 +96,7 @@ func (c challenge) take(L *glua.LState, m *machine, req *message.Message) (b2bua
 			known[user] = secret
 		}
 	}
-	c.Users = func(user string) (b2bua.Secret, bool) {
+	c.Users = func(user string) (digest.Secret, bool) {
 		secret, ok := known[user]
 		return secret, ok
 	}
@@ -104,30 +104,30 @@ func (c challenge) take(L *glua.LState, m *machine, req *message.Message) (b2bua
 }
 
 // lookUp asks the script for one user. Errors show nothing of what it returned.
-func (c challenge) lookUp(L *glua.LState, user, realm string) (b2bua.Secret, bool, error) {
+func (c challenge) lookUp(L *glua.LState, user, realm string) (digest.Secret, bool, error) {
 	v, err := lua.Ask(L, c.users, glua.LString(user), glua.LString(realm))
 	if err != nil {
-		return b2bua.Secret{}, false, err
+		return digest.Secret{}, false, err
 	}
 	switch v := v.(type) {
 	case *glua.LNilType:
-		return b2bua.Secret{}, false, nil
+		return digest.Secret{}, false, nil
 	case glua.LBool:
 		if !bool(v) { // of "row and row.password"
-			return b2bua.Secret{}, false, nil
+			return digest.Secret{}, false, nil
 		}
 	case glua.LString:
 		if v != "" {
-			return b2bua.Secret{Password: string(v)}, true, nil
+			return digest.Secret{Password: string(v)}, true, nil
 		}
-		return b2bua.Secret{}, false, c.wrong("an empty password")
+		return digest.Secret{}, false, c.wrong("an empty password")
 	case *glua.LTable:
 		if ha1, ok := hashOf(v); ok {
-			return b2bua.Secret{HA1: ha1}, true, nil
+			return digest.Secret{HA1: ha1}, true, nil
 		}
-		return b2bua.Secret{}, false, c.wrong("a table that is no {ha1 = ...} of 32 or 64 hex digits")
+		return digest.Secret{}, false, c.wrong("a table that is no {ha1 = ...} of 32 or 64 hex digits")
 	}
-	return b2bua.Secret{}, false, c.wrong("a " + v.Type().String())
+	return digest.Secret{}, false, c.wrong("a " + v.Type().String())
 }
 
 // hashOf reads {ha1 = "..."}.

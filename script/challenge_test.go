@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/digest"
 	"legwork/script/lua"
 )
 
@@ -47,13 +48,13 @@ function M.on_register(txn)
   if txn.source.account then return b2b.accept() end
   return b2b.challenge { realm = "sbc.example", users = users }
 end`)
-	for user, want := range map[string]b2bua.Secret{
+	for user, want := range map[string]digest.Secret{
 		"alice": {Password: "wonderland"}, "bob": {HA1: strings.Repeat("ab", 16)}, "carol": {}, "mallory": {},
 	} {
 		c := r.signed(t, "Authorization", "sbc.example", user)
 		ch := wantChallenge(t, r, c.outside())
 		got, known := ch.Users(user)
-		if got != want || known != (want != b2bua.Secret{}) || ch.Realm != "sbc.example" || ch.Proxy {
+		if got != want || known != (want != digest.Secret{}) || ch.Realm != "sbc.example" || ch.Proxy {
 			t.Errorf("%s: %+v, %v, %+v", user, got.Password, known, ch)
 		}
 		if _, ok := ch.Users("other"); ok {

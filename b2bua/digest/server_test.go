@@ -45,7 +45,10 @@ func verify(s *Server, req *message.Message) Outcome {
 func TestClientAndServerAgreeInEveryAlgorithm(t *testing.T) {
 	for a := MD5; a <= SHA512t256; a++ {
 		for _, role := range []Role{UAS, Proxy} {
-			secrets := []Secret{{Password: "secret"}, {HA1: map[Algorithm]string{a: strings.ToUpper(a.hash("alice", realm, "secret"))}}}
+			secrets := []Secret{{Password: "secret"}}
+			if a != SHA512t256 { // a hash of that length is SHA-256's
+				secrets = append(secrets, Secret{HA1: strings.ToUpper(a.hash("alice", realm, "secret"))})
+			}
 			for _, secret := range secrets {
 				s, c := newServer(t, Config{Algorithms: []Algorithm{a}}), &Client{}
 				req := request("REGISTER", "sip:legwork.example")
@@ -289,11 +292,11 @@ func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 	work := map[string]float64{}
 	for name, p := range map[string]person{
 		"wrong password":   {Secret{Password: "0123456789abcdef"}, true},
-		"wrong hash":       {Secret{HA1: map[Algorithm]string{SHA256: strings.Repeat("0", 64)}}, true},
+		"wrong hash":       {Secret{HA1: strings.Repeat("0", 64)}, true},
 		"unknown":          {Secret{}, false},
 		"no secret":        {Secret{}, true},
-		"broken hash":      {Secret{HA1: map[Algorithm]string{SHA256: "00"}}, true},
-		"another hash":     {ParseSecret(MD5.hash("alice", realm, "secret")), true},
+		"broken hash":      {Secret{HA1: "00"}, true},
+		"another hash":     {Secret{HA1: MD5.hash("alice", realm, "secret")}, true},
 		"unknown but told": {Secret{Password: "secret"}, false},
 	} {
 		if out := claim.Check(p.secret, p.known); out != Wrong {

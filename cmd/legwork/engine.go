@@ -142,9 +142,9 @@ func usersOf(u config.Users) b2bua.Users {
 	if u.File == "" {
 		return nil
 	}
-	return func(user string) (b2bua.Secret, bool) {
+	return func(user string) (digest.Secret, bool) {
 		a, ok := u.Accounts[user]
-		return b2bua.Secret{Password: string(a.Password), HA1: string(a.HA1)}, ok
+		return digest.Secret{Password: string(a.Password), HA1: string(a.HA1)}, ok
 	}
 }
 

@@ -8,22 +8,22 @@ import (
 	"regexp"
 	"strings"
 
-	"legwork/b2bua"
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 )
 
 // users reads users.yaml, as the configuration does.
-func users(user string) (b2bua.Secret, bool) {
+func users(user string) (digest.Secret, bool) {
 	src, err := os.ReadFile("users.yaml")
 	if err != nil {
-		return b2bua.Secret{}, false
+		return digest.Secret{}, false
 	}
 	for line := range strings.Lines(string(src)) {
 		if name, password, _ := strings.Cut(line, ": "); name == user {
-			return b2bua.Secret{Password: strings.TrimSpace(password)}, true
+			return digest.Secret{Password: strings.TrimSpace(password)}, true
 		}
 	}
-	return b2bua.Secret{}, false
+	return digest.Secret{}, false
 }
 
 // challenge is the latest one of a phone's proxy, and how often it was answered.
