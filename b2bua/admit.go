@@ -37,6 +37,7 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 	p := s.prove(req, set)
 	stranger := t == nil && set.UnknownSources != AllowUnknown && p.outcome != digest.OK
 	if stranger && set.UnknownSources == DropUnknown && p.outcome == digest.Absent {
+		s.refused[refusedSource].Add(1)
 		tx.Drop()
 		return nil
 	}
@@ -46,23 +47,23 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 		return nil
 	}
 	if code != 0 {
-		s.answer(tx, req, code, headers...)
+		s.refuse(tx, req, reasonOf(code), code, headers...)
 		return nil
 	}
 	if code, header := s.untimely(t, req); code != 0 {
-		s.answer(tx, req, code, header)
+		s.refuse(tx, req, refusedTimer, code, header)
 		return nil
 	}
-	if why := s.overload(req, f); why != "" {
-		s.log.Debug("request refused", "reason", why, "source", f.Remote.String())
-		s.answer(tx, req, 503, message.Header{Name: "Retry-After", Value: "5"})
+	if why := s.overload(req, f); why != noReason {
+		s.log.Debug("request refused", "reason", why.String(), "source", f.Remote.String())
+		s.refuse(tx, req, why, 503, later())
 		return nil
 	}
 	in := &admitted{tx: tx, req: req, flow: f, trunk: t, proof: p, mergeKey: mergeKey(req)}
 	if t != nil && req.Method == "INVITE" {
 		if err := s.trunks.Of(t.Name).Admit(); err != nil {
 			s.log.Info("call refused", "trunk", t.Name, "err", err, "code", 503)
-			s.answer(tx, req, 503, message.Header{Name: "Retry-After", Value: "5"})
+			s.refuse(tx, req, refusedTrunk, 503, later())
 			return nil
 		}
 		in.load = s.trunks.Of(t.Name)
@@ -78,14 +79,17 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 // turnAway answers a source of no trunk that is no user either, once and without
 // a transaction: 403, or a challenge where users are configured.
 func (s *Server) turnAway(tx *transaction.Server, req *message.Message, f transport.Flow, p proof, code int, headers []message.Header) {
-	set := s.settings()
+	set, why := s.settings(), refusedSource
 	switch {
 	case code != 0:
+		why = reasonOf(code)
 	case set.Users == nil || req.Method == "CANCEL":
 		code = 403
 	default:
+		why = reasonOfProof(p)
 		code, headers = s.refusal(set.Realm, p)
 	}
+	s.refused[why].Add(1)
 	s.strangers.Do(func() { // a flood of them must not become one of lines
 		s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", code)
 	})
@@ -140,26 +144,26 @@ func (s *Server) unsupported(req *message.Message) string {
 	return strings.Join(tags, ", ")
 }
 
-// overload says why a request can't be taken now; "" when it can. Other requests
+// overload says why a request can't be taken now, if it can't. Other requests
 // than INVITE are no calls: a source may send as many a second again.
-func (s *Server) overload(req *message.Message, f transport.Flow) string {
+func (s *Server) overload(req *message.Message, f transport.Flow) reason {
 	limits := &s.settings().Limits
 	switch {
 	case s.draining.Load():
-		return "draining"
+		return refusedDraining
 	case req.Method != "INVITE":
 		if !s.others.pass(f.Remote.Addr(), &Limits{PerSourceCPS: limits.PerSourceCPS}) {
-			return "cps"
+			return refusedCPS
 		}
-		return ""
+		return noReason
 	case limits.Calls > 0 && s.active.Load() >= int64(limits.Calls):
-		return "calls"
+		return refusedCalls
 	case limits.QueueDelay > 0 && s.delay.now() > limits.QueueDelay:
-		return "queue_delay"
+		return refusedDelay
 	case !s.gate.pass(f.Remote.Addr(), limits):
-		return "cps"
+		return refusedCPS
 	}
-	return ""
+	return noReason
 }
 
 // mergeKey is what merged requests share (RFC 3261 section 8.2.2.2).

@@ -190,7 +190,7 @@ func (c *Call) toCaller(l *leg, res *message.Message, tag string) *message.Messa
 func (c *Call) failureOf(code int, reason string) *message.Message {
 	res := c.responseTo(c.invite, code, reason, c.a.dialog.Local)
 	if code == 503 {
-		res.Set("Retry-After", "5")
+		res.Set(later().Name, later().Value)
 	}
 	return res
 }

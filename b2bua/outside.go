@@ -58,11 +58,11 @@ func (arrived) event() {}
 func (s *Server) outside(in *admitted) {
 	switch in.req.Method {
 	case "BYE", "CANCEL", "PRACK", "UPDATE":
-		s.answer(in.tx, in.req, 481)
+		s.refuse(in.tx, in.req, refusedDialog, 481)
 		return
 	}
 	if s.waiting.Load() >= maxWaiting {
-		s.answer(in.tx, in.req, 503, message.Header{Name: "Retry-After", Value: "5"})
+		s.refuse(in.tx, in.req, refusedWaiting, 503, later())
 		return
 	}
 	t := s.newTxn(in)

@@ -62,7 +62,7 @@ func (t *txn) follow(r Route) {
 		return
 	}
 	if subscribes(t.req.Method) && !t.subscribe() {
-		t.reply(503, "", []message.Header{{Name: "Retry-After", Value: "5"}}, nil)
+		t.reply(503, "", []message.Header{later()}, nil)
 		return
 	}
 	budget := min(orDefault(r.Budget, defaultBudget), 62*t.server.cfg.T1-time.Since(t.started))
@@ -289,7 +289,7 @@ func (t *txn) fail(code int) {
 	}
 	headers := []message.Header(nil)
 	if code == 503 {
-		headers = []message.Header{{Name: "Retry-After", Value: "5"}}
+		headers = []message.Header{later()}
 	}
 	t.reply(code, "", headers, nil)
 }

@@ -118,6 +118,7 @@ type Server struct {
 	draining   atomic.Bool
 	faults     atomic.Int64
 	malformed  atomic.Int64
+	refused    refusals
 	strangers  rate.Sometimes // how often they are logged
 }
 
@@ -228,7 +229,7 @@ func (s *Server) Request(tx *transaction.Server, req *message.Message, f transpo
 func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, tag string) {
 	p := s.index.party(req.CallID(), tag)
 	if p == nil {
-		s.answer(tx, req, 481)
+		s.refuse(tx, req, refusedDialog, 481)
 		return
 	}
 	if tags := s.unsupported(req); tags != "" {
@@ -248,7 +249,7 @@ func (s *Server) begin(in *admitted) {
 	if !s.index.admit(c, in.mergeKey) {
 		c.router.Close()
 		c.freeTrunk(c.a)
-		s.answer(in.tx, in.req, 482)
+		s.refuse(in.tx, in.req, refusedLoop, 482)
 		return
 	}
 	s.active.Add(1)

@@ -20,6 +20,7 @@ type Sources struct {
 	Trunks    func() []trunk.Stats
 	Transport func() transport.Counters
 	Malformed func() uint64               // messages refused or dropped unread
+	Refused   func() map[string]uint64    // requests that nothing was made of, by reason
 	Dropped   func() map[string]uint64    // events lost, by observer
 	Expiries  func() map[string]time.Time // of certificates, by listener
 }
@@ -38,6 +39,11 @@ func (s scrape) Collect(to chan<- prometheus.Metric) {
 	}
 	if s.Malformed != nil {
 		count(to, "malformed_total", "Messages that were refused or dropped because they break the grammar.", s.Malformed())
+	}
+	if s.Refused != nil {
+		for why, n := range s.Refused() {
+			count(to, "refused_total", "Requests that were refused before a call or anything else was made of them.", n, "reason", why)
+		}
 	}
 	if s.Dropped != nil {
 		dropped := s.Dropped()

@@ -34,6 +34,7 @@ func (e *engine) openObservers(context.Context) error {
 		Trunks:    func() []trunk.Stats { return e.server.Trunks().Stats() },
 		Transport: func() transport.Counters { return e.server.Transport() },
 		Malformed: func() uint64 { return uint64(e.server.Malformed()) },
+		Refused:   func() map[string]uint64 { return e.server.Refused() },
 		Dropped:   o.dropped,
 		Expiries:  func() map[string]time.Time { return expiries(e.live.Load()) },
 	})
