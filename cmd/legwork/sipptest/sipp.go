@@ -168,7 +168,7 @@ func (p *Process) listening(ctx context.Context) error {
 			}
 			return fmt.Errorf("sipp went before it listened on %s: %w\n%s", p.Local, p.err, p.Trouble())
 		case <-tick.C:
-			if open, err := bound(p.Local); open || err != nil {
+			if open, err := Bound(p.Local); open || err != nil {
 				return err
 			}
 		}

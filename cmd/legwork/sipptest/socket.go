@@ -2,12 +2,14 @@ package sipptest
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -32,15 +34,20 @@ func FreeAddress() (string, error) {
 	return "", fmt.Errorf("no port is free for both udp and tcp: %w", failed)
 }
 
-// bound says whether a socket is bound to addr, from the kernel's tables (Linux).
-func bound(addr string) (bool, error) {
+// Bound says whether a socket is bound to addr, from the kernel's tables (Linux).
+func Bound(addr string) (bool, error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return false, fmt.Errorf("sipp: local address: %w", err)
 	}
 	port := fmt.Sprintf(":%04X", at.Port())
-	for _, table := range []string{"udp", "tcp", "udp6", "tcp6"} {
-		found, err := listed("/proc/net/"+table, port)
+	var places []string // ends of it
+	if ip := at.Addr().Unmap(); ip.Is4() {
+		b := ip.As4()
+		places = []string{" 00000000" + port, fmt.Sprintf(" %08X%s", binary.NativeEndian.Uint32(b[:]), port)}
+	}
+	for table, places := range map[string][]string{"udp": places, "tcp": places, "udp6": {port}, "tcp6": {port}} {
+		found, err := listed("/proc/net/"+table, places)
 		if found || err != nil {
 			return found, err
 		}
@@ -48,9 +55,9 @@ func bound(addr string) (bool, error) {
 	return false, nil
 }
 
-// listed looks for a port among the local addresses of one table. A machine
+// listed looks for places among the local addresses of one table. A machine
 // without IPv6 lacks two of them.
-func listed(table, port string) (bool, error) {
+func listed(table string, places []string) (bool, error) {
 	f, err := os.Open(table)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -61,7 +68,8 @@ func listed(table, port string) (bool, error) {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		if column := strings.Fields(lines.Text()); len(column) > 1 && strings.HasSuffix(column[1], port) {
+		column := strings.Fields(lines.Text())
+		if len(column) > 1 && slices.ContainsFunc(places, func(p string) bool { return strings.HasSuffix(" "+column[1], p) }) {
 			return true, nil
 		}
 	}

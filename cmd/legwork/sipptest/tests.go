@@ -1,8 +1,10 @@
 package sipptest
 
 import (
+	"errors"
 	"os/exec"
 	"testing"
+	"time"
 )
 
 // Find returns the path of SIPp; without one it skips the test and says so.
@@ -23,6 +25,25 @@ func Address(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return addr
+}
+
+// Listening waits until somebody is bound to the port of an address.
+func Listening(t testing.TB, addr string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); ; <-tick.C {
+		open, err := Bound(addr)
+		if err == nil && !open && time.Now().After(end) {
+			err = errors.New("nobody listens on " + addr)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open {
+			return
+		}
+	}
 }
 
 // Start runs a scenario beside the test and returns when its socket is open.
