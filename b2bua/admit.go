@@ -35,6 +35,9 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 	t, name := set.neighbour(f)
 	t = s.registered(req, f.Remote.Addr(), t, set.Trunks)
 	p := s.prove(req, set)
+	if own := set.Trunks.MatchUser(p.user); own != nil { // who it is says more than where
+		t = own
+	}
 	stranger := t == nil && set.UnknownSources != AllowUnknown && p.outcome != digest.OK
 	if stranger && set.UnknownSources == DropUnknown && p.outcome == digest.Absent {
 		s.refused[refusedSource].Add(1)

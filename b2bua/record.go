@@ -1,7 +1,6 @@
 package b2bua
 
 import (
-	"net/netip"
 	"time"
 
 	"legwork/b2bua/message"
@@ -196,9 +195,9 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 // Trunks is what is counted about the trunks.
 func (s *Server) Trunks() *trunk.States { return s.trunks }
 
-// Matches lists the entries of trunks that a source address fits, the one that
+// Matches lists the entries of trunks that a source fits, the one that
 // decides first.
-func (s *Server) Matches(source netip.Addr) []trunk.Hit { return s.settings().Trunks.Matches(source) }
+func (s *Server) Matches(source string) []trunk.Hit { return s.settings().Trunks.Fits(source) }
 
 // Transport counts what comes and goes over sockets.
 func (s *Server) Transport() transport.Counters { return s.transport.Counters() }

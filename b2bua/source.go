@@ -61,13 +61,15 @@ func sourceAt(f transport.Flow) Source {
 
 // neighbour is the trunk that a message comes from, and the name in the peer's
 // certificate that says so or else its first. A certificate says more than an
-// address.
+// address, and an address more than the listener.
 func (s *Settings) neighbour(f transport.Flow) (t *trunk.Trunk, name string) {
 	names := f.TLSNames()
 	if t, name = s.Trunks.MatchName(names); t != nil {
 		return t, name
 	}
-	t, _ = s.Trunks.Match(f.Remote.Addr())
+	if t, _ = s.Trunks.Match(f.Remote.Addr()); t == nil && f.Listener != nil {
+		t = s.Trunks.MatchListener(f.Listener.Name)
+	}
 	if len(names) > 0 {
 		name = names[0]
 	}

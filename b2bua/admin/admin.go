@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"legwork/b2bua"
@@ -28,7 +27,7 @@ type Engine interface {
 	HangUp(id, by string) bool
 	Trunks() *trunk.States
 	EnableTrunk(name string, on bool) bool
-	Matches(source netip.Addr) []trunk.Hit
+	Matches(source string) []trunk.Hit
 	Draining() bool
 }
 

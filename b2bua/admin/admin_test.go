@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func (d *double) HangUp(id, by string) bool {
 
 func (d *double) Trunks() *trunk.States { return d.trunkSet }
 
-func (d *double) Matches(source netip.Addr) []trunk.Hit { return d.table.Matches(source) }
+func (d *double) Matches(source string) []trunk.Hit { return d.table.Fits(source) }
 func (d *double) EnableTrunk(name string, on bool) bool {
 	return slices.ContainsFunc(d.trunkSet.Stats(), func(s trunk.Stats) bool { return s.Name == name }) && (d.trunkSet.Of(name).Enable(on) || true)
 }
@@ -245,7 +244,7 @@ func TestTheTrunksOfASourceAreListedWithTheOneThatDecidesFirst(t *testing.T) {
 	if list := get[TrunkList](t, h, "GET", "/api/v1/trunks?match=[2001:db8::1]", 200); len(list.Trunks) != 0 {
 		t.Errorf("a stranger belongs to %+v", list)
 	}
-	refused(t, ask(h, "GET", "/api/v1/trunks?match=carrier"), 400, "match is an IP address")
+	refused(t, ask(h, "GET", "/api/v1/trunks?match=192.0.2.0/24"), 400, "match is an IP address, user:NAME, listener:NAME or a name in a certificate")
 }
 
 func TestATrunkIsDisabledAndEnabled(t *testing.T) {

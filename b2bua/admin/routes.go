@@ -6,11 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"legwork/b2bua/trunk"
 )
 
 //go:embed openapi.json
@@ -150,16 +151,15 @@ func (a *api) ladder(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text)) // the peer has gone if this fails
 }
 
-// trunks lists all of them, or those that a source address fits.
+// trunks lists all of them, or those that a source fits.
 func (a *api) trunks(w http.ResponseWriter, r *http.Request) {
 	list := trunkList(a.Engine.Trunks().Stats())
 	if text := r.URL.Query().Get("match"); text != "" {
-		source, err := netip.ParseAddr(strings.Trim(text, "[]"))
-		if err != nil {
-			refuse(w, http.StatusBadRequest, "match is an IP address")
+		if _, prefix := trunk.ParsePrefix(text); strings.ContainsAny(text, "/ ") && (prefix || trunk.IsHost(text)) {
+			refuse(w, http.StatusBadRequest, "match is an IP address, user:NAME, listener:NAME or a name in a certificate")
 			return
 		}
-		list = list.fitting(a.Engine.Matches(source))
+		list = list.fitting(a.Engine.Matches(text))
 	}
 	answer(w, http.StatusOK, list)
 }

@@ -72,7 +72,7 @@ type Trunk struct {
 	Registration *Registration `json:"registration,omitempty"` // nil: it wants none
 	Targets      []Target      `json:"targets,omitempty"`      // those whose health is counted
 
-	// Match is the entry that the address fits which was asked for, Host tells that
+	// Match is the entry that the source fits which was asked for, Host tells that
 	// it is a name.
 	Match string `json:"match,omitempty"`
 	Host  bool   `json:"host,omitempty"`

@@ -15,6 +15,7 @@ type Table struct {
 	names  []string
 	v4, v6 spans
 	hosts  map[string]*Trunk // by the host names among Match, in lower case
+	named  map[string]*Trunk // by the users and listeners among Match, as written
 
 	strangers Trust // in who is no trunk
 }
@@ -32,11 +33,11 @@ type claim struct {
 // Match into addresses and may be nil when there are none; a name without
 // addresses matches nothing.
 //
-// Two trunks that write the same prefix are an error. Host names are not held
+// Two trunks that write the same prefix, user or listener are an error. Host names are not held
 // to that, since DNS may change at any time: a written prefix wins over them,
 // and among them the trunk listed first.
 func NewTable(trunks []Trunk, resolve func(host string) []netip.Addr) (*Table, error) {
-	t := &Table{trunks: make(map[string]*Trunk, len(trunks)), hosts: map[string]*Trunk{}}
+	t := &Table{trunks: make(map[string]*Trunk, len(trunks)), hosts: map[string]*Trunk{}, named: map[string]*Trunk{}}
 	var claims []claim
 	var problems []error
 	for i := range trunks {
@@ -69,12 +70,7 @@ func (t *Table) add(one *Trunk) error {
 	}
 	t.trunks[one.Name] = one
 	t.names = append(t.names, one.Name)
-	for _, m := range one.Match {
-		if _, isPrefix := ParsePrefix(m); !isPrefix && t.hosts[hostName(m)] == nil {
-			t.hosts[hostName(m)] = one
-		}
-	}
-	return nil
+	return t.index(one)
 }
 
 // claims lists the sources of a trunk.
@@ -85,7 +81,7 @@ func (t *Trunk) claims(resolve func(host string) []netip.Addr) []claim {
 			claims = append(claims, claim{prefix: prefix, trunk: t, why: m})
 			continue
 		}
-		if resolve == nil {
+		if resolve == nil || !IsHost(m) {
 			continue
 		}
 		for _, addr := range resolve(m) {
@@ -97,7 +93,7 @@ func (t *Trunk) claims(resolve func(host string) []netip.Addr) []claim {
 	return claims
 }
 
-// ParsePrefix reads a CIDR or an IP address; false: neither, so a host name.
+// ParsePrefix reads a CIDR or an IP address; false: neither, so a name.
 // Host bits are cleared, IPv4-mapped IPv6 becomes IPv4.
 func ParsePrefix(s string) (netip.Prefix, bool) {
 	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {

@@ -126,6 +126,37 @@ func TestHostNamesYieldToWrittenPrefixes(t *testing.T) {
 	}
 }
 
+func TestUsersAndListenersAreNoHosts(t *testing.T) {
+	resolve := func(host string) []netip.Addr {
+		t.Errorf("%s is looked up", host)
+		return nil
+	}
+	tb := table(t, resolve,
+		Trunk{Name: "a", Match: []string{"user:alice", "listener:edge", "user:alice"}},
+		Trunk{Name: "b", Match: []string{"user:Alice", "192.0.2.1"}},
+	)
+	if tb.MatchUser("alice").Name != "a" || tb.MatchUser("Alice").Name != "b" || tb.MatchUser("bob") != nil || tb.MatchUser("") != nil {
+		t.Error("users are not told apart")
+	}
+	if tb.MatchListener("edge").Name != "a" || tb.MatchListener("") != nil {
+		t.Error("listeners are not told apart")
+	}
+	if found, _ := tb.MatchName([]string{"user:alice", "listener:edge"}); found != nil {
+		t.Error("a certificate is a user's")
+	}
+	for source, want := range map[string]string{"user:alice": "a", "listener:edge": "a", "192.0.2.1": "b", "[::1]": "a", "user:": "", "edge": ""} {
+		if got := tb.Fits(source); len(got) != min(len(want), 1) || want != "" && got[0].Trunk != want {
+			t.Errorf("%s fits %+v", source, got)
+		}
+	}
+	for _, shared := range []string{"user:alice", "listener:edge"} {
+		_, err := NewTable([]Trunk{{Name: "a", Match: []string{shared}}, {Name: "b", Match: []string{shared}}}, nil)
+		if want := "trunks a and b both match " + shared; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestNamesAreSortedAndFound(t *testing.T) {
 	tb := table(t, nil, Trunk{Name: "b"}, Trunk{Name: "a"})
 	if got := tb.Names(); !slices.Equal(got, []string{"a", "b"}) {

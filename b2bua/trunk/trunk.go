@@ -18,7 +18,7 @@ import (
 // Table.
 type Trunk struct {
 	Name      string
-	Match     []string   // sources: CIDR, IP address or host name
+	Match     []string   // sources: CIDR, IP address, host name, "user:NAME", "listener:NAME"
 	Targets   []Endpoint // where its calls go
 	Listen    string     // name of the listener its calls leave from; "": any
 	Headers   Headers    // what crosses to it

@@ -58,6 +58,8 @@ func TestACallCanBeSeenAndHungUp(t *testing.T) {
 	r.ask("trunks", "enable", "pbx", "--json").expect(t, 0, `"enabled": *true`)
 	r.ask("trunks", "--match", "127.0.0.1").expect(t, 0, `NAME +MATCH +WHY`, `phones +127\.0\.0\.\S+ +the only match`)
 	r.ask("trunks", "--match", "192.0.2.1").expect(t, 0, `^192.0.2.1 belongs to no trunk\n$`)
+	r.ask("trunks", "--match", "user:nobody").expect(t, 0, `^user:nobody belongs to no trunk\n$`)
+	r.ask("trunks", "--match", "192.0.2.0/24").expect(t, 1, `match is an IP address, user:NAME, listener:NAME or a name in a certificate`)
 	var story admin.Story
 	if err := json.Unmarshal([]byte(r.ask("call", id, "--json").out), &story); err != nil || story.Call == nil || story.Call.ID != id {
 		t.Errorf("%+v, %v", story, err)
@@ -202,6 +204,27 @@ func TestMetricsCountWhatIsMalformed(t *testing.T) {
 	for _, want := range []string{"legwork_malformed_total 1\n", "legwork_script_reloads_total", "legwork_calls_active "} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q", want)
+		}
+	}
+}
+
+func TestWhyASourceBelongsToATrunkIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		source string
+		hits   []admin.Trunk
+		want   []string
+	}{
+		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.0/24"}}, []string{"the only match"}},
+		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.1"}, {Match: "192.0.2.0/24"}}, []string{"the longest prefix", "shorter than 192.0.2.1"}},
+		{"192.0.2.1", []admin.Trunk{{Match: "a.example (192.0.2.1)", Host: true}}, []string{"an address of that name"}},
+		{"A.example", []admin.Trunk{{Match: "a.example"}}, []string{"a name in its certificate, whatever its address"}},
+		{"user:bob", []admin.Trunk{{Match: "user:bob"}}, []string{"its user, wherever it comes from"}},
+		{"192.0.2.1", []admin.Trunk{{Match: "listener:a"}, {Match: "listener:b"}}, []string{"what comes there and fits no other", "what comes there and fits no other"}},
+	} {
+		for i, row := range reasons(c.source, c.hits) {
+			if row[2] != c.want[i] {
+				t.Errorf("%s: got %q, want %q", c.source, row[2], c.want[i])
+			}
 		}
 	}
 }

@@ -48,7 +48,7 @@ func matched(cfg *config.Config) []string {
 	names := map[string]bool{}
 	for _, t := range cfg.Trunks {
 		for _, m := range t.Match {
-			if _, isPrefix := trunk.ParsePrefix(m); !isPrefix {
+			if trunk.IsHost(m) {
 				names[m] = true
 			}
 		}

@@ -5,16 +5,18 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"legwork/b2bua/admin"
+	"legwork/b2bua/trunk"
 )
 
 type trunksCommand struct {
 	remote
 	Action string `arg:"" optional:"" enum:"enable,disable," default:"" help:"enable, or disable: no new calls to it, 503 for those from it, until the process ends."`
 	Name   string `arg:"" optional:"" help:"Of the trunk to enable or disable."`
-	Match  string `placeholder:"ADDRESS" help:"Say which trunk a source address belongs to, and why."`
+	Match  string `placeholder:"SOURCE" help:"Say which trunk a source belongs to, and why: an IP address, user:NAME, listener:NAME, or a name in a certificate."`
 }
 
 // turn enables or disables a trunk.
@@ -41,7 +43,7 @@ func (c *trunksCommand) Run(t *terminal) error {
 	var list admin.TrunkList
 	if c.Match != "" {
 		return c.show(t, "/api/v1/trunks?match="+url.QueryEscape(c.Match), &list, func() {
-			t.table(c.Match+" belongs to no trunk", []string{"NAME", "MATCH", "WHY"}, reasons(list.Trunks))
+			t.table(c.Match+" belongs to no trunk", []string{"NAME", "MATCH", "WHY"}, reasons(c.Match, list.Trunks))
 		})
 	}
 	return c.show(t, "/api/v1/trunks", &list, func() {
@@ -60,14 +62,20 @@ func (c *trunksCommand) Run(t *terminal) error {
 	})
 }
 
-// reasons say for each entry that an address fits why it decides, or does not.
-func reasons(hits []admin.Trunk) [][]string {
+// reasons say for each entry that a source fits why it decides, or does not.
+func reasons(source string, hits []admin.Trunk) [][]string {
 	var rows [][]string
 	for i, one := range hits {
 		why := "the only match"
 		switch {
-		case i > 0:
+		case i > 0 && !strings.HasPrefix(one.Match, "listener:"):
 			why = "shorter than " + hits[0].Match
+		case strings.HasPrefix(one.Match, "user:"):
+			why = "its user, wherever it comes from"
+		case strings.HasPrefix(one.Match, "listener:"):
+			why = "what comes there and fits no other"
+		case one.Match == strings.ToLower(source) && trunk.IsHost(source):
+			why = "a name in its certificate, whatever its address"
 		case one.Host:
 			why = "an address of that name"
 		case len(hits) > 1:

@@ -35,7 +35,7 @@ func meet(trunks []trunk.Trunk) (*neighbours, error) {
 			one.Match = append(slices.Clone(one.Match), next.String())
 		}
 		for _, m := range one.Match {
-			if _, ok := trunk.ParsePrefix(m); !ok {
+			if trunk.IsHost(m) {
 				hosts[m] = []netip.Addr{next}
 			}
 		}

@@ -75,6 +75,7 @@ func (r *reader) check(c *Config) {
 	r.protocol(&c.SIP)
 	r.trunks(c)
 	r.users(&c.Users)
+	r.claimants(c)
 	r.registrar(c)
 	r.databases(c)
 	r.defaultRoute(c)

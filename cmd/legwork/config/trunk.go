@@ -54,10 +54,7 @@ func (r *reader) listenerOf(trunk string, t *Trunk, all []Listener) {
 	if t.Listen == "" {
 		return
 	}
-	names := make([]string, 0, len(all))
-	for _, l := range all {
-		names = append(names, l.Name)
-	}
+	names := namesOf(all)
 	i := slices.Index(names, t.Listen)
 	if i < 0 {
 		r.refuse(&t.Listen, fmt.Sprintf("listen: no listener %q", t.Listen), didYouMean(t.Listen, names))
@@ -69,6 +66,14 @@ func (r *reader) listenerOf(trunk string, t *Trunk, all []Listener) {
 		r.warn(&t.Listen, fmt.Sprintf("listen: %q is for %s, and no target of trunk %q is: its calls leave from another listener", t.Listen, own, trunk),
 			"name a listener of their transport, or write ;transport="+own+" behind them")
 	}
+}
+
+func namesOf(all []Listener) []string {
+	names := make([]string, 0, len(all))
+	for _, l := range all {
+		names = append(names, l.Name)
+	}
+	return names
 }
 
 func (r *reader) auth(a *Auth) {
@@ -109,16 +114,26 @@ func (r *reader) sources(name string, t *Trunk, owner map[string]string) {
 		case other == name:
 			r.refuse(at, fmt.Sprintf("match: %s is listed twice", *at), "remove one of them")
 		default:
-			r.refuse(at, fmt.Sprintf("match: %s belongs to trunk %q already", *at, other), "remove one of them, or narrow one to a longer prefix")
+			cure := "remove one of them"
+			if strings.Contains(source, "/") {
+				cure += ", or narrow one to a longer prefix"
+			}
+			r.refuse(at, fmt.Sprintf("match: %s belongs to trunk %q already", *at, other), cure)
 		}
 	}
 }
 
-// sourceOf is the one spelling of a source: a prefix, or a host name in lower
-// case. msg is not empty when s is neither.
+// sourceOf is the one spelling of a source: a prefix, a host name in lower case,
+// a user or a listener. msg is not empty when s is neither.
 func sourceOf(s string) (source, msg, cure string) {
-	if strings.HasPrefix(s, "user:") {
-		return "", fmt.Sprintf("%q: users are not supported yet by this version", s), "match a CIDR, an IP address or a host name"
+	if user, ok := strings.CutPrefix(s, "user:"); ok {
+		if !isUser(user) {
+			return "", fmt.Sprintf("%q is not the name of a user", user), userCure
+		}
+		return s, "", ""
+	}
+	if strings.HasPrefix(s, "listener:") {
+		return s, "", ""
 	}
 	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
 		ip = ip.Unmap()
@@ -135,7 +150,7 @@ func sourceOf(s string) (source, msg, cure string) {
 		return p.String(), "", ""
 	}
 	if !isHostName(s) {
-		return "", fmt.Sprintf("%q is no CIDR, IP address or host name", s), ""
+		return "", fmt.Sprintf("%q is no CIDR, IP address, host name, user:NAME or listener:NAME", s), ""
 	}
 	return strings.ToLower(strings.TrimSuffix(s, ".")), "", ""
 }

@@ -25,6 +25,19 @@ func loadUsers(t *testing.T, src string) (*Config, error) {
 	return cfg, err
 }
 
+func TestATrunksUserMustBeOne(t *testing.T) {
+	dir := folder(t)
+	if err := os.WriteFile(filepath.Join(dir, "mine.yaml"), []byte("alice: wonder"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]string{"alice": "", "alcie": `match: no user "alcie" in users.file; did you mean "alice"?`} {
+		_, err := Parse(filepath.Join(dir, "legwork.yaml"), []byte("users: {file: mine.yaml}\ntrunks: {a: {match: [\"user:"+user+"\"]}}"), environment)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasSuffix(err.Error(), want)) {
+			t.Errorf("%s: got %v", user, err)
+		}
+	}
+}
+
 func TestAMistakeInTheUsersIsNamedInTheirFileWithoutThePassword(t *testing.T) {
 	for _, c := range []mistake{
 		{"hunter2\n", `mine.yaml:1:1: want a mapping of user names to passwords; write name: password`},
