@@ -146,7 +146,7 @@ func (u *upstream) due() {
 	case u.now != nil:
 		u.lost(nil, errSilent)
 	case time.Now().Before(u.state.Next):
-		u.tell(slog.LevelError, "registration has run out")
+		u.tell(slog.LevelError, RegistrationDown, "registration has run out")
 		u.rest()
 	default:
 		u.begin()
@@ -326,7 +326,7 @@ func (u *upstream) accepted(q *enlisting, res *message.Message) {
 	u.state.Target, u.state.Until, u.state.Failures = q.target, time.Now().Add(granted), 0
 	u.state.Routes = serviceRoutes(res)
 	u.state.Next = time.Now().Add(u.refreshAfter(granted))
-	u.tell(slog.LevelInfo, "registered")
+	u.tell(slog.LevelInfo, RegistrationUp, "registered")
 	u.publish()
 	u.rest()
 }
@@ -449,7 +449,7 @@ func (u *upstream) failed() {
 	if next := time.Now().Add(pause); next.After(u.state.Next) {
 		u.state.Next = next
 	}
-	u.tell(slog.LevelWarn, fmt.Sprintf("registration failed: %d %s", u.state.Code, u.state.Reason))
+	u.tell(slog.LevelWarn, RegistrationFailed, fmt.Sprintf("registration failed: %d %s", u.state.Code, u.state.Reason))
 	u.publish()
 	u.rest()
 }

@@ -11,7 +11,7 @@ import (
 // wait. What it is given is read only and may be kept.
 type Observer interface{ Observe(Event) }
 
-// Event is one thing that happened in a call, or to a trunk.
+// Event is one thing that happened in a call, or outside of calls.
 type Event struct {
 	Call string
 	At   time.Time
@@ -24,6 +24,7 @@ type Event struct {
 	Text    string  // of Decision, Note, Timer, Failure: one line
 	Where   string  // script line
 	Record  *Record // of Ended
+	Change  Change  // of Changed
 }
 
 // Kind of an event.
@@ -37,7 +38,25 @@ const (
 	EventDecided              // a hook decided, or the engine in its place
 	EventNote                 // call:note, a timer, a failure
 	EventEnded                // both legs are gone; Record is set
-	EventTrunk                // of no call: Leg.Trunk is another than it was, Text says how
+	EventChanged              // of no call: Change says what is another than it was, Text how
+	EventAnswered             // the caller gets its 2xx; Leg is the callee's
+)
+
+// Change is what became another than it was, outside of calls.
+type Change string
+
+// The changes: of a trunk, of one of its targets, of our registration with it.
+// Leg.Trunk is its name and Leg.Target the target.
+const (
+	TrunkUp            Change = "trunk.up"   // a target is alive again
+	TrunkDown          Change = "trunk.down" // the last of its targets went down
+	TrunkEnabled       Change = "trunk.enabled"
+	TrunkDisabled      Change = "trunk.disabled"
+	TargetUp           Change = "target.up"
+	TargetDown         Change = "target.down"
+	RegistrationUp     Change = "registration.up"
+	RegistrationFailed Change = "registration.failed" // an attempt; a binding may be left
+	RegistrationDown   Change = "registration.down"   // it has run out, or was ended
 )
 
 // Record is the story of a finished call; a CDR is the line written from it.
@@ -78,9 +97,10 @@ type Attempt struct {
 	CDR      map[string]string `json:"cdr,omitempty"`
 }
 
-// report tells the observers how a trunk has changed.
-func (s *Server) report(trunk, text string) {
+// report tells the observers what has changed, and of which trunk and target;
+// text says how, in one line.
+func (s *Server) report(change Change, trunk, target, text string) {
 	for _, one := range s.cfg.Observers {
-		one.Observe(Event{At: time.Now(), Kind: EventTrunk, Leg: Leg{Trunk: trunk}, Text: text})
+		one.Observe(Event{At: time.Now(), Kind: EventChanged, Change: change, Leg: Leg{Trunk: trunk, Target: target}, Text: text})
 	}
 }

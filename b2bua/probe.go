@@ -218,14 +218,26 @@ func (p *probe) stop() {
 func (s *Server) heardTarget(name, uri string) {
 	if s.trunks.Of(name).Heard(uri) {
 		s.log.Log(s.ctx, slog.LevelInfo, "target is up", "trunk", name, "target", uri)
-		s.report(name, "target is up: "+uri)
+		s.report(TargetUp, name, uri, "target is up: "+uri)
+		s.turned(name)
 	}
 }
 
 func (s *Server) missedTarget(name, uri, why string) {
 	if s.trunks.Of(name).Missed(uri, why) {
 		s.log.Log(s.ctx, slog.LevelWarn, "target is down", "trunk", name, "target", uri, "reason", why)
-		s.report(name, "target is down: "+uri)
+		s.report(TargetDown, name, uri, "target is down: "+uri)
+		s.turned(name)
+	}
+}
+
+// turned tells when the whole trunk comes up or goes down with a target.
+func (s *Server) turned(name string) {
+	switch alive, news := s.trunks.Of(name).Turned(); {
+	case news && alive:
+		s.report(TrunkUp, name, "", "trunk is up")
+	case news:
+		s.report(TrunkDown, name, "", "trunk is down")
 	}
 }
 
@@ -251,12 +263,12 @@ func (s *Server) EnableTrunk(name string, on bool) bool {
 		return false
 	}
 	if s.trunks.Of(name).Enable(on) {
-		text := "trunk is disabled"
+		change, text := TrunkDisabled, "trunk is disabled"
 		if on {
-			text = "trunk is enabled"
+			change, text = TrunkEnabled, "trunk is enabled"
 		}
 		s.log.Info(text, "trunk", name)
-		s.report(name, text)
+		s.report(change, name, "", text)
 	}
 	return true
 }

@@ -3,6 +3,7 @@ package b2bua
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,7 +81,7 @@ func TestASilentTargetGoesDownAndComesUpAgain(t *testing.T) {
 				if got := r.up(); !slices.Equal(got, []bool{true, true}) {
 					t.Errorf("up: %v", got)
 				}
-				want := []string{"carrier target is down: sip:192.0.2.2:5060", "carrier target is up: sip:192.0.2.2:5060"}
+				want := []string{"carrier target.down sip:192.0.2.2:5060", "carrier target.up sip:192.0.2.2:5060"}
 				if got := r.heard(); !slices.Equal(got, want) {
 					t.Errorf("observers hear %q", got)
 				}
@@ -88,6 +89,30 @@ func TestASilentTargetGoesDownAndComesUpAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestATrunkGoesDownWithItsLastTargetAndUpWithTheFirst(t *testing.T) {
+	play(t, &fixed{}, func(r *rig) {
+		r.bob.Hear(silence)
+		r.carol.Hear(silence)
+		r.apply(watched(everyHalfMinute))
+		r.server.Attend()
+		time.Sleep(5 * time.Minute)
+		r.bob.Hear(always(200))
+		time.Sleep(5 * time.Minute)
+		r.carol.Hear(always(200))
+		time.Sleep(5 * time.Minute)
+		var got []string
+		for _, change := range r.heard() {
+			if name, _ := strings.CutPrefix(change, "carrier "); strings.HasPrefix(name, "trunk.") {
+				got = append(got, name)
+			}
+		}
+		if !slices.Equal(got, []string{"trunk.down", "trunk.up"}) {
+			t.Errorf("observers hear %q", got)
+		}
+		r.apply()
+	})
 }
 
 func TestProbesAreFromTheTrunksListenerAndEndWithIt(t *testing.T) {
@@ -218,7 +243,7 @@ func TestADisabledTrunkTakesNoNewCallsEitherWay(t *testing.T) {
 		_, err := r.alice.Send(r.alice.Invite("sip:bob@"+sbc, sdpOffer), sbc)
 		r.check(err)
 		r.wait(r.alice, "503")
-		want := []string{"carrier trunk is disabled", "spare trunk is disabled", "carrier trunk is enabled", "phones trunk is disabled"}
+		want := []string{"carrier trunk.disabled", "spare trunk.disabled", "carrier trunk.enabled", "phones trunk.disabled"}
 		if got := r.heard(); !slices.Equal(got, want) {
 			t.Errorf("observers hear %q", got)
 		}

@@ -46,6 +46,9 @@ func (c *Call) answeredBy(l *leg, res *message.Message) {
 	c.record.Answered = time.Now()
 	c.record.Code, c.record.Reason = res.Status, res.Reason
 	c.talksTo(l)
+	if len(c.server.cfg.Observers) > 0 {
+		c.tell(Event{Kind: EventAnswered, Leg: l.view()})
+	}
 }
 
 // joined notes a leg that we did not call as an attempt that was answered.

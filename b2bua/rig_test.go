@@ -155,8 +155,8 @@ func (r *rig) Observe(e Event) {
 	switch e.Kind {
 	case EventEnded:
 		r.records = append(r.records, e.Record)
-	case EventTrunk:
-		r.changes = append(r.changes, e.Leg.Trunk+" "+e.Text)
+	case EventChanged:
+		r.changes = append(r.changes, strings.TrimSpace(e.Leg.Trunk+" "+string(e.Change)+" "+e.Leg.Target))
 	}
 }
 

@@ -186,6 +186,9 @@ func (s *Server) Apply(settings Settings) error {
 	}
 	s.trunks.Follow(settings.Trunks)
 	s.setting.Store(&settings)
+	for _, name := range settings.Trunks.Names() {
+		s.turned(name)
+	}
 	s.enlist(settings.Trunks)
 	s.probe(settings.Trunks)
 	return nil

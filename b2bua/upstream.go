@@ -184,18 +184,20 @@ func (u *upstream) resign() {
 func (u *upstream) gone() {
 	u.stop()
 	u.now = nil
-	u.server.log.Info("registration ended", "trunk", u.name, "code", u.state.Code, "reason", u.state.Reason)
+	const text = "registration ended"
+	u.server.log.Info(text, "trunk", u.name, "code", u.state.Code, "reason", u.state.Reason)
+	u.server.report(RegistrationDown, u.name, u.state.Target, text)
 	u.server.upstreams.leaving.Done()
 }
 
-// tell logs what is news.
-func (u *upstream) tell(level slog.Level, text string) {
+// tell logs and reports what is news.
+func (u *upstream) tell(level slog.Level, change Change, text string) {
 	if text == u.told {
 		return
 	}
 	u.told = text
 	u.server.log.Log(u.server.ctx, level, text, "trunk", u.name, "target", u.state.Target, "code", u.state.Code, "reason", u.state.Reason)
-	u.server.report(u.name, text)
+	u.server.report(change, u.name, u.state.Target, text)
 }
 
 // publish shows how far it has come, unless somebody else registers by now.

@@ -291,7 +291,7 @@ func TestARegistrationThatCanNotBeRefreshedRunsOut(t *testing.T) {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		want := []string{"carrier registered", "carrier registration failed: 403 Forbidden", "carrier registration has run out"}
+		want := []string{"carrier registration.up sip:192.0.2.2:5060", "carrier registration.failed sip:192.0.2.2:5060", "carrier registration.down sip:192.0.2.2:5060"}
 		if got := r.changes; len(got) < 3 || !slices.Equal(got[:3], want) {
 			t.Errorf("observers hear %q", got)
 		}

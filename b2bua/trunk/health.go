@@ -71,6 +71,20 @@ func (s *State) Missed(uri, why string) bool {
 	return true
 }
 
+// Turned tells whether a target is alive, as far as is known, and whether that
+// is news since it was asked last.
+func (s *State) Turned() (alive, news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	alive = len(s.pulses) == 0
+	for _, p := range s.pulses {
+		alive = alive || !p.down
+	}
+	news = s.dead == alive
+	s.dead = !alive
+	return alive, news
+}
+
 // watch takes over whose health is counted; the caller holds the lock. What is
 // known of targets that stay is kept.
 func (s *State) watch(t *Trunk) {

@@ -52,6 +52,26 @@ func TestATrunkIsDownWithItsLastTarget(t *testing.T) {
 	}
 }
 
+func TestATurnOfTheTrunkIsToldOnce(t *testing.T) {
+	_, s := healthy(t, &Health{Options: time.Second, DownAfter: 1, UpAfter: 1})
+	for _, step := range []struct {
+		does        func()
+		alive, news bool
+	}{
+		{func() {}, true, false},
+		{func() { s.Missed("sip:a", "no answer") }, true, false},
+		{func() { s.Missed("sip:b", "no answer") }, false, true},
+		{func() {}, false, false},
+		{func() { s.Heard("sip:a") }, true, true},
+		{func() { s.Heard("sip:b") }, true, false},
+	} {
+		step.does()
+		if alive, news := s.Turned(); alive != step.alive || news != step.news {
+			t.Errorf("alive %v, news %v, want %+v", alive, news, step)
+		}
+	}
+}
+
 func TestOneTrialIsFreeWhereNobodyProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s := healthy(t, &Health{DownAfter: 1, UpAfter: 1})

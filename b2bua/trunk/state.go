@@ -85,6 +85,7 @@ type State struct {
 
 	off    bool              // by an operator
 	health *Health           // nil: not counted
+	dead   bool              // no target is alive, as Turned has told
 	pulses map[string]*pulse // by target, while it is
 	order  []string          // its keys as configured
 }
