@@ -110,7 +110,7 @@ func (m *machine) open(L *glua.LState) glua.LValue {
 	lua.Register(L, b2b, m.decisions())
 	lua.Register(L, b2b, map[string]glua.LGFunction{"uri": m.newURI, "addr": m.newAddr, "response_map": m.newMapping})
 	lua.Register(L, trunks, map[string]glua.LGFunction{"up": m.trunkUp, "stats": m.trunkStats, "list": m.trunkList})
-	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Tables: m.gen.tables})
+	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Call: callOf, Tables: m.gen.tables})
 	b2b.RawSetString("trunk", lua.ReadOnly(L, "b2b.trunk", trunks))
 	return lua.ReadOnly(L, "b2b", b2b)
 }
@@ -163,6 +163,14 @@ func askingOf(L *glua.LState) *asking {
 		return a
 	}
 	return nil
+}
+
+// callOf is the id of the call that a hook works for.
+func callOf(L *glua.LState) string {
+	if a := askingOf(L); a != nil && a.r != nil {
+		return a.r.id()
+	}
+	return ""
 }
 
 // ownerOf is the call that a hook works for: what it holds ends with the call.

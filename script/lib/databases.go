@@ -88,18 +88,6 @@ func (x *library) databases() map[string]glua.LGFunction {
 	}
 }
 
-// wait asks outside the VM, where waiting is allowed only, and counts it. The
-// reason of a failure is for the script.
-func (x *library) wait(a args, library, name string, ask func(ctx context.Context) error) (reason string, ok bool) {
-	err := lua.Wait(a.L, func(ctx context.Context) error {
-		return x.env.lookups.observe(library, name, func() error { return ask(ctx) })
-	})
-	if err != nil {
-		return failure(err).Error(), false
-	}
-	return "", true
-}
-
 // told is a whole number of a server as Lua knows it: one that would lose digits
 // is the text of them.
 func told(v any) any {

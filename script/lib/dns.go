@@ -39,23 +39,23 @@ func (x *library) dns() map[string]glua.LGFunction {
 	return map[string]glua.LGFunction{
 		"a": function("b2b.dns.a", func(a args) int {
 			host := a.key(1, "the name", 253)
-			return records(x, a, func(ctx context.Context) ([]netip.Addr, error) { return names.LookupNetIP(ctx, host) },
+			return records(x, a, phrase("a", host), func(ctx context.Context) ([]netip.Addr, error) { return names.LookupNetIP(ctx, host) },
 				func(one netip.Addr) any { return one.String() })
 		}),
 		"srv": function("b2b.dns.srv", func(a args) int {
 			name := a.key(1, "the name", 253)
-			return records(x, a, func(ctx context.Context) ([]resolve.SRV, error) { return names.LookupSRV(ctx, name) }, srvRecord)
+			return records(x, a, phrase("srv", name), func(ctx context.Context) ([]resolve.SRV, error) { return names.LookupSRV(ctx, name) }, srvRecord)
 		}),
 		"naptr": function("b2b.dns.naptr", func(a args) int {
 			name := a.key(1, "the name", 253)
-			return records(x, a, func(ctx context.Context) ([]resolve.NAPTR, error) { return names.LookupNAPTR(ctx, name) }, naptrRecord)
+			return records(x, a, phrase("naptr", name), func(ctx context.Context) ([]resolve.NAPTR, error) { return names.LookupNAPTR(ctx, name) }, naptrRecord)
 		}),
 		"enum": function("b2b.dns.enum", func(a args) int {
 			number, tree := a.key(1, "the number", 64), a.optText(2, "the tree", "")
 			if !resolve.IsNumber(number) {
 				return a.giveFailure("not a number with its country code")
 			}
-			return records(x, a, func(ctx context.Context) ([]resolve.Service, error) { return resolve.ENUM(ctx, names, number, tree) },
+			return records(x, a, phrase("enum", number, tree), func(ctx context.Context) ([]resolve.Service, error) { return resolve.ENUM(ctx, names, number, tree) },
 				func(one resolve.Service) any { return map[string]any{"service": one.Service, "uri": one.URI} })
 		}),
 	}
@@ -63,24 +63,25 @@ func (x *library) dns() map[string]glua.LGFunction {
 
 // records gives a list of what was found: an empty one when there is nothing,
 // nil and why when nobody knows.
-func records[T any](x *library, a args, ask func(context.Context) ([]T, error), shown func(T) any) int {
-	var found []T
-	reason, ok := x.wait(a, "dns", "", func(ctx context.Context) (err error) {
+func records[T any](x *library, a args, key string, ask func(context.Context) ([]T, error), shown func(T) any) int {
+	question := func() Question { return Question{Key: key} }
+	answer, reason, ok := x.look(a, "dns", "", question, func(ctx context.Context) (Answer, error) {
 		ctx, cancel := context.WithTimeout(ctx, dnsLimit)
 		defer cancel()
-		if found, err = ask(ctx); errors.Is(err, resolve.ErrNotFound) {
-			err = nil
+		found, err := ask(ctx)
+		if err != nil && !errors.Is(err, resolve.ErrNotFound) {
+			return Answer{}, err
 		}
-		return err
+		list := make([]any, len(found))
+		for i, one := range found {
+			list[i] = shown(one)
+		}
+		return Answer{Value: list}, nil
 	})
 	if !ok {
 		return a.giveFailure(reason)
 	}
-	list := make([]any, len(found))
-	for i, one := range found {
-		list[i] = shown(one)
-	}
-	return a.give(lua.FromGo(a.L, list))
+	return a.give(lua.FromGo(a.L, answer.Value))
 }
 
 func srvRecord(s resolve.SRV) any {

@@ -31,6 +31,7 @@ type Config struct {
 	Redis     map[string]Redis // those of b2b.redis, by name
 	SQL       map[string]SQL   // those of b2b.sql, by name
 	DNS       DNS              // nil: Nowhere
+	Lookups   Lookups          // stands before all of the above but the store; nil: nothing does
 	Rand      rand.Source      // nil: the runtime's, which cannot be guessed
 	Log       *slog.Logger     // nil: scripts log nothing
 	// ReasonPhrase is the standard phrase of a status code.

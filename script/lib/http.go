@@ -58,16 +58,18 @@ func (x *library) clientMethods() map[string]glua.LGFunction {
 func (x *library) ask(a args, verb string) int {
 	c := self(a, x.clients)
 	l := x.readLookup(a, verb, c.spec.timeout)
-	var got *answer
-	var cached bool
-	reason, ok := x.wait(a, "http", c.host, func(ctx context.Context) (err error) {
-		got, cached, err = c.ask(ctx, l)
-		return err
+	question := func() Question { return Question{Key: verb + " " + c.named(l), Body: l.body} }
+	found, reason, ok := x.look(a, "http", c.host, question, func(ctx context.Context) (Answer, error) {
+		got, cached, err := c.ask(ctx, l)
+		if err != nil {
+			return Answer{}, err
+		}
+		return Answer{Status: got.status, Body: got.body, Cached: cached}, nil
 	})
 	if !ok {
 		return a.giveFailure(reason)
 	}
-	return a.give(x.answers.New(a.L, &scriptAnswer{answer: got, cached: cached}))
+	return a.give(x.answers.New(a.L, &scriptAnswer{Answer: found}))
 }
 
 func (x *library) readLookup(a args, verb string, timeout time.Duration) *lookup {
@@ -126,20 +128,19 @@ func (x *library) jsonBody(a args, l *lookup, v glua.LValue) {
 
 // A scriptAnswer is an answer in one VM; the JSON is read when it is asked for.
 type scriptAnswer struct {
-	*answer
-	cached bool
-	json   glua.LValue
+	Answer
+	json glua.LValue
 }
 
 func (x *library) answerFields() map[string]func(L *glua.LState, r *scriptAnswer) glua.LValue {
 	return map[string]func(L *glua.LState, r *scriptAnswer) glua.LValue{
-		"status": func(_ *glua.LState, r *scriptAnswer) glua.LValue { return glua.LNumber(r.status) },
-		"ok":     func(_ *glua.LState, r *scriptAnswer) glua.LValue { return glua.LBool(r.status < 300) },
-		"body":   func(L *glua.LState, r *scriptAnswer) glua.LValue { return lua.FromGo(L, string(r.body)) },
-		"cached": func(_ *glua.LState, r *scriptAnswer) glua.LValue { return glua.LBool(r.cached) },
+		"status": func(_ *glua.LState, r *scriptAnswer) glua.LValue { return glua.LNumber(r.Status) },
+		"ok":     func(_ *glua.LState, r *scriptAnswer) glua.LValue { return glua.LBool(r.Status < 300) },
+		"body":   func(L *glua.LState, r *scriptAnswer) glua.LValue { return lua.FromGo(L, string(r.Body)) },
+		"cached": func(_ *glua.LState, r *scriptAnswer) glua.LValue { return glua.LBool(r.Cached) },
 		"json": func(L *glua.LState, r *scriptAnswer) glua.LValue {
 			if r.json == nil {
-				v, err := x.decodeJSON(L, r.body)
+				v, err := x.decodeJSON(L, r.Body)
 				if err != nil {
 					v = glua.LNil
 				}

@@ -26,6 +26,8 @@ type Scope struct {
 	// Owner is the call that the running hook works for; nil when there is
 	// none. A nil function means there never is one.
 	Owner func(L *glua.LState) Owner
+	// Call is that call's id, "" when there is none; a nil function likewise.
+	Call func(L *glua.LState) string
 	// Tables are those of the VM's generation; nil: there are none.
 	Tables *Tables
 }

@@ -312,11 +312,24 @@ func (c *client) address(l *lookup) string {
 	return to + join + values.Encode()
 }
 
+// named is the address without a password.
+func (c *client) named(l *lookup) string {
+	u, err := url.Parse(c.address(l))
+	if err != nil {
+		return c.host
+	}
+	return u.Redacted()
+}
+
 // failure names what became of a request in few words: scripts branch on them.
 func failure(err error) *lookupError {
 	var known *lookupError
 	if errors.As(err, &known) {
 		return known
+	}
+	var refusal Refusal
+	if errors.As(err, &refusal) {
+		return &lookupError{kind: string(refusal)}
 	}
 	var dns *net.DNSError
 	var timeout net.Error

@@ -22,9 +22,9 @@ const (
 // is done by eval.
 func (x *library) redisMethods() map[string]glua.LGFunction {
 	all := map[string]glua.LGFunction{
-		"set":       x.redisMethod("set", setWords, func(_ args, v any) any { return v == "OK" }),
-		"incr":      x.redisMethod("incr", incrWords, func(_ args, v any) any { return numberOf(v) }),
-		"hgetall":   x.redisMethod("hgetall", firstKey("HGETALL"), func(_ args, v any) any { return pairsOf(v) }),
+		"set":       x.redisMethod("set", setWords, func(v any) any { return v == "OK" }),
+		"incr":      x.redisMethod("incr", incrWords, func(v any) any { return numberOf(v) }),
+		"hgetall":   x.redisMethod("hgetall", firstKey("HGETALL"), func(v any) any { return pairsOf(v) }),
 		"eval":      x.redisMethod("eval", evalWords, nil),
 		"expire":    x.redisMethod("expire", expireWords, isOne),
 		"exists":    x.redisMethod("exists", firstKey("EXISTS"), isOne),
@@ -42,21 +42,21 @@ func (x *library) redisMethods() map[string]glua.LGFunction {
 
 // redisMethod makes a method of the words of its command, and of what becomes of
 // the answer; nil: it is the value.
-func (x *library) redisMethod(name string, words func(a args) []any, become func(a args, v any) any) glua.LGFunction {
+func (x *library) redisMethod(name string, words func(a args) []any, become func(v any) any) glua.LGFunction {
 	return method("redis_server:"+name, func(a args) int {
 		s, said := self(a, x.redis), words(a)
-		var v any
-		reason, ok := x.wait(a, "redis", s.name, func(ctx context.Context) (err error) {
-			v, err = s.ask.Do(ctx, said...)
-			return err
+		question := func() Question { return Question{Key: phrase(s.name, name, said[1:])} }
+		found, reason, ok := x.look(a, "redis", s.name, question, func(ctx context.Context) (Answer, error) {
+			v, err := s.ask.Do(ctx, said...)
+			if err == nil && become != nil {
+				v = become(v)
+			}
+			return Answer{Value: plainOf(v)}, err
 		})
 		if !ok {
 			return a.giveFailure(reason)
 		}
-		if become != nil {
-			v = become(a, v)
-		}
-		return a.give(lua.FromGo(a.L, plainOf(v)))
+		return a.give(lua.FromGo(a.L, found.Value))
 	})
 }
 
@@ -143,7 +143,7 @@ func (a args) words(n int, what string) []any {
 	return list
 }
 
-func isOne(_ args, v any) any { return v == int64(1) }
+func isOne(v any) any { return v == int64(1) }
 
 // numberOf is the answer of INCRBYFLOAT, a text, as a number.
 func numberOf(v any) any {

@@ -2,11 +2,11 @@ package lib
 
 import (
 	"context"
+	"strings"
 
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/script/lua"
-	"legwork/script/sql"
 )
 
 const (
@@ -18,54 +18,64 @@ const (
 func (x *library) sqlMethods() map[string]glua.LGFunction {
 	return map[string]glua.LGFunction{
 		"query": method("database:query", func(a args) int {
-			answer, reason := x.query(a)
-			if answer == nil {
+			rows, reason, ok := x.query(a)
+			if !ok {
 				return a.giveFailure(reason)
 			}
-			list := make([]any, len(answer.Rows))
-			for i, row := range answer.Rows {
-				list[i] = named(answer.Columns, row)
-			}
-			return a.give(lua.FromGo(a.L, list))
+			return a.give(lua.FromGo(a.L, rows))
 		}),
 		"row": method("database:row", func(a args) int {
-			answer, reason := x.query(a)
+			rows, reason, ok := x.query(a)
 			switch {
-			case answer == nil:
+			case !ok:
 				return a.giveFailure(reason)
-			case len(answer.Rows) == 0:
+			case len(rows) == 0:
 				return a.give(glua.LNil)
 			}
-			return a.give(lua.FromGo(a.L, named(answer.Columns, answer.Rows[0])))
+			return a.give(lua.FromGo(a.L, rows[0]))
 		}),
 		"exec": method("database:exec", func(a args) int {
 			d := self(a, x.sql)
 			statement, values := a.statement()
-			var changed int64
-			reason, ok := x.wait(a, "sql", d.name, func(ctx context.Context) (err error) {
-				changed, err = d.ask.Exec(ctx, statement, values)
-				return err
+			found, reason, ok := x.look(a, "sql", d.name, asked(d.name, statement, values), func(ctx context.Context) (Answer, error) {
+				changed, err := d.ask.Exec(ctx, statement, values)
+				return Answer{Value: float64(changed)}, err
 			})
 			if !ok {
 				return a.giveFailure(reason)
 			}
-			return a.give(glua.LNumber(changed))
+			return a.give(lua.FromGo(a.L, found.Value))
 		}),
 	}
 }
 
-// query is nil and the reason when it failed.
-func (x *library) query(a args) (answer *sql.Answer, reason string) {
+// query gives the rows, or the reason why it failed.
+func (x *library) query(a args) (rows []any, reason string, ok bool) {
 	d := self(a, x.sql)
 	statement, values := a.statement()
-	reason, ok := x.wait(a, "sql", d.name, func(ctx context.Context) (err error) {
-		answer, err = d.ask.Query(ctx, statement, values)
-		return err
+	found, reason, ok := x.look(a, "sql", d.name, asked(d.name, statement, values), func(ctx context.Context) (Answer, error) {
+		answer, err := d.ask.Query(ctx, statement, values)
+		if err != nil {
+			return Answer{}, err
+		}
+		list := make([]any, len(answer.Rows))
+		for i, row := range answer.Rows {
+			list[i] = named(answer.Columns, row)
+		}
+		return Answer{Value: list}, nil
 	})
 	if !ok {
-		return nil, reason
+		return nil, reason, false
 	}
-	return answer, ""
+	rows, ok = found.Value.([]any)
+	return rows, "failed: an answer without rows", ok
+}
+
+// asked puts a statement as a question.
+func asked(name, statement string, values []any) func() Question {
+	return func() Question {
+		return Question{Key: phrase(name, strings.Join(strings.Fields(statement), " ")), Values: values}
+	}
 }
 
 // statement is the text and the values of its parameters; nil is NULL, so all

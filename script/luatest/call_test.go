@@ -212,7 +212,7 @@ function M.on_invite(call)
   local answer, err = client:get("/")
   return b2b.reject(480, err)
 end`, it(`
-  t.match(t.invite { to = "sip:1@sbc.example", from_trunk = "pbx" }:a():final().reason, "tests have no network")
+  t.match(t.invite { to = "sip:1@sbc.example", from_trunk = "pbx" }:a():final().reason, "no stub answers this look%-up")
 `))
 }
 

@@ -18,6 +18,7 @@ type library struct {
 	stage *stage
 	tests []declared
 	runs  bool            // a test runs
+	at    *glua.LState    // where a test lets things happen
 	match *glua.LFunction // string.match
 	pcall *glua.LFunction
 	calls *lua.Class[*call]
@@ -37,6 +38,7 @@ const maxTests = 10_000
 // openLibrary prepares a VM in which require "b2b.test" works.
 func openLibrary(s *stage) (*library, error) {
 	l := &library{vm: s.policy.Rehearse(), stage: s}
+	s.answer = l.answer
 	l.vm.VM().Provide("b2b.test", l.open)
 	for _, want := range []struct {
 		code string
@@ -78,7 +80,7 @@ func (l *library) open(L *glua.LState) glua.LValue {
 	}})
 	t := L.NewTable()
 	lua.Register(L, t, map[string]glua.LGFunction{
-		"it": l.it, "invite": l.invite, "request": l.request, "advance": l.advance, "eq": equal, "ok": truthy, "match": l.matches, "raises": l.raises,
+		"it": l.it, "stub": l.stub, "invite": l.invite, "request": l.request, "advance": l.advance, "eq": equal, "ok": truthy, "match": l.matches, "raises": l.raises,
 	})
 	return lua.ReadOnly(L, "b2b.test", t)
 }
@@ -115,6 +117,7 @@ func (l *library) request(L *glua.LState) int { return l.begin(L, "t.request", r
 
 func (l *library) begin(L *glua.LState, what string, read func(*glua.LState) invitation) int {
 	l.within(L, what)
+	l.at = L
 	c, err := l.stage.invite(read(L))
 	if err != nil {
 		lua.RaiseAt(L, "%s: %s", what, err.Error())
@@ -130,6 +133,7 @@ func (l *library) advance(L *glua.LState) int {
 	if !ok || !(n >= 0) || n > maxAdvance {
 		lua.RaiseAt(L, "t.advance(seconds): want seconds, at most a year, got %s", kindOf(L.Get(1)))
 	}
+	l.at = L
 	l.stage.pass(time.Duration(n * float64(time.Second)))
 	return 0
 }
@@ -178,6 +182,7 @@ func (l *library) attempts(L *glua.LState) int {
 // send is leg:send(code or method[, headers[, body]]).
 func (l *library) send(L *glua.LState) int {
 	one := l.legs.Check(L, 1)
+	l.at = L
 	c := contentOf(L, L.Get(3), L.Get(4))
 	var err error
 	switch what := code(L.Get(2)).(type) {

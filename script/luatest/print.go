@@ -41,7 +41,7 @@ func (r *Report) sum() string {
 
 func (r *Result) print(b *bytes.Buffer) {
 	output := r.shown()
-	if r.Failure == nil && len(r.Errors)+len(output) == 0 {
+	if r.Failure == nil && len(r.Errors)+len(r.Lookups)+len(output) == 0 {
 		return
 	}
 	word := "FAIL"
@@ -57,6 +57,9 @@ func (r *Result) print(b *bytes.Buffer) {
 	}
 	for _, one := range r.Errors {
 		b.WriteString(indent("the script erred: "+one, "    "))
+	}
+	for _, one := range r.Lookups {
+		b.WriteString(indent("a look-up without an answer: "+one, "    "))
 	}
 	if r.Failure != nil {
 		for _, ladder := range r.Failure.Ladders {

@@ -20,6 +20,7 @@ import (
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 	"legwork/script"
+	"legwork/script/canned"
 	"legwork/script/lib"
 )
 
@@ -36,6 +37,11 @@ type stage struct {
 	shared  *lib.Env
 	callees []*simnet.Agent // over UDP and TCP, at one address
 	folder  fs.FS           // of the test's file
+	stubs   *canned.Stubs
+	stubbed bool          // the test has stubs
+	asked   chan asking   // look-ups that a function of the test answers
+	answer  func(asking)  // answers one, on the test's VM
+	over    chan struct{} // closed when nobody answers any more
 
 	mu      sync.Mutex // guards all below and what they point to
 	calls   []*call
@@ -67,6 +73,7 @@ func engineFor(a netip.Addr) string {
 func build(cfg *Config, seed uint64) (*stage, error) {
 	s := &stage{
 		cfg: cfg, network: simnet.New(simnet.Faults{}), log: &log{}, ring: capture.New(maxCalls),
+		stubs: canned.New(canned.Lua), asked: make(chan asking), over: make(chan struct{}),
 		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{},
 	}
 	s.folder = cfg.Source.FS
@@ -121,9 +128,7 @@ func (a asked) Router(h b2bua.Handle) b2bua.Router { return a.policy.Router(h) }
 func (s *stage) loadScripts(seed uint64) (err error) {
 	cfg := s.cfg.Lib
 	cfg.Rand, cfg.Log, cfg.Store, cfg.ReasonPhrase = rand.NewPCG(seed, 2), slog.New(s.log), nil, message.ReasonPhrase
-	if cfg.Transport == nil {
-		cfg.Transport = offline{}
-	}
+	cfg.Transport, cfg.Lookups = s.stubs, s.stubs // nothing leaves from a test
 	if s.shared, err = lib.NewEnv(cfg); err != nil {
 		return err
 	}
@@ -161,16 +166,36 @@ func (s *stage) caller(at netip.Addr) (*simnet.Agent, error) {
 }
 
 // settle lets all that can happen now happen; no time passes.
-func (s *stage) settle() { synctest.Wait() }
+func (s *stage) settle() {
+	for {
+		synctest.Wait()
+		select {
+		case one := <-s.asked:
+			s.answer(one)
+		default:
+			return
+		}
+	}
+}
 
 // pass lets time pass.
 func (s *stage) pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
+	end := time.NewTimer(d)
+	defer end.Stop()
+	for {
+		select {
+		case one := <-s.asked:
+			s.answer(one)
+		case <-end.C:
+			s.settle()
+			return
+		}
+	}
 }
 
 // close hangs up what is left and ends everything.
 func (s *stage) close() {
+	close(s.over)
 	if s.server != nil {
 		hurry, cancel := context.WithCancel(context.Background())
 		cancel()

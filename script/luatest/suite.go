@@ -63,6 +63,9 @@ type Result struct {
 	// Errors are those of the scripts, with tracebacks; a test may pass with some.
 	Errors []string `json:"errors,omitempty"`
 	Output []string `json:"output,omitempty"` // printed by the test and by the scripts meanwhile
+	// Lookups are those that no stub answered, as the lines that would; of a test
+	// without stubs only when it failed.
+	Lookups []string `json:"lookups,omitempty"`
 }
 
 // Failure is why a test did not pass.
@@ -217,6 +220,9 @@ func (r *runner) test(file string, n int, one declared) {
 			result.Failure.Ladders = l.stage.ladders()
 		}
 		l.stage.log.tell(&result)
+		if l.stage.stubbed || result.Failure != nil {
+			result.Lookups = l.stage.stubs.Unanswered()
+		}
 	})
 	r.tell(result, began)
 }
