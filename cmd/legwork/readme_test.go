@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"legwork/cmd/legwork/sipptest"
 )
@@ -104,6 +105,7 @@ func freePort(t *testing.T) string {
 
 var (
 	serves      = regexp.MustCompile(`^bin/legwork run |^sipp -sn uas |^python3 -m http\.server (\d+)`)
+	named       = regexp.MustCompile(` -c (\S+)`) // a configuration
 	placesCalls = regexp.MustCompile(`^sipp .* -sn uac |^sipp -sn uac `)
 )
 
@@ -118,6 +120,9 @@ func typed(t *testing.T, root, line string) {
 		beside(t, "sh", "-c", fmt.Sprintf("cd %s && exec %s", root, line))
 		for _, at := range listensOn(t, root, line) {
 			sipptest.Listening(t, at)
+		}
+		if config := named.FindStringSubmatch(line); config != nil && strings.Contains(read(t, filepath.Join(root, config[1])), "register:") {
+			awaitRegistration(t, root, config[1])
 		}
 		return
 	}
@@ -137,7 +142,7 @@ func typed(t *testing.T, root, line string) {
 // listensOn are the addresses of what a command serves.
 func listensOn(t *testing.T, root, line string) (all []string) {
 	t.Helper()
-	if config := regexp.MustCompile(`-c (\S+)`).FindStringSubmatch(line); config != nil {
+	if config := named.FindStringSubmatch(line); config != nil {
 		for _, at := range regexp.MustCompile(`address: "([\d.]+:\d+)"`).FindAllStringSubmatch(read(t, filepath.Join(root, config[1])), -1) {
 			all = append(all, at[1])
 		}
@@ -149,4 +154,20 @@ func listensOn(t *testing.T, root, line string) (all []string) {
 		t.Fatalf("%s: where?", line)
 	}
 	return []string{host[1] + ":" + port[1]}
+}
+
+// awaitRegistration waits until the program's own account has a registration.
+func awaitRegistration(t *testing.T, root, config string) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience / 2); ; <-tick.C {
+		got := run(t, root, "trunks", "-c", config)
+		if regexp.MustCompile(` until \d`).MatchString(got.out) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not registered: %+v", got)
+		}
+	}
 }
