@@ -34,13 +34,15 @@ func UAS(id ID, local, remote, contact string, recordRoutes []string, cseq uint3
 }
 
 // UAC makes the dialog of the side that invited (section 12.1.2): recordRoutes
-// stand as in the response and are reversed here.
+// stand as in the response and are reversed here. What the peer wrote is copied:
+// a dialog outlives the datagram that its text is a view of.
 func UAC(id ID, local, remote, contact string, recordRoutes []string, cseq uint32) *Dialog {
 	routes := make([]string, 0, len(recordRoutes))
 	for i := len(recordRoutes) - 1; i >= 0; i-- {
-		routes = append(routes, recordRoutes[i])
+		routes = append(routes, strings.Clone(recordRoutes[i]))
 	}
-	return &Dialog{ID: id, LocalURI: local, RemoteURI: remote, Target: contact, Routes: routes, LocalSeq: cseq}
+	id.Remote = strings.Clone(id.Remote)
+	return &Dialog{ID: id, LocalURI: local, RemoteURI: remote, Target: strings.Clone(contact), Routes: routes, LocalSeq: cseq}
 }
 
 // Next takes the next sequence number for a request of ours.
@@ -61,8 +63,8 @@ func (d *Dialog) Receive(cseq uint32) error {
 // Refresh replaces the remote target (section 12.2.1.2); an empty contact
 // leaves it.
 func (d *Dialog) Refresh(contact string) {
-	if contact != "" {
-		d.Target = contact
+	if contact != "" && contact != d.Target {
+		d.Target = strings.Clone(contact)
 	}
 }
 

@@ -17,14 +17,22 @@ type Addr struct {
 // ParseAddr reads one address as From, To, Contact, Route and their kin hold it.
 // Without brackets, parameters belong to the header, not to the URI.
 func ParseAddr(s string) (Addr, error) {
-	display, uri, params, ok := splitAddr(s)
-	if !ok || uri == "" {
-		return Addr{}, errAddr
-	}
-	if _, err := ParseURI(uri); err != nil {
+	display, uri, params, ok := checkedAddr(s)
+	if !ok {
 		return Addr{}, errAddr
 	}
 	return Addr{Display: unquote(display), URI: uri, Params: parseParams(params, ';')}, nil
+}
+
+// checkedAddr is splitAddr of an address whose URI can be read. It allocates
+// nothing.
+func checkedAddr(s string) (display, uri, params string, ok bool) {
+	display, uri, params, ok = splitAddr(s)
+	if !ok || uri == "" {
+		return "", "", "", false
+	}
+	_, _, err := splitURI(uri)
+	return display, uri, params, err == nil
 }
 
 // splitAddr finds the three parts of an address without copying.
@@ -82,15 +90,22 @@ func Tag(value string) string {
 // WithTag returns a From or To value with its tag replaced, or removed when
 // tag is "".
 func WithTag(value, tag string) string {
-	a, err := ParseAddr(value)
-	if err != nil {
+	display, uri, params, ok := checkedAddr(value)
+	if !ok {
 		return value
 	}
-	a.Params.Del("tag")
-	if tag != "" {
-		a.Params.Set("tag", tag)
+	b := appendAddr(make([]byte, 0, len(value)+len(tag)+8), unquote(display), uri)
+	for params != "" {
+		var one string
+		one, params = cutQuoted(params, ';')
+		if p := parseParam(one); p.Name != "" && !strings.EqualFold(p.Name, "tag") {
+			b = p.append(b)
+		}
 	}
-	return a.String()
+	if tag != "" {
+		b = append(append(b, ";tag="...), tag...)
+	}
+	return string(b)
 }
 
 // URIOf returns the text of the URI in an address value, or "".
@@ -105,10 +120,12 @@ func URIOf(value string) string {
 // String writes the address, always in brackets, so that the URI's parameters
 // stay the URI's.
 func (a Addr) String() string {
-	b := make([]byte, 0, 96)
-	if a.Display != "" {
-		b = append(append(b, quote(a.Display)...), ' ')
+	return string(a.Params.append(appendAddr(make([]byte, 0, 96), a.Display, a.URI)))
+}
+
+func appendAddr(b []byte, display, uri string) []byte {
+	if display != "" {
+		b = append(appendQuoted(b, display), ' ')
 	}
-	b = append(append(append(b, '<'), a.URI...), '>')
-	return string(a.Params.append(b))
+	return append(append(append(b, '<'), uri...), '>')
 }

@@ -76,15 +76,15 @@ func (m *Message) checkOnce() string {
 
 func (m *Message) checkAddresses() string {
 	for _, name := range [...]string{"From", "To"} {
-		if _, err := ParseAddr(m.Get(name)); err != nil {
+		if _, _, _, ok := checkedAddr(m.Get(name)); !ok {
 			return name + " is not an address"
 		}
 	}
 	if m.Method == "REGISTER" || !m.IsRequest() {
 		return ""
 	}
-	for _, c := range m.List("Contact") {
-		if _, err := ParseAddr(c); err != nil { // "*" is REGISTER's alone
+	for c := range m.each("Contact") {
+		if _, _, _, ok := checkedAddr(c); !ok { // "*" is REGISTER's alone
 			return "Contact is not an address"
 		}
 	}
@@ -96,7 +96,7 @@ func (m *Message) checkURI() string {
 	if m.URI == "" || strings.ContainsAny(m.URI, " \t<>\"") {
 		return "Request-URI holds white space or brackets"
 	}
-	u, err := ParseURI(m.URI)
+	u, _, err := splitURI(m.URI)
 	switch {
 	case err != nil:
 		return "Request-URI is not a URI"
@@ -108,17 +108,11 @@ func (m *Message) checkURI() string {
 
 func (m *Message) checkVias() string {
 	n := 0
-	for i := range m.Headers {
-		if !Same(m.Headers[i].Name, "Via") {
-			continue
+	for one := range m.each("Via") {
+		if _, _, ok := splitVia(one); !ok {
+			return "Via can't be read"
 		}
-		for rest := m.Headers[i].Value; rest != ""; n++ {
-			var one string
-			one, rest = cutComma(rest)
-			if _, _, ok := splitVia(one); !ok {
-				return "Via can't be read"
-			}
-		}
+		n++
 	}
 	if n == 0 {
 		return "Via is missing"

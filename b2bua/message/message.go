@@ -271,19 +271,29 @@ func (m *Message) Contact() (Addr, bool) {
 // addresses (Contact, Route, Record-Route, Via ...), over all its lines.
 func (m *Message) List(name string) []string {
 	var list []string
-	for i := range m.Headers {
-		if !Same(m.Headers[i].Name, name) {
-			continue
-		}
-		for rest := m.Headers[i].Value; rest != ""; {
-			var one string
-			one, rest = cutComma(rest)
-			if one != "" {
-				list = append(list, one)
-			}
+	for one := range m.each(name) {
+		if one != "" {
+			list = append(list, one)
 		}
 	}
 	return list
+}
+
+// each yields the members of such a field.
+func (m *Message) each(name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for i := range m.Headers {
+			if !Same(m.Headers[i].Name, name) {
+				continue
+			}
+			for rest := m.Headers[i].Value; rest != ""; {
+				var one string
+				if one, rest = cutComma(rest); !yield(one) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Q850 returns the Q.850 cause of the Reason header (RFC 3326), or 0.

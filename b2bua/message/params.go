@@ -67,10 +67,15 @@ func ParamIn(params, name string) (value string, ok bool) {
 
 func (p Params) append(b []byte) []byte {
 	for i := range p {
-		b = append(append(b, ';'), p[i].Name...)
-		if p[i].HasValue {
-			b = append(append(b, '='), p[i].Value...)
-		}
+		b = p[i].append(b)
+	}
+	return b
+}
+
+func (p *Param) append(b []byte) []byte {
+	b = append(append(b, ';'), p.Name...)
+	if p.HasValue {
+		b = append(append(b, '='), p.Value...)
 	}
 	return b
 }
@@ -85,13 +90,16 @@ func parseParams(s string, sep byte) Params {
 	for s != "" {
 		var one string
 		one, s = cutQuoted(s, sep)
-		if one = strings.TrimSpace(one); one == "" {
-			continue
+		if one = strings.TrimSpace(one); one != "" {
+			params = append(params, parseParam(one))
 		}
-		name, value, has := strings.Cut(one, "=")
-		params = append(params, Param{strings.TrimSpace(name), strings.TrimSpace(value), has})
 	}
 	return params
+}
+
+func parseParam(s string) Param {
+	name, value, has := strings.Cut(s, "=")
+	return Param{strings.TrimSpace(name), strings.TrimSpace(value), has}
 }
 
 // cutQuoted cuts s at the first sep outside quotes.
@@ -152,16 +160,14 @@ func unquote(s string) string {
 	return b.String()
 }
 
-// quote writes a display name as a quoted string.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
+// appendQuoted writes a display name as a quoted string.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
 	for i := range len(s) {
 		if s[i] == '"' || s[i] == '\\' {
-			b.WriteByte('\\')
+			b = append(b, '\\')
 		}
-		b.WriteByte(s[i])
+		b = append(b, s[i])
 	}
-	b.WriteByte('"')
-	return b.String()
+	return append(b, '"')
 }

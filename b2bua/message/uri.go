@@ -23,43 +23,51 @@ type URI struct {
 
 // ParseURI reads a URI. Unknown schemes are not an error: IsSIP tells.
 func ParseURI(s string) (URI, error) {
+	u, params, err := splitURI(s)
+	if err == nil {
+		u.Params = parseParams(params, ';')
+	}
+	return u, err
+}
+
+// splitURI leaves the parameters as text. It allocates nothing for a scheme in
+// lower case.
+func splitURI(s string) (u URI, params string, err error) {
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok || scheme == "" || rest == "" || !isScheme(scheme) {
-		return URI{}, errURI
+		return URI{}, "", errURI
 	}
-	u := URI{Scheme: strings.ToLower(scheme)}
+	u = URI{Scheme: strings.ToLower(scheme)}
 	if !u.IsSIP() {
-		u.parseOpaque(rest)
-		if u.User == "" && u.Opaque == "" {
-			return URI{}, errURI
+		if params = u.splitOpaque(rest); u.User == "" && u.Opaque == "" {
+			return URI{}, "", errURI
 		}
-		return u, nil
+		return u, params, nil
 	}
 	if at := strings.IndexByte(rest, '@'); at >= 0 {
 		u.User, u.Password, _ = strings.Cut(rest[:at], ":")
 		rest = rest[at+1:]
 		if u.User == "" {
-			return URI{}, errURI
+			return URI{}, "", errURI
 		}
 	}
 	rest, u.Headers, _ = strings.Cut(rest, "?")
 	hostport, params, _ := strings.Cut(rest, ";")
-	u.Params = parseParams(params, ';')
 	if !u.setHostPort(hostport) {
-		return URI{}, errURI
+		return URI{}, "", errURI
 	}
-	return u, nil
+	return u, params, nil
 }
 
-// parseOpaque keeps the number of a tel URI (RFC 3966) where a user stands, so
+// splitOpaque keeps the number of a tel URI (RFC 3966) where a user stands, so
 // that a script reads both alike.
-func (u *URI) parseOpaque(rest string) {
+func (u *URI) splitOpaque(rest string) (params string) {
 	if u.Scheme != "tel" {
 		u.Opaque = rest
-		return
+		return ""
 	}
-	number, params, _ := strings.Cut(rest, ";")
-	u.User, u.Params = number, parseParams(params, ';')
+	u.User, params, _ = strings.Cut(rest, ";")
+	return params
 }
 
 func (u *URI) setHostPort(s string) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -185,10 +186,10 @@ func (m *Memory) write(key, value string, ttl time.Duration, now time.Time) erro
 		}
 	}
 	if e == nil {
-		e = &entry{key: key, place: -1}
-		m.entries[key] = e
+		e = &entry{key: strings.Clone(key), place: -1} // not the datagram that it may be a part of
+		m.entries[e.key] = e
 	}
-	e.value = value
+	e.value = strings.Clone(value)
 	m.bytes += grow
 	m.expire(e, ttl, now)
 	m.touch(key)

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,7 +44,7 @@ type Server struct {
 func newServer(l *Layer, key string, req *message.Message, f transport.Flow) *Server {
 	s := &Server{
 		layer: l, key: key, flow: transport.ResponseFlow(req, f), source: f.Remote.Addr(),
-		invite: req.Method == "INVITE", req: req, toTag: req.ToTag(),
+		invite: req.Method == "INVITE", req: req, toTag: strings.Clone(req.ToTag()),
 	}
 	s.again.tx, s.end.tx = s, s
 	l.count.servers.Add(1)
@@ -123,8 +124,8 @@ func (s *Server) Respond(res *message.Message) bool {
 func (s *Server) final(res *message.Message) {
 	q := s.layer.queues
 	s.req = nil
-	if tag := res.ToTag(); tag != "" {
-		s.toTag = tag
+	if tag := res.ToTag(); tag != "" && tag != s.toTag {
+		s.toTag = strings.Clone(tag) // the datagram behind it may go
 	}
 	switch {
 	case s.invite && res.Status < 300:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -226,7 +227,7 @@ func (s *State) PenalizeTarget(uri string, until time.Time) {
 		s.targets = make(map[string]time.Time)
 	}
 	if len(s.targets) < maxPenalties && until.After(s.targets[uri]) {
-		s.targets[uri] = until
+		s.targets[strings.Clone(uri)] = until
 	}
 }
 
