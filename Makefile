@@ -14,6 +14,7 @@ build:
 
 test:
 	$(call need,gcc:build-essential sipp:sip-tester lua5.1:lua5.1 redis-server:redis-server pg_ctlcluster:postgresql)
+	$(call need,chromium:chromium)
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	@echo 'gofumpt -l .'; unformatted=$$($(GO) tool gofumpt -l .); \

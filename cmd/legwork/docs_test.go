@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"legwork/b2bua/simnet"
 	"legwork/cmd/legwork/config"
 )
 
@@ -54,13 +55,42 @@ func loadBlock(t *testing.T, yaml []byte) error {
 }
 
 func TestEveryDeploymentIsGood(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "examples", "*", "legwork.yaml"))
-	if err != nil || len(files) < 3 {
-		t.Fatalf("deployments: %v, %v", files, err)
-	}
-	for _, file := range files {
+	for _, file := range deployments(t) {
 		if _, err := config.Load(file, os.LookupEnv); err != nil {
 			t.Error(fmt.Errorf("%s: %w", file, err))
 		}
 	}
+}
+
+// deployments are the configurations of the examples, in a copy with the
+// certificates that their pages tell how to make.
+func deployments(t *testing.T) (files []string) {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.CopyFS(root, os.DirFS(filepath.Join("..", "..", "examples"))); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "*", "legwork.yaml"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("deployments: %v, %v", files, err)
+	}
+	ca, err := simnet.NewAuthority("Test CA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := ca.Issue(simnet.Leaf{Names: []string{"127.0.0.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string][]byte{"cert": cert, "key": key, "client_ca": ca.PEM(), "server_ca": ca.PEM()}
+	for _, file := range files {
+		for _, at := range regexp.MustCompile(`\b(cert|key|client_ca|server_ca): ([\w/.-]+\.pem)`).FindAllStringSubmatch(read(t, file), -1) {
+			path := filepath.Join(filepath.Dir(file), at[2])
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, string(texts[at[1]]))
+		}
+	}
+	return files
 }

@@ -56,7 +56,7 @@ func checkout(t *testing.T) (root string, ports *strings.Replacer) {
 	t.Helper()
 	root = t.TempDir()
 	var pairs []string
-	for _, port := range []string{"5060", "5061", "5080", "5090", "8080", "8060"} {
+	for _, port := range []string{"5060", "5061", "5080", "5090", "8080", "8060", "8000", "8443"} {
 		pairs = append(pairs, port, freePort(t))
 	}
 	ports = strings.NewReplacer(pairs...)
@@ -104,7 +104,7 @@ func freePort(t *testing.T) string {
 }
 
 var (
-	serves      = regexp.MustCompile(`^bin/legwork run |^sipp -sn uas |^python3 -m http\.server (\d+)`)
+	serves      = regexp.MustCompile(`^bin/legwork run |^sipp -sn uas |^sipp -sf \S+ -i \S+ -p \d+$|^python3 -m http\.server (\d+)`)
 	named       = regexp.MustCompile(` -c (\S+)`) // a configuration
 	placesCalls = regexp.MustCompile(`^sipp .* -sn uac |^sipp -sn uac `)
 )
@@ -134,6 +134,7 @@ func typed(t *testing.T, root, line string) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	var out bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &out, &out
+	cmd.WaitDelay = time.Second // what the shell has started may outlive it
 	if err := cmd.Run(); err != nil {
 		t.Errorf("%s: %v\n%s", line, err, out.String())
 	}

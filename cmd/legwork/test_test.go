@@ -32,11 +32,7 @@ func TestTheExamplesTestsPass(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples, err := filepath.Glob(filepath.Join(root, "examples", "*", "legwork.yaml"))
-	if err != nil || len(examples) < 3 {
-		t.Fatalf("%d examples, %v", len(examples), err)
-	}
-	for _, path := range append(examples, filepath.Join(root, "scripts", "main.lua")) {
+	for _, path := range append(deployments(t), filepath.Join(root, "scripts", "main.lua")) {
 		if got := run(t, root, "test", filepath.Dir(path)); got.code != 0 || !strings.Contains(got.out, " 0 failed") {
 			t.Errorf("%s: %+v", path, got)
 		}
