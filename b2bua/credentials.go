@@ -10,9 +10,9 @@ import (
 // its trunk's; nil: none.
 func (l *leg) account() *trunk.Auth {
 	switch {
-	case l.hop.sent:
-	case l.hop.target.Auth != nil:
-		return l.hop.target.Auth
+	case l.place().sent:
+	case l.place().target.Auth != nil:
+		return l.place().target.Auth
 	case l.trunk != nil:
 		return l.trunk.Auth
 	}

@@ -86,7 +86,7 @@ func (c *Call) patience(e elapsed) phase {
 	case timerBudget:
 		c.stages = nil
 		l := c.trying()
-		l.hop.others = nil
+		l.place().others = nil
 		c.giveUp(l, "", 408, OriginTimeout)
 		l.cancel("")
 		return c.lost(l, c.failureOf(408, ""), OriginTimeout)
@@ -132,7 +132,7 @@ func (c *Call) giveUp(beside *leg, reason string, code int, origin Origin) {
 // comes back as an event. load is where the call is counted already, when it was
 // at another address of the same target; nil: nowhere.
 func (c *Call) dial(h hop, load *trunk.State) {
-	l := &leg{call: c, role: RoleB, index: c.seat(), trunk: h.trunk, hop: h, load: load, attempt: len(c.record.Attempts)}
+	l := &leg{call: c, role: RoleB, index: c.seat(), trunk: h.trunk, hop: &h, load: load, attempt: len(c.record.Attempts)}
 	c.legs, c.b = append(c.legs, l), l
 	a := Attempt{Target: h.uri, Started: time.Now(), CDR: h.target.CDR}
 	listener := ""
@@ -237,7 +237,7 @@ func (c *Call) unreachable(l *leg, err error) phase {
 	case errors.Is(err, errCodecs):
 		return c.lost(l, c.failureOf(488, ""), OriginLocal)
 	case errors.Is(err, errMissing):
-		return c.lost(l, c.failureOf(l.hop.at.missing, ""), OriginLocal)
+		return c.lost(l, c.failureOf(l.place().at.missing, ""), OriginLocal)
 	case errors.Is(err, errInsecure):
 		return c.lost(l, c.failureOf(480, noSIPS), OriginLocal)
 	case errors.Is(err, errBusy):
@@ -249,7 +249,7 @@ func (c *Call) unreachable(l *leg, err error) phase {
 		return c.lost(l, c.failureOf(408, ""), OriginTimeout)
 	}
 	c.unheard(l, err)
-	c.log().Warn("target can't be reached", "target", l.hop.uri, "err", err)
+	c.log().Warn("target can't be reached", "target", l.place().uri, "err", err)
 	return c.lost(l, c.failureOf(503, ""), OriginTransport)
 }
 
@@ -263,12 +263,12 @@ func (c *Call) lost(l *leg, res *message.Message, origin Origin) phase {
 		load := l.load
 		l.load = nil
 		c.over(l, res.Status, res.Reason, origin)
-		c.dial(l.hop.elsewhere(), load)
+		c.dial(l.place().elsewhere(), load)
 		return (*Call).inviting
 	}
 	c.over(l, res.Status, res.Reason, origin)
-	retry := l.hop.missing() || c.route.Retry.Has(res.Status, origin) && !l.rang
-	if then := l.hop.then; len(then) > 0 && retry && c.trying() != nil {
+	retry := l.place().missing() || c.route.Retry.Has(res.Status, origin) && !l.rang
+	if then := l.place().then; len(then) > 0 && retry && c.trying() != nil {
 		then[0].then = then[1:]
 		c.dial(then[0], nil)
 		return (*Call).inviting
@@ -319,16 +319,16 @@ func rank(code int) int {
 
 // respectRetryAfter keeps others from a target that asked for a rest.
 func (o *owner) respectRetryAfter(l *leg, res *message.Message) {
-	if res.Status != 503 || l.trunk == nil && !l.hop.several() {
+	if res.Status != 503 || l.trunk == nil && !l.place().several() {
 		return
 	}
 	if seconds := res.RetryAfter(); seconds > 0 {
 		rest := min(time.Duration(seconds)*time.Second, maxRetryAfter)
-		if l.hop.several() {
+		if l.place().several() {
 			o.server.dead.bury(l.flow, rest)
 			return
 		}
-		o.server.trunks.Of(l.trunk.Name).PenalizeTarget(l.hop.next, time.Now().Add(rest))
+		o.server.trunks.Of(l.trunk.Name).PenalizeTarget(l.place().next, time.Now().Add(rest))
 	}
 }
 
@@ -372,7 +372,7 @@ func (c *Call) onward(d Decided) phase {
 	if c.redirected() {
 		return c.next()
 	}
-	retry := c.failure.leg.hop.missing() || c.route.Retry.Has(c.failure.res.Status, c.failure.origin) && !c.failure.rang
+	retry := c.failure.leg.place().missing() || c.route.Retry.Has(c.failure.res.Status, c.failure.origin) && !c.failure.rang
 	if retry && len(c.stages) > 0 {
 		return c.next()
 	}

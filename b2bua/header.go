@@ -85,8 +85,8 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	if c.route.KeepCallID {
 		callID = c.invite.CallID()
 	}
-	m := &message.Message{Method: "INVITE", URI: l.hop.uri, Body: c.invite.Body, Headers: make([]message.Header, 0, 24)}
-	l.hop.addRoutes(m)
+	m := &message.Message{Method: "INVITE", URI: l.place().uri, Body: c.invite.Body, Headers: make([]message.Header, 0, 24)}
+	l.place().addRoutes(m)
 	m.Add("Max-Forwards", hops(c.invite))
 	m.Add("From", message.WithTag(c.fromFor(c.invite, l), c.server.newTag()))
 	m.Add("To", message.WithTag(c.invite.Get("To"), ""))
@@ -104,7 +104,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	if c.a.peer.requires && c.prack(l) == trunk.PassPRACK {
 		m.AddToken("Require", "100rel")
 	}
-	m.Replace(l.hop.target.Headers)
+	m.Replace(l.place().target.Headers)
 	c.replacing(m)
 	return m
 }

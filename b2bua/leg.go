@@ -15,51 +15,59 @@ import (
 
 // leg is one half of a call: our dialog with one peer.
 type leg struct {
-	call   *Call // nil: of a request outside calls
-	role   Role
-	index  int
-	trunk  *trunk.Trunk // nil: none
-	flow   transport.Flow
-	home   string // host in its Contact that only the flow leads to; "": none
-	sips   bool   // its peer asked for sips; what we ask for stands in hop
-	state  legState
-	clocks [timers - callTimers]clock
-	rang   bool
-	spoke  bool           // its address has answered something
-	spare  int            // live addresses that the next hop of its dialog has besides the one used last
-	rule   *trunk.Headers // what crosses to this leg; made when first needed
-	load   *trunk.State   // where the call is counted; nil: nowhere
+	call       *Call        // nil: of a request outside calls
+	trunk      *trunk.Trunk // nil: none
+	flow       transport.Flow
+	home       string // host in its Contact that only the flow leads to; "": none
+	clocks     [timers - callTimers]clock
+	index      int
+	role       Role
+	state      legState
+	peer       peer
+	sips       bool // its peer asked for sips; what we ask for stands in hop
+	rang       bool
+	spoke      bool           // its address has answered something
+	left       bool           // it is no longer of this call
+	spliced    bool           // its session was continued with somebody else's: see splice
+	refreshing bool           // a refresh of ours is under way
+	settled    bool           // the INVITE has its final response
+	held       bool           // the ACK waits for the caller's (late offer)
+	spare      int            // live addresses that the next hop of its dialog has besides the one used last
+	refers     int            // how many of its REFERs were obeyed
+	rule       *trunk.Headers // what crosses to this leg; made when first needed
+	load       *trunk.State   // where the call is counted; nil: nowhere
 
-	dialog *talk // confirmed, or A's first early one
-	peer   peer
+	dialog *talk            // confirmed, or A's first early one
 	digest *digest.Client   // answers the peer's challenges; nil: none came
 	proof  []message.Header // credentials of the last INVITE
 	theirs []byte           // SDP that the peer described its session with last; nil: none yet
 	ours   []byte           // SDP that we described it with to the peer
 
-	timing     refresh.State // its session timer
-	until      time.Time     // when that ends the call
-	refreshing bool          // a refresh of ours is under way
+	timing refresh.State // its session timer
+	until  time.Time     // when that ends the call
 
-	heir    *leg // who it is in the call that it was given to
-	left    bool // it is no longer of this call
-	spliced bool // its session was continued with somebody else's: see splice
-	refers  int  // how many of its REFERs were obeyed
+	heir *leg // who it is in the call that it was given to
 
 	// of the A leg
 	tx *transaction.Server // the INVITE
 
 	// of a B leg
 	client  *transaction.Client
-	half    *talk            // what the INVITE made of it: the callee's half is missing
-	invite  *message.Message // as sent last, until it is answered
-	hop     hop
+	half    *talk                 // what the INVITE made of it: the callee's half is missing
+	invite  *message.Message      // as sent last, until it is answered
+	hop     *hop                  // where it was sent; nil: it was not ours, see place
 	forks   []*fork               // early dialogs in the order they appeared
 	extras  []*extra              // 2xx that nobody wants
-	settled bool                  // the INVITE has its final response
 	ack     *transaction.Outgoing // to the 2xx
-	held    bool                  // the ACK waits for the caller's (late offer)
 	attempt int                   // index in the record
+}
+
+// place is where the leg was called; of one that called us, nowhere.
+func (l *leg) place() *hop {
+	if l.hop == nil {
+		return &hop{}
+	}
+	return l.hop
 }
 
 // legState is how far the INVITE of a B leg has come.
@@ -140,7 +148,7 @@ func (l *leg) other() *leg {
 }
 
 func (l *leg) view() Leg {
-	v := Leg{Role: l.role, Index: l.index, Target: l.hop.uri, Rang: l.rang, Remote: l.flow.Remote.String()}
+	v := Leg{Role: l.role, Index: l.index, Target: l.place().uri, Rang: l.rang, Remote: l.flow.Remote.String()}
 	if l.flow.Listener != nil {
 		v.Local = l.flow.Listener.SentBy()
 	}

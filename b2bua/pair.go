@@ -112,7 +112,7 @@ func (t *txn) next() {
 
 // try sends the request to a hop.
 func (t *txn) try(h hop) {
-	l := &leg{role: RoleB, index: len(t.attempts) + 1, trunk: h.trunk, hop: h}
+	l := &leg{role: RoleB, index: len(t.attempts) + 1, trunk: h.trunk, hop: &h}
 	rule := t.route.Headers
 	listener := ""
 	if h.trunk != nil {
@@ -132,7 +132,7 @@ func (t *txn) try(h hop) {
 			t.post(failed{a, err})
 		default:
 			l.flow = f
-			if len(t.hops) == 0 && len(l.hop.others) > 0 {
+			if len(t.hops) == 0 && len(l.place().others) > 0 {
 				t.after(timerMove, orDefault(h.target.Try, t.route.Try))
 			}
 			t.send(a, t.request(a))
@@ -158,8 +158,8 @@ func (t *txn) request(a *attempt) *message.Message {
 	if t.route.KeepCallID {
 		callID = req.CallID()
 	}
-	m := &message.Message{Method: req.Method, URI: l.hop.uri, Body: req.Body, Headers: make([]message.Header, 0, 24)}
-	l.hop.addRoutes(m)
+	m := &message.Message{Method: req.Method, URI: l.place().uri, Body: req.Body, Headers: make([]message.Header, 0, 24)}
+	l.place().addRoutes(m)
 	m.Add("Max-Forwards", hops(req))
 	m.Add("From", message.WithTag(t.fromFor(req, l), t.server.newTag()))
 	m.Add("To", message.WithTag(req.Get("To"), ""))
@@ -180,7 +180,7 @@ func (t *txn) request(a *attempt) *message.Message {
 		t.introduce(m)
 	}
 	t.sign(m)
-	m.Replace(l.hop.target.Headers)
+	m.Replace(l.place().target.Headers)
 	t.lead(dialogKey{callID, m.FromTag()}, a)
 	return m
 }
@@ -244,14 +244,14 @@ func (t *txn) unanswered(a *attempt, err error) {
 		t.unheard(a.leg, err)
 		t.lost(a, 408, OriginTimeout)
 	case errors.Is(err, errMissing):
-		t.lost(a, a.leg.hop.at.missing, OriginLocal)
+		t.lost(a, a.leg.place().at.missing, OriginLocal)
 	case errors.Is(err, errInsecure):
 		t.lost(a, 480, OriginLocal)
 	case errors.Is(err, errNotFound):
 		t.lost(a, 503, OriginDNS)
 	default:
 		t.unheard(a.leg, err)
-		t.log().Warn("target can't be reached", "target", a.leg.hop.uri, "err", err)
+		t.log().Warn("target can't be reached", "target", a.leg.place().uri, "err", err)
 		t.lost(a, 503, OriginTransport)
 	}
 }
@@ -264,7 +264,7 @@ func (t *txn) lost(a *attempt, code int, origin Origin) {
 	if t.movedOn(a, code, origin) {
 		return
 	}
-	if len(t.hops) > 0 && (a.leg.hop.missing() || t.route.Retry.Has(code, origin)) {
+	if len(t.hops) > 0 && (a.leg.place().missing() || t.route.Retry.Has(code, origin)) {
 		t.next()
 		return
 	}
@@ -276,7 +276,7 @@ func (t *txn) movedOn(a *attempt, code int, origin Origin) bool {
 	if !a.leg.goesOn(code, origin) || len(t.attempts) >= maxAttempts {
 		return false
 	}
-	t.try(a.leg.hop.elsewhere())
+	t.try(a.leg.place().elsewhere())
 	return true
 }
 
@@ -302,7 +302,7 @@ func (t *txn) redirected(a *attempt) bool {
 	}
 	var found []hop
 	for _, uri := range byQ(a.res) {
-		h := a.leg.hop.redirected(uri, a.res.Status)
+		h := a.leg.place().redirected(uri, a.res.Status)
 		if len(t.attempts)+len(found) < maxAttempts && !t.tried(h, found) {
 			found = append(found, h)
 		}
@@ -314,7 +314,7 @@ func (t *txn) redirected(a *attempt) bool {
 // tried tells whether a hop was tried before, or is among those to come.
 func (t *txn) tried(h hop, found []hop) bool {
 	for _, a := range t.attempts {
-		if a.leg.hop.same(&h) {
+		if a.leg.place().same(&h) {
 			return true
 		}
 	}

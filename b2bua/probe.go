@@ -249,9 +249,9 @@ func (o *owner) fared(l *leg, code int, origin Origin) {
 	}
 	switch {
 	case origin == OriginPeer && !unserved(code) || l.spoke && origin != OriginPeer:
-		o.server.heardTarget(l.trunk.Name, l.hop.next)
+		o.server.heardTarget(l.trunk.Name, l.place().next)
 	case origin != OriginLocal:
-		o.server.missedTarget(l.trunk.Name, l.hop.next, strconv.Itoa(code)+" of a call: "+string(origin))
+		o.server.missedTarget(l.trunk.Name, l.place().next, strconv.Itoa(code)+" of a call: "+string(origin))
 	}
 }
 

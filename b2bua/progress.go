@@ -70,7 +70,7 @@ func (c *Call) ringing(l *leg, f *fork, rseq uint32, res *message.Message) {
 			c.rangAt = time.Now()
 		}
 		l.stop(timerTry)
-		l.after(timerRing, orDefault(l.hop.target.Ring, c.route.Ring))
+		l.after(timerRing, orDefault(l.place().target.Ring, c.route.Ring))
 	}
 	near := c.a.dialog
 	if f != nil {

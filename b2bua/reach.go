@@ -61,7 +61,7 @@ func (s *Server) flows(ctx context.Context, uri, listener string) ([]transport.F
 // find is reach for a leg's hop, which may have a flow of its own. Of several
 // addresses the leg takes the first, and its hop keeps the others.
 func (o *owner) find(l *leg, listener string, then func(transport.Flow, error)) {
-	h := &l.hop
+	h := l.place()
 	then = safely(h.sips, then)
 	switch {
 	case h.flow.Listener != nil:
@@ -106,7 +106,7 @@ func isDeadEnd(code int, origin Origin) bool {
 // goesOn tells whether a leg's target has another address to try now that this
 // one has failed. One that rang has not (flow C8).
 func (l *leg) goesOn(code int, origin Origin) bool {
-	return len(l.hop.others) > 0 && !l.rang && isDeadEnd(code, origin)
+	return len(l.place().others) > 0 && !l.rang && isDeadEnd(code, origin)
 }
 
 // elsewhere is the hop at the next of its addresses.

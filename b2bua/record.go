@@ -60,8 +60,8 @@ func (c *Call) joined(l *leg) {
 
 // talksTo notes who a leg leads to.
 func (c *Call) talksTo(l *leg) {
-	c.record.Target, c.record.TargetTrunk = l.hop.uri, l.trunkName()
-	if l.hop.uri == "" { // we did not call it
+	c.record.Target, c.record.TargetTrunk = l.place().uri, l.trunkName()
+	if l.place().uri == "" { // we did not call it
 		c.record.Target = l.dialog.Target
 	}
 }
@@ -138,7 +138,7 @@ func (c *Call) state() State {
 		s.Legs = append(s.Legs, l.view())
 	}
 	if c.b != nil {
-		s.Target = c.b.hop.uri
+		s.Target = c.b.place().uri
 	}
 	return s
 }

@@ -28,7 +28,7 @@ func (c *Call) redirected() bool {
 	}
 	var stages [][]hop
 	for _, uri := range contacts {
-		h := f.leg.hop.redirected(uri, f.res.Status)
+		h := f.leg.place().redirected(uri, f.res.Status)
 		if !c.tried(h, stages) {
 			stages = append(stages, []hop{h})
 		}
@@ -71,7 +71,7 @@ func bareHost(uri string) string {
 
 // tried tells whether a hop was tried before, or is among those to come.
 func (c *Call) tried(h hop, stages [][]hop) bool {
-	return slices.ContainsFunc(c.legs, func(l *leg) bool { return l.hop.same(&h) }) ||
+	return slices.ContainsFunc(c.legs, func(l *leg) bool { return l.place().same(&h) }) ||
 		slices.ContainsFunc(stages, func(s []hop) bool { return s[0].same(&h) })
 }
 

@@ -376,7 +376,7 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 // neighbour.
 func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
-	then = safely(l.sips || l.hop.sips, then)
+	then = safely(l.sips || l.place().sips, then)
 	if l.home != "" && len(d.Routes) == 0 && l.isHome(next) {
 		then(l.flow, nil)
 		return

@@ -38,7 +38,7 @@ func (l *leg) contact() string { return l.contactIn("<", "", ">") }
 func (l *leg) contactAs(user string) string { return l.contactIn("", user, "") }
 
 func (l *leg) contactIn(before, user, behind string) string {
-	scheme, sips := "sip:", l.sips || isSIPS(l.hop.uri)
+	scheme, sips := "sip:", l.sips || isSIPS(l.place().uri)
 	if sips {
 		scheme = "sips:"
 	}

@@ -101,7 +101,7 @@ func (t *txn) subscribe() bool {
 
 // open makes the notifier's dialog from what it sent first, m.
 func (s *subscription) open(a *attempt, m *message.Message) {
-	contact := a.leg.hop.uri
+	contact := a.leg.place().uri
 	if c, ok := m.Contact(); ok {
 		contact = c.URI
 	}

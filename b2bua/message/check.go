@@ -57,7 +57,7 @@ func (m *Message) checkOnce() string {
 	var seen [len(once)]bool
 	for i := range m.Headers {
 		for k, name := range once {
-			if len(m.Headers[i].Name) != len(name) || !strings.EqualFold(m.Headers[i].Name, name) {
+			if m.Headers[i].Name != name && (len(m.Headers[i].Name) != len(name) || !strings.EqualFold(m.Headers[i].Name, name)) {
 				continue
 			}
 			if seen[k] {

@@ -44,7 +44,7 @@ func Same(a, b string) bool {
 	if len(b) == 1 {
 		b = LongName(b)
 	}
-	return len(a) == len(b) && strings.EqualFold(a, b)
+	return a == b || len(a) == len(b) && strings.EqualFold(a, b)
 }
 
 // LongName gives the long form of a compact header name, or the name itself.
@@ -107,7 +107,7 @@ func (m *Message) Get(name string) string {
 func (m *Message) Lookup(name string) (string, bool) {
 	name = LongName(name)
 	for i := range m.Headers {
-		if h := &m.Headers[i]; len(h.Name) == len(name) && strings.EqualFold(h.Name, name) {
+		if h := &m.Headers[i]; h.Name == name || len(h.Name) == len(name) && strings.EqualFold(h.Name, name) {
 			return h.Value, true
 		}
 	}

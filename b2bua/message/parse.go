@@ -60,7 +60,7 @@ var parser = sip.NewParser(sip.WithHeadersParsers(nil))
 // of a plain head is cut into views of it: sipgo makes three objects of each
 // field, two fifths of all that a call allocated. It is asked where lines are
 // folded; where it refuses what RFC 3261 does not, such as a Request-URI of a
-// scheme like soap.beep, which wants 416, takeFields unfolds.
+// scheme like soap.beep, which wants 416, unfold does.
 func parseHead(head []byte) (*Message, *Malformed) {
 	ends := bytes.Count(head, []byte("\n"))
 	if bytes.Count(head, []byte("\r")) != ends || bytes.Count(head, []byte("\r\n")) != ends {
@@ -75,12 +75,16 @@ func parseHead(head []byte) (*Message, *Malformed) {
 		return nil, bad
 	}
 	m.Headers = make([]Header, 0, ends+3)
-	if strings.Contains(lines, "\n ") || strings.Contains(lines, "\n\t") {
-		if split, _, err := parser.ParseHeaders(head, false); err == nil {
-			return m, m.takeSplit(split)
-		}
+	bad, folded := m.takeFields(lines)
+	if !folded {
+		return m, bad
 	}
-	return m, m.takeFields(lines)
+	m.Headers = m.Headers[:0]
+	split, _, err := parser.ParseHeaders(head, false)
+	if err != nil {
+		return m, m.unfold(lines)
+	}
+	return m, m.takeSplit(split)
 }
 
 // text is b as a string without a copy: nobody writes into a message that came.
@@ -125,29 +129,52 @@ func startLine(line string) (*Message, *Malformed) {
 	return &Message{Status: code, Reason: third}, nil
 }
 
-// takeFields splits the header fields and unfolds them (RFC 3261 section
-// 7.3.1); it interprets none.
-func (m *Message) takeFields(lines string) *Malformed {
+// takeFields splits the header fields and interprets none, up to the first
+// that is folded.
+func (m *Message) takeFields(lines string) (bad *Malformed, folded bool) {
 	for lines != "" {
 		var line string
 		line, lines, _ = strings.Cut(lines, "\n")
 		line = line[:len(line)-1]
-		if line == "" {
-			return &Malformed{Status: 400, Why: "an empty line"}
+		if line != "" && (line[0] == ' ' || line[0] == '\t') {
+			return nil, true
 		}
-		if line[0] == ' ' || line[0] == '\t' {
-			if len(m.Headers) == 0 {
-				return &Malformed{Status: 400, Why: "a header field without a name"}
+		if bad = m.takeField(line); bad != nil {
+			return bad, false
+		}
+	}
+	return nil, false
+}
+
+func (m *Message) takeField(line string) *Malformed {
+	if line == "" {
+		return &Malformed{Status: 400, Why: "an empty line"}
+	}
+	name, value, ok := strings.Cut(line, ":")
+	if name = strings.TrimRight(name, " \t"); !ok || !isToken(name) {
+		return &Malformed{Status: 400, Why: "a header field without a name"}
+	}
+	m.Headers = append(m.Headers, Header{LongName(name), strings.TrimSpace(value)})
+	return nil
+}
+
+// unfold joins the lines of each field (RFC 3261 section 7.3.1).
+func (m *Message) unfold(lines string) *Malformed {
+	for lines != "" {
+		var line string
+		line, lines, _ = strings.Cut(lines, "\n")
+		line = line[:len(line)-1]
+		switch {
+		case line == "" || line[0] != ' ' && line[0] != '\t':
+			if bad := m.takeField(line); bad != nil {
+				return bad
 			}
+		case len(m.Headers) == 0:
+			return &Malformed{Status: 400, Why: "a header field without a name"}
+		default:
 			last := &m.Headers[len(m.Headers)-1]
 			last.Value = strings.TrimSpace(last.Value + " " + strings.TrimSpace(line))
-			continue
 		}
-		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimRight(name, " \t"); !ok || !isToken(name) {
-			return &Malformed{Status: 400, Why: "a header field without a name"}
-		}
-		m.Headers = append(m.Headers, Header{LongName(name), strings.TrimSpace(value)})
 	}
 	return nil
 }
