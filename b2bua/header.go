@@ -49,6 +49,9 @@ func (o *owner) crossHeaders(out, in *message.Message, from, to *leg, rules *tru
 	if len(in.Body) == 0 {
 		out.Del("Content-Type")
 	}
+	if t := to.trunk; t != nil && t.Diversion != message.AnyDiversion {
+		out.TellDiversion(t.Diversion)
+	}
 	o.guardIdentity(out, in, from, to)
 	writeIdentities(out, from, to)
 	out.Replace(rules.Set)

@@ -71,6 +71,7 @@ func (o *owner) guardIdentity(out, in *message.Message, from, to *leg) {
 		out.Del("History-Info")
 	}
 	hideDiversion(out)
+	out.HideHistory()
 }
 
 func remove(m *message.Message, names ...string) {

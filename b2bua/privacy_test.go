@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"legwork/b2bua/message"
@@ -195,4 +196,52 @@ func TestAMessageOfWhoHidesIsAnonymous(t *testing.T) {
 		in.Reply(200, nil)
 		r.wait(r.alice, "200 MESSAGE")
 	})
+}
+
+func TestATrunkIsToldWhoDivertedInItsForm(t *testing.T) {
+	const no, yes = trunk.Untrusted, trunk.Trusted
+	for _, c := range []struct {
+		form    message.DiversionForm
+		bob     trunk.Trust
+		history string
+		listed  string
+	}{
+		{message.HistoryForm, yes, "<sip:al@phones.example>;index=1", ""},
+		{message.BothForms, no, "<sip:open@phones.example>;index=1", "<sip:open@phones.example>"},
+		{message.DiversionOnlyForm, no, "", "<sip:open@phones.example>"},
+		{message.NoDiversion, yes, "", ""},
+	} {
+		play(t, &fixed{invite: toTrunk("bob")}, func(r *rig) {
+			r.neighbours(func(t *trunk.Trunk) {
+				t.Trust = yes
+				if t.Name == "bob" {
+					t.Trust, t.Diversion = c.bob, c.form
+				}
+			})
+			req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+			req.Add("History-Info", "<sip:al@phones.example>;index=1, <sip:shy@phones.example?Privacy=history>;index=1.1")
+			req.Add("Diversion", "<sip:shy@phones.example>;privacy=full, <sip:open@phones.example>")
+			if c.form == message.HistoryForm {
+				req.Del("History-Info")
+				req.Set("Diversion", "<sip:al@phones.example>;reason=user-busy")
+			}
+			_, err := r.alice.Send(req, sbc)
+			r.check(err)
+			in := r.wait(r.bob, "INVITE")
+			for name, want := range map[string]string{"History-Info": c.history, "Diversion": c.listed} {
+				got := in.Get(name)
+				if got != want {
+					t.Errorf("form %d: %s is %q, want %q", c.form, name, got, want)
+				}
+			}
+			if strings.Contains(in.String(), "shy") {
+				t.Errorf("form %d: who wants to stay unknown does not:\n%s", c.form, in)
+			}
+			if c.form == message.HistoryForm && in.List("History-Info")[1] != "<sip:bob@192.0.2.2:5060;cause=486>;index=1.1;mp=1" {
+				t.Errorf("history is %q", in.List("History-Info"))
+			}
+			in.Reply(486, nil)
+			r.wait(r.alice, "486")
+		})
+	}
 }

@@ -108,8 +108,20 @@ func messageDef() lua.ClassDef[*messageView] {
 			"body":         writeBody,
 			"content_type": writeHeader("Content-Type"),
 		},
-		Meta: toString((*messageView).String),
+		Methods: map[string]glua.LGFunction{"diversion_as": diversionAs},
+		Meta:    toString((*messageView).String),
 	}
+}
+
+// diversionAs is message:diversion_as(form): who diverted the call, in one form.
+func diversionAs(L *glua.LState) int {
+	v := self[*messageView](L, "message")
+	form, ok := message.ParseDiversionForm(wantText(L, L.Get(2)))
+	if !ok {
+		lua.RaiseAt(L, "diversion_as: want \"history\", \"diversion\", \"both\", \"none\" or \"keep\"")
+	}
+	v.edit(L).TellDiversion(form)
+	return 0
 }
 
 // String is the first line without the version.

@@ -129,6 +129,10 @@ func TestAddressesAreReadAndWritten(t *testing.T) {
 			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}
+	req = edited(t, `req:diversion_as("history")`)
+	if got := req.List("History-Info"); len(got) != 3 || len(req.All("Diversion")) != 0 {
+		t.Errorf("history is %q", got)
+	}
 	req = edited(t, `req.h.From = "Carol <sip:c@d.example>"`)
 	if got := req.Get("From"); got != `"Carol" <sip:c@d.example>;tag=a1` {
 		t.Errorf("From lost its tag: %s", got)

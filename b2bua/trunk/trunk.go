@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"legwork/b2bua/message"
 )
 
 // Trunk is one neighbour, in both directions. It is read only once it is in a
@@ -26,6 +28,7 @@ type Trunk struct {
 	Codecs    Codecs // of the sessions with it
 	Q850      Q850
 	Numbers   Numbers
+	Diversion message.DiversionForm // how it is told who diverted a call
 	Responses *ResponseMap
 	Params    map[string]any // free values for scripts
 	Limits    Limits

@@ -32,11 +32,12 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 	if err != nil {
 		return trunk.Trunk{}, err
 	}
+	diversion, _ := message.ParseDiversionForm(string(c.Diversion)) // config knows no others
 	t := trunk.Trunk{
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
 		Limits: trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
 		Trust:  trust(c.Privacy), Codecs: trunk.Codecs{Keep: c.Codecs.Keep, Drop: c.Codecs.Drop, Prefer: c.Codecs.Prefer},
-		Q850: causes(c.Q850), Numbers: numbers(c.Numbers),
+		Q850: causes(c.Q850), Numbers: numbers(c.Numbers), Diversion: diversion,
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 		Register: registration(c.Register), Health: health(c.Health),
 	}

@@ -39,6 +39,9 @@ func (r *reader) complete(c *Config) {
 		if t.PRACK == "" {
 			t.PRACK = PRACKInterwork
 		}
+		if t.Diversion == "" {
+			t.Diversion = DiversionKeep
+		}
 		r.inherit(t.Timer, c.SIP.Timer)
 		r.probe(t.Health)
 		if t.Register != nil && t.Register.Expires == 0 {

@@ -83,6 +83,7 @@ type Trunk struct {
 	Privacy   *Privacy    `yaml:"privacy" doc:"Whether it is of our trust domain (RFC 3325). As long as no trunk says so, identity headers cross like any other; once one does, all others are not trusted."`
 	Codecs    Codecs      `yaml:"codecs" doc:"Which codecs its sessions may have, in offers and answers both ways; an offer of which none is left is refused with 488."`
 	Numbers   *Numbers    `yaml:"numbers" doc:"How it writes telephone numbers in SIP URIs. What crosses to it is rewritten; what is no number stays."`
+	Diversion Diversion   `yaml:"diversion" enum:"keep history diversion both none" doc:"How it is told who diverted a call (RFC 7544): history (History-Info), diversion (Diversion), both, none; keep: as the caller told it."`
 	Q850      Q850        `yaml:"q850" doc:"Causes of Q.850 in Reason, by the tables of RFC 3398."`
 	Responses Responses   `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
 	Params    Params      `yaml:"params" doc:"Free values for scripts and profiles."`

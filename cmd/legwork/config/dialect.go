@@ -119,3 +119,15 @@ func (r *reader) numbers(n *Numbers) {
 		r.refuse(&n.Country, fmt.Sprintf("numbers.country: %q is not a country", c), "two capital letters, such as DE")
 	}
 }
+
+// Diversion is how a neighbour is told who diverted a call.
+type Diversion string
+
+// The values of diversion.
+const (
+	DiversionKeep    Diversion = "keep"
+	DiversionHistory Diversion = "history"
+	DiversionOnly    Diversion = "diversion"
+	DiversionBoth    Diversion = "both"
+	DiversionNone    Diversion = "none"
+)

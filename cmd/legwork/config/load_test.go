@@ -78,6 +78,7 @@ trunks:
     profile: profile.lua
     auth: {user: acct, password: !file token}
     prack: off
+    diversion: history
     timer: {expires: 1800, refresher: uac}
     params: {country: DE, n: 3, share: 0.5, on: true, list: [1, {x: y}], key: !file token}
   pbx:
@@ -120,11 +121,12 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 				Params:    Params{"country": "DE", "n": int64(3), "share": 0.5, "on": true, "list": []any{int64(1), map[string]any{"x": "y"}}, "key": "s3cret"},
 				Auth:      &Auth{User: "acct", Password: "s3cret"},
 				PRACK:     PRACKOff,
+				Diversion: DiversionHistory,
 				Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(100 * time.Second), Refresher: "uac"},
 			},
 			"pbx": {
 				Match: []string{"198.51.100.0/29"}, Targets: []Target{{URI: "sip:10.0.0.5:5060", Weight: 1}}, Headers: Headers{Preset: PresetEdge},
-				PRACK: PRACKInterwork, Timer: &TrunkTimer{Off: true},
+				PRACK: PRACKInterwork, Diversion: DiversionKeep, Timer: &TrunkTimer{Off: true},
 			},
 		},
 		Users: Users{File: filepath.Join(dir, "users.yaml"), Realm: "home", Accounts: map[string]Account{
@@ -141,7 +143,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute, Timer: Timer{Expires: Seconds(10 * time.Minute), Min: Seconds(100 * time.Second)}},
 		Log:    Log{Level: "debug", Format: "json"},
 		Warnings: Problems{{
-			File: filepath.Join(dir, "legwork.yaml"), Line: 25, Col: 15, Cure: "give all the same kind, or passwords",
+			File: filepath.Join(dir, "legwork.yaml"), Line: 26, Col: 15, Cure: "give all the same kind, or passwords",
 			Msg: "users.file: some users have an MD5 HA1 and some one of SHA-256: a phone answers the kind it likes best, whatever its user has",
 		}},
 		Files: []string{filepath.Join(dir, "hash"), filepath.Join(dir, "token"), filepath.Join(dir, "users.yaml")},
