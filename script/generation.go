@@ -58,7 +58,7 @@ func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
 			problems = append(problems, Problem{File: name, Line: 1, Msg: "the file is empty; is it being saved?"})
 			continue
 		}
-		proto, err := lua.Compile(name, src)
+		proto, err := cfg.compile(name, src)
 		if err != nil {
 			problems = append(problems, problemOf(err))
 			continue

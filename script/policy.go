@@ -39,7 +39,18 @@ type Config struct {
 	Settle   time.Duration // between a change and its reload; 0: 200 ms
 	Poll     time.Duration // where no change is announced; 0: 4 s
 
+	// Compiled remembers what was compiled, for those who load scripts many times;
+	// nil: nothing does.
+	Compiled *lua.Compiled
+
 	libraries map[string]func(*glua.LState) glua.LValue // besides b2b, for require
+}
+
+func (c *Config) compile(name string, src []byte) (*glua.FunctionProto, error) {
+	if c.Compiled != nil {
+		return c.Compiled.Compile(name, src)
+	}
+	return lua.Compile(name, src)
 }
 
 // Limits are those of contract/lua-api.md section 6. A zero field is the

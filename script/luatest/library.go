@@ -36,7 +36,7 @@ type declared struct {
 const maxTests = 10_000
 
 // openLibrary prepares a VM in which require "b2b.test" works.
-func openLibrary(s *stage) (*library, error) {
+func openLibrary(s *stage, compiled *lua.Compiled) (*library, error) {
 	l := &library{vm: s.policy.Rehearse(), stage: s}
 	s.answer = l.answer
 	l.vm.VM().Provide("b2b.test", l.open)
@@ -44,7 +44,7 @@ func openLibrary(s *stage) (*library, error) {
 		code string
 		into **glua.LFunction
 	}{{"return string.match", &l.match}, {"return pcall", &l.pcall}} {
-		proto, err := lua.Compile("legwork", []byte(want.code))
+		proto, err := compiled.Compile(want.code, []byte(want.code))
 		if err != nil {
 			return nil, err
 		}

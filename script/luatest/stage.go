@@ -22,26 +22,28 @@ import (
 	"legwork/script"
 	"legwork/script/canned"
 	"legwork/script/lib"
+	"legwork/script/lua"
 )
 
 // stage is one test's world: an engine with the scripts, an agent that is
 // every callee, and the callers. It lives in the bubble of one test.
 type stage struct {
-	cfg     *Config
-	near    *neighbours
-	network *simnet.Network
-	log     *log
-	ring    *capture.Ring
-	server  *b2bua.Server
-	policy  *script.Policy
-	shared  *lib.Env
-	callees []*simnet.Agent // over UDP and TCP, at one address
-	folder  fs.FS           // of the test's file
-	stubs   *canned.Stubs
-	stubbed bool          // the test has stubs
-	asked   chan asking   // look-ups that a function of the test answers
-	answer  func(asking)  // answers one, on the test's VM
-	over    chan struct{} // closed when nobody answers any more
+	cfg      *Config
+	near     *neighbours
+	network  *simnet.Network
+	log      *log
+	ring     *capture.Ring
+	server   *b2bua.Server
+	policy   *script.Policy
+	shared   *lib.Env
+	callees  []*simnet.Agent // over UDP and TCP, at one address
+	folder   fs.FS           // of the test's file
+	compiled *lua.Compiled
+	stubs    *canned.Stubs
+	stubbed  bool          // the test has stubs
+	asked    chan asking   // look-ups that a function of the test answers
+	answer   func(asking)  // answers one, on the test's VM
+	over     chan struct{} // closed when nobody answers any more
 
 	mu      sync.Mutex // guards all below and what they point to
 	calls   []*call
@@ -70,10 +72,10 @@ func engineFor(a netip.Addr) string {
 }
 
 // build starts the engine; an error leaves nothing behind.
-func build(cfg *Config, seed uint64) (*stage, error) {
+func build(cfg *Config, compiled *lua.Compiled, seed uint64) (*stage, error) {
 	s := &stage{
 		cfg: cfg, network: simnet.New(simnet.Faults{}), log: &log{}, ring: capture.New(maxCalls),
-		stubs: canned.New(canned.Lua), asked: make(chan asking), over: make(chan struct{}),
+		compiled: compiled, stubs: canned.New(canned.Lua), asked: make(chan asking), over: make(chan struct{}),
 		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{},
 	}
 	s.folder = cfg.Source.FS
@@ -134,7 +136,7 @@ func (s *stage) loadScripts(seed uint64) (err error) {
 	}
 	s.policy, err = script.New(context.Background(), script.Config{
 		Source: s.cfg.Source, Trunks: func() *trunk.Table { return s.near.table }, States: s.server.Trunks(),
-		Lib: s.shared, Log: slog.New(s.log), Machines: 1, Realm: s.realm,
+		Lib: s.shared, Log: slog.New(s.log), Machines: 1, Realm: s.realm, Compiled: s.compiled,
 	})
 	return err
 }

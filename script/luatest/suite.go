@@ -143,6 +143,8 @@ type runner struct {
 	cfg    *Config
 	snap   *script.Snapshot
 	report Report
+
+	compiled lua.Compiled
 }
 
 // file finds out which tests a file holds and runs each.
@@ -175,16 +177,16 @@ func (r *runner) file(file string) {
 // load builds a stage and runs the main part of a test's file on it. The
 // library is nil when there is no stage.
 func (r *runner) load(file string, seed uint64) (*library, error) {
-	s, err := build(r.cfg, seed)
+	s, err := build(r.cfg, &r.compiled, seed)
 	if err != nil {
 		return nil, err
 	}
-	l, err := openLibrary(s)
+	l, err := openLibrary(s, &r.compiled)
 	if err != nil {
 		s.close()
 		return nil, err
 	}
-	proto, err := lua.Compile(file, r.snap.Files[file])
+	proto, err := r.compiled.Compile(file, r.snap.Files[file])
 	if err != nil {
 		return l, err
 	}
