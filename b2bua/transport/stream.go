@@ -14,8 +14,10 @@ import (
 const (
 	// idleLimit is without a byte from the peer. Whether it is still there, and
 	// that NATs remember it, is the business of TCP keep-alives (15 s, as Go sets
-	// them): a ping of ours (RFC 5626) would say no more.
-	idleLimit    = 15 * time.Minute
+	// them): a ping of ours (RFC 5626) would say no more. The usual session of
+	// 1800 s is refreshed after half of it, and must not meet a connection that is
+	// just being closed, here or there.
+	idleLimit    = 20 * time.Minute
 	messageLimit = 30 * time.Second // from a message's first byte to its last
 	lingerLimit  = 2 * time.Second  // for the peer to read why it is cut off
 )
@@ -55,7 +57,7 @@ func (t *Transport) adopt(l *Listener, remote netip.AddrPort, socket net.Conn) b
 	c := t.enter(Flow{Listener: l, Remote: remote})
 	c.accepted, c.socket = true, socket
 	read := c.read
-	if l.Secure() {
+	if l.Secure() && !t.plain {
 		c.socket = l.accepted(socket, t)
 	}
 	if l.Secure() || l.Web() {
