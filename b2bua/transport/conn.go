@@ -117,7 +117,7 @@ func (c *conn) dial() error {
 		return fmt.Errorf("connect to %s: %w", c.flow.Remote, err)
 	}
 	_ = mark(socket, c.flow.Listener.dscp)
-	if c.flow.Listener.Secure() {
+	if c.flow.Listener.Secure() && !c.transport.plain {
 		secured, err := c.secure(ctx, socket)
 		if err != nil {
 			_ = socket.Close()

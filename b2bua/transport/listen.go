@@ -69,7 +69,7 @@ func (t *Transport) Listen(c ListenerConfig) ([]*Listener, error) {
 	if !slices.Contains([]string{"udp", "tcp", "tls", "ws", "wss"}, c.Network) {
 		return nil, fmt.Errorf("listener %s: network %q is unknown", c.Name, c.Network)
 	}
-	if err := c.checkIdentity(); err != nil {
+	if err := c.checkIdentity(); err != nil && !t.plain {
 		return nil, fmt.Errorf("listener %s: %w", c.Name, err)
 	}
 	addrs, err := t.locals(c.Address)

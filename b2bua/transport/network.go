@@ -24,6 +24,10 @@ type Network interface {
 	SourceAddr(remote netip.Addr) (netip.Addr, error)
 }
 
+// Private is a Network that nobody listens in on, as that of a rehearsal without
+// sockets: over it tls and wss are said, and nothing is encrypted or proved.
+type Private interface{ Private() }
+
 // PacketConn is a UDP socket; *net.UDPConn has the right methods.
 //
 // One that hears of unreachable targets also has OnRefused(func(remote

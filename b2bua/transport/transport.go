@@ -67,6 +67,7 @@ type Transport struct {
 	count  struct{ received, sent, malformed, connections, turnedAway, handshakes atomic.Int64 }
 	done   chan struct{}  // closed by Close
 	run    string         // tells tokens of this process from others
+	plain  bool           // the network is Private
 	turns  chan struct{}  // taken by handshakes that compute
 	work   sync.WaitGroup // readers, acceptors, writers
 
@@ -110,8 +111,9 @@ func New(c Config) *Transport {
 			*n.at = n.usually
 		}
 	}
+	_, plain := c.Network.(Private)
 	return &Transport{
-		config: c, log: c.Log, done: make(chan struct{}), run: rand.Text() + ".", open: make(map[*conn]struct{}),
+		config: c, log: c.Log, plain: plain, done: make(chan struct{}), run: rand.Text() + ".", open: make(map[*conn]struct{}),
 		turns: make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
 		conns: make(map[path]*conn), sources: make(map[netip.Addr]int), narrow: make(map[netip.AddrPort]time.Time),
 	}

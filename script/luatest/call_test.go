@@ -43,6 +43,24 @@ end)
 `)
 }
 
+func TestCalleesAreReachedOverTLS(t *testing.T) {
+	passes(t, `function M.on_invite(call) return b2b.route { to = call.req.uri.user .. ":desk@192.0.2.77:5062" .. (call.req.h["X-More"] or "") } end`, `
+for scheme, more in pairs { sip = ";transport=tls", sips = "" } do
+  t.it("a call is placed and hung up, " .. scheme, function()
+    local c = t.invite { to = "sip:" .. scheme .. "@sbc.example", from_trunk = "pbx", headers = { ["X-More"] = more } }
+    t.match(c:b(1):received("INVITE").h["Via"], "SIP/2.0/TLS ")
+    c:b(1):send(200)
+    c:b(1):send("INVITE")
+    t.ok(c:a():received("INVITE"))
+    c:a():send(200)
+    t.advance(600)
+    c:b(1):send("BYE")
+    t.ok(c:a():received("BYE"))
+  end)
+end
+`)
+}
+
 func TestGoodbyesAreAnsweredAtOnce(t *testing.T) {
 	for body, sign := range map[string]string{
 		"c:b(1):send(200) t.advance(3601)":                       " 200 OK (BYE) ",

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ type stage struct {
 	server   *b2bua.Server
 	policy   *script.Policy
 	shared   *lib.Env
-	callees  []*simnet.Agent // over UDP and TCP, at one address
+	callees  []*simnet.Agent // over UDP, and over TCP and TLS, at one address
 	folder   fs.FS           // of the test's file
 	compiled *lua.Compiled
 	stubs    *canned.Stubs
@@ -53,11 +54,19 @@ type stage struct {
 	callers []*simnet.Agent
 }
 
+// quiet is the network of a test. Agents need no certificates to be called over
+// TLS.
+type quiet struct{ *simnet.Network }
+
+// Private makes it a transport.Private.
+func (quiet) Private() {}
+
 // Sockets of the engine; agents take the one that they can reach.
 const (
 	engine4    = "192.0.2.10:5060"
 	engine6    = "[2001:db8::10]:5060"
 	engineLoop = "127.9.9.9:5060"
+	forTLS     = "5061" // their port for it
 	calleeAddr = "192.0.2.250:5060"
 )
 
@@ -98,7 +107,7 @@ func (s *stage) meet(uint64) (err error) {
 
 func (s *stage) openServer(seed uint64) (err error) {
 	cfg := s.cfg.Server
-	cfg.Policy, cfg.Observers, cfg.Network, cfg.Log = asked{s}, []b2bua.Observer{s.ring, s}, s.network, slog.New(s.log)
+	cfg.Policy, cfg.Observers, cfg.Network, cfg.Log = asked{s}, []b2bua.Observer{s.ring, s}, quiet{s.network}, slog.New(s.log)
 	cfg.Rand = random(seed)
 	cfg.Settings.Trunks, cfg.Settings.Realm = s.near.table, s.realm()
 	if s.cfg.Registrar != nil {
@@ -114,6 +123,10 @@ func (s *stage) openServer(seed uint64) (err error) {
 			if _, err := s.server.Listen(transport.ListenerConfig{Name: network, Network: network, Address: addr}); err != nil {
 				return err
 			}
+		}
+		host, _, _ := net.SplitHostPort(addr)
+		if _, err := s.server.Listen(transport.ListenerConfig{Name: "tls", Network: "tls", Address: net.JoinHostPort(host, forTLS)}); err != nil {
+			return err
 		}
 	}
 	return nil
