@@ -20,11 +20,13 @@ type Event struct {
 	// Message that came or left, its bytes in Message.Raw or Bytes.
 	Message *message.Message
 	Bytes   []byte
-	Hook    string  // of Decision: on_invite ...
-	Text    string  // of Decision, Note, Timer, Failure: one line
-	Where   string  // script line
-	Record  *Record // of Ended
-	Change  Change  // of Changed
+	Hook    string // of Decision: on_invite ...
+	Text    string // of Decision, Note, Timer, Failure: one line
+	Where   string // script line
+	// Record of Ended. Of Began and Answered it still grows: it is read inside
+	// Observe and not kept.
+	Record *Record
+	Change Change // of Changed
 }
 
 // Kind of an event.
@@ -39,7 +41,7 @@ const (
 	EventNote                 // call:note, a timer, a failure
 	EventEnded                // both legs are gone; Record is set
 	EventChanged              // of no call: Change says what is another than it was, Text how
-	EventAnswered             // the caller gets its 2xx; Leg is the callee's
+	EventAnswered             // the caller gets its 2xx; it has no Leg
 )
 
 // Change is what became another than it was, outside of calls.

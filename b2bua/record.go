@@ -46,9 +46,7 @@ func (c *Call) answeredBy(l *leg, res *message.Message) {
 	c.record.Answered = time.Now()
 	c.record.Code, c.record.Reason = res.Status, res.Reason
 	c.talksTo(l)
-	if len(c.server.cfg.Observers) > 0 {
-		c.tell(Event{Kind: EventAnswered, Leg: l.view()})
-	}
+	c.tell(Event{Kind: EventAnswered, Record: c.record})
 }
 
 // joined notes a leg that we did not call as an attempt that was answered.

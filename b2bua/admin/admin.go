@@ -3,7 +3,7 @@
 // below; nothing here reaches into a call.
 //
 // It knows neither the configuration nor Lua. Start with Config and the table
-// in routes.go; answers have their shapes in shapes.go and, for people and
+// in routes.go; what happens is gathered in feed.go and streamed by events.go; answers have their shapes in shapes.go and, for people and
 // clients, in openapi.json. Who may ask is in guard.go.
 package admin
 
@@ -52,6 +52,7 @@ type Config struct {
 	Scripts Scripts
 	History History
 	Metrics http.Handler
+	Events  *Feed  // what the engine and its surroundings tell; Close ends it
 	Drain   func() // begins the orderly goodbye and returns at once
 	Token   string // bearer token; "": none is asked for
 	Log     *slog.Logger
@@ -84,6 +85,7 @@ func Listen(address string, c Config) (*Server, error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(logOf(c).Handler(), slog.LevelDebug),
 	}}
+	s.server.RegisterOnShutdown(c.Events.Close) // streams would keep it waiting
 	go s.serve()
 	return s, nil
 }

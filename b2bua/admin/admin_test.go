@@ -105,7 +105,7 @@ func behind(t *testing.T) *double {
 func serve(t *testing.T, d *double, token string) http.Handler {
 	t.Helper()
 	h, err := Handler(Config{
-		Engine: d, Scripts: d, History: d, Token: token, Drain: func() { d.drained++ }, Log: slog.New(slog.DiscardHandler),
+		Engine: d, Scripts: d, History: d, Token: token, Events: NewFeed(), Drain: func() { d.drained++ }, Log: slog.New(slog.DiscardHandler),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "legwork_calls_active 2\n") }),
 	})
 	if err != nil {
@@ -380,7 +380,7 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 
 func TestTheAPIServesOnASocket(t *testing.T) {
 	d := behind(t)
-	c := Config{Engine: d, Scripts: d, History: d, Drain: func() {}, Metrics: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)}
+	c := Config{Engine: d, Scripts: d, History: d, Drain: func() {}, Metrics: http.NotFoundHandler(), Events: NewFeed(), Log: slog.New(slog.DiscardHandler)}
 	s, err := Listen("127.0.0.1:0", c)
 	if err != nil {
 		t.Fatal(err)
@@ -442,7 +442,7 @@ func TestOpenAPISaysWhatThereIs(t *testing.T) {
 
 func TestOpenAPIHasTheFieldsOfEachShape(t *testing.T) {
 	schemas := document(t).Components.Schemas
-	for _, v := range []any{CallList{}, Call{}, Leg{}, Story{}, TrunkList{}, Trunk{}, Health{}, Problem{}, b2bua.Record{}, b2bua.Attempt{}} {
+	for _, v := range []any{CallList{}, Call{}, Leg{}, Story{}, TrunkList{}, Trunk{}, Event{}, Health{}, Problem{}, b2bua.Record{}, b2bua.Attempt{}} {
 		shape := reflect.TypeOf(v)
 		schema := schemas[shape.Name()]
 		for i := range shape.NumField() {

@@ -46,6 +46,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/script", false, a.script},
 		{"POST", "/api/v1/script/reload", false, a.reload},
 		{"POST", "/api/v1/drain", false, a.drain},
+		{"GET", "/api/v1/events", false, a.events},
 		{"GET", "/api/openapi.json", false, a.document},
 		{"GET", "/metrics", false, a.Metrics.ServeHTTP},
 		{"GET", "/healthz", true, a.healthy},
@@ -55,8 +56,8 @@ func (a *api) routes() []route {
 
 // Handler is the API without a socket.
 func Handler(c Config) (http.Handler, error) {
-	if c.Engine == nil || c.Scripts == nil || c.History == nil || c.Metrics == nil || c.Drain == nil {
-		return nil, errors.New("admin: engine, scripts, history, metrics and drain are required")
+	if c.Engine == nil || c.Scripts == nil || c.History == nil || c.Metrics == nil || c.Events == nil || c.Drain == nil {
+		return nil, errors.New("admin: engine, scripts, history, metrics, events and drain are required")
 	}
 	a := &api{Config: c, log: logOf(c)}
 	byPath := map[string][]route{}
