@@ -18,7 +18,7 @@ func (e *engine) serveAdmin(context.Context) (err error) {
 		return nil
 	}
 	e.admin, err = admin.Listen(c.Address, admin.Config{
-		Engine: e.server, Scripts: scriptsOf{e}, History: historyOf{e.observers.ring}, Metrics: e.observers.metrics.Handler(),
+		Engine: e.server, Scripts: scriptsOf{e}, History: historyOf{e.observers.ring}, Metrics: e.observers.metrics.Handler(), Events: e.observers.feed,
 		Drain: e.leave, Token: string(c.Token), Log: e.Log,
 	})
 	if err != nil {

@@ -11,31 +11,45 @@ import (
 	"legwork/cmd/legwork/config"
 )
 
-// identityOf is nil for a listener without TLS.
-func identityOf(c *config.Config, listener string) *transport.Identity {
-	id, secured := c.Identities[listener]
+// identities are those of the listeners, by name.
+type identities map[string]config.Identity
+
+// of is nil for a listener without TLS.
+func (all identities) of(listener string) *transport.Identity {
+	id, secured := all[listener]
 	if !secured {
 		return nil
 	}
 	return &transport.Identity{Certificate: id.Certificate, ClientCAs: id.ClientCAs, ServerCAs: id.ServerCAs}
 }
 
-// showCertificates makes the listeners show those of the live configuration.
-func (e *engine) showCertificates() {
+// renewCertificates shows what stands now in the files that the live
+// configuration names. They stand for themselves: a script or a configuration
+// that can't be loaded must not let a certificate expire. One that can't be used
+// leaves the one that is.
+func (e *engine) renewCertificates() {
+	all := maps.Clone(*e.identities.Load())
+	maps.Copy(all, e.live.Load().Renewed())
+	e.showCertificates(all)
+}
+
+// showCertificates makes the listeners show these.
+func (e *engine) showCertificates(all identities) {
+	e.identities.Store(&all)
 	for _, l := range e.listeners {
-		if id := identityOf(e.live.Load(), l.Name); id != nil && l.Secure() {
+		if id := all.of(l.Name); id != nil && l.Secure() {
 			l.SetIdentity(*id)
 		}
 	}
 }
 
 // expiries are when certificates expire, by listener.
-func expiries(c *config.Config) map[string]time.Time {
-	all := make(map[string]time.Time, len(c.Identities))
-	for listener, id := range c.Identities {
-		all[listener] = id.Expires()
+func (all identities) expiries() map[string]time.Time {
+	ends := make(map[string]time.Time, len(all))
+	for listener, id := range all {
+		ends[listener] = id.Expires()
 	}
-	return all
+	return ends
 }
 
 // ageCheck is how often certificates are looked at whose files nobody touches.
@@ -52,14 +66,14 @@ func (e *engine) remindOfCertificates(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		warnOfExpiry(e.Log, e.live.Load(), time.Now())
+		warnOfExpiry(e.Log, *e.identities.Load(), time.Now())
 	}
 }
 
-func warnOfExpiry(log *slog.Logger, c *config.Config, now time.Time) {
-	all := expiries(c)
-	for _, listener := range slices.Sorted(maps.Keys(all)) {
-		if left := all[listener].Sub(now); left < config.ExpiryNotice {
+func warnOfExpiry(log *slog.Logger, all identities, now time.Time) {
+	ends := all.expiries()
+	for _, listener := range slices.Sorted(maps.Keys(ends)) {
+		if left := ends[listener].Sub(now); left < config.ExpiryNotice {
 			log.Warn("certificate expires soon or has expired", "transport", listener, "dur", left.Round(time.Hour).String())
 		}
 	}

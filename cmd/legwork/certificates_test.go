@@ -109,3 +109,55 @@ func TestACertificateIsRenewedByReload(t *testing.T) {
 		}
 	})
 }
+
+func TestARenewedCertificateWaitsForNoScriptAndNoConfiguration(t *testing.T) {
+	for name, broken := range map[string]map[string]string{
+		"script":        {"main.lua": "nonsense"},
+		"configuration": {"legwork.yaml": "nonsense: 1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, first := secured(t)
+			path := filepath.Join(dir, "legwork.yaml")
+			write(t, path, read(t, path)+"script: main.lua\n")
+			write(t, filepath.Join(dir, "main.lua"), "return {}\n")
+			synctest.Test(t, func(t *testing.T) {
+				cfg, err := config.Load(path, os.LookupEnv)
+				if err != nil {
+					t.Fatal(err)
+				}
+				network := simnet.New(simnet.Faults{})
+				e, err := start(context.Background(), setup{Path: path, Config: cfg, Network: network, Log: slog.New(slog.DiscardHandler)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for file, text := range broken {
+					write(t, filepath.Join(dir, file), text)
+				}
+				until := time.Now().Add(40 * 24 * time.Hour).Truncate(time.Second)
+				second := renewed(t, dir, until)
+				if err := e.reload(t.Context()); err == nil || e.live.Load() != cfg {
+					t.Errorf("what is broken was loaded: %v", err)
+				}
+				if got := answer(t, network, second); got != "Forbidden" {
+					t.Errorf("after the renewal: %s", got)
+				}
+				if got := e.identities.Load().expiries()["edge"]; !got.Equal(until) {
+					t.Errorf("the metric says %s", got)
+				}
+				write(t, filepath.Join(dir, "key.pem"), "half")
+				if err := e.reload(t.Context()); err == nil {
+					t.Error("half a certificate was loaded")
+				}
+				if got := answer(t, network, second); got != "Forbidden" {
+					t.Errorf("with half a certificate: %s", got)
+				}
+				if got := answer(t, network, first); !strings.HasPrefix(got, "TLS with 192.0.2.10 ") {
+					t.Errorf("the old certificate is shown: %s", got)
+				}
+				if err := e.shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

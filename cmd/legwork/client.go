@@ -44,12 +44,22 @@ func (r *remote) ask(method, path string, v any) error {
 
 // fetch sends a request and returns the body of its answer.
 func (r *remote) fetch(method, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	res, err := r.open(ctx, method, path)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+}
+
+// open sends a request and returns its answer, which is a good one.
+func (r *remote) open(ctx context.Context, method, path string) (*http.Response, error) {
 	address, token, err := r.place()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("admin address %q: %w", address, err)
@@ -64,20 +74,19 @@ func (r *remote) fetch(method, path string) ([]byte, error) {
 		return nil, fmt.Errorf("no Legwork answers at %s: start one (legwork run), or name its admin address (--admin, -c)", address)
 	case err != nil:
 		return nil, err
+	case res.StatusCode < 400:
+		return res, nil
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return nil, err
 	}
-	return body, problemIn(res, body)
+	return nil, problemIn(res, body)
 }
 
-// problemIn is the error that an answer tells.
+// problemIn is the error that a bad answer tells.
 func problemIn(res *http.Response, body []byte) error {
-	if res.StatusCode < 400 {
-		return nil
-	}
 	var p admin.Problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Detail == "" {
 		return fmt.Errorf("admin API: %s", res.Status)

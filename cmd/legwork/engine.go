@@ -56,6 +56,8 @@ type engine struct {
 	background context.Context // of the tasks; ended by stop
 	tasks      sync.WaitGroup  // refreshHosts, watch and giveBack
 
+	identities atomic.Pointer[identities] // that the listeners show
+
 	mu     sync.Mutex                    // lets one reload in at a time
 	live   atomic.Pointer[config.Config] // setup.Config until a reload
 	trunks atomic.Pointer[trunk.Table]   // live, or about to be while scripts are loaded with it
@@ -72,6 +74,7 @@ func start(ctx context.Context, s setup) (*engine, error) {
 	e.setup = s
 	e.leave = sync.OnceFunc(func() { close(e.leaving) })
 	e.live.Store(s.Config)
+	e.identities.Store((*identities)(&s.Config.Identities))
 	e.seen = look(e.files())
 	e.warn(s.Config)
 	e.hosts = newHosts(s.Network, s.Log)
@@ -188,7 +191,7 @@ func (e *engine) warn(c *config.Config) {
 func (e *engine) listen(context.Context) error {
 	for i, l := range e.Config.Listen {
 		opened, err := e.server.Listen(transport.ListenerConfig{
-			Name: l.Name, Network: l.Transport, Address: l.Address, Advertise: l.Advertise, Identity: identityOf(e.Config, l.Name), DSCP: l.DSCP, Origins: l.Origins,
+			Name: l.Name, Network: l.Transport, Address: l.Address, Advertise: l.Advertise, Identity: e.identities.Load().of(l.Name), DSCP: l.DSCP, Origins: l.Origins,
 		})
 		if err != nil {
 			return e.cannotListen(i, l, err)
@@ -216,6 +219,7 @@ func (e *engine) shutdown(ctx context.Context) error {
 	e.stop()
 	e.tasks.Wait()
 	if e.server != nil {
+		e.observers.feed.Tell(admin.Event{Type: admin.DrainBegan, Text: "no new calls are taken"})
 		drained, cancel := context.WithTimeout(ctx, e.live.Load().Drain.Timeout)
 		e.server.Drain(drained)
 		cancel()

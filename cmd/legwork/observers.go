@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/admin"
 	"legwork/b2bua/capture"
 	"legwork/b2bua/cdr"
 	"legwork/b2bua/metrics"
@@ -20,13 +21,14 @@ type observers struct {
 	list    []b2bua.Observer // in the order they are told
 	ring    *capture.Ring
 	metrics *metrics.Metrics
+	feed    *admin.Feed
 	records []*cdr.Writer
 }
 
 // openObservers makes the observers. The metrics ask the server, which is made
 // next, when they are scraped.
 func (e *engine) openObservers(context.Context) error {
-	o := &observers{ring: capture.New(e.Config.Capture.Ring)}
+	o := &observers{ring: capture.New(e.Config.Capture.Ring), feed: admin.NewFeed()}
 	e.observers = o
 	o.metrics = metrics.New(metrics.Sources{
 		Active:    func() int { return e.server.Active() },
@@ -36,9 +38,12 @@ func (e *engine) openObservers(context.Context) error {
 		Malformed: func() uint64 { return uint64(e.server.Malformed()) },
 		Refused:   func() map[string]uint64 { return e.server.Refused() },
 		Dropped:   o.dropped,
-		Expiries:  func() map[string]time.Time { return expiries(e.live.Load()) },
+		Expiries:  func() map[string]time.Time { return e.identities.Load().expiries() },
 	})
 	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
+	if e.Config.Admin.Address != "" { // nobody could ask for it
+		o.list = append(o.list, o.feed)
+	}
 	for i, c := range e.Config.CDR {
 		w, err := cdr.New(cdr.Config{Path: c.Path, Log: e.Log})
 		if err != nil {

@@ -11,22 +11,23 @@ import (
 	"strings"
 	"time"
 
+	"legwork/b2bua/admin"
+	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
 )
 
 // reload reads configuration and scripts again and puts both to work, or
-// neither: an error changes nothing. Calls in progress keep what they have.
+// neither: an error changes nothing but certificates. Calls in progress keep what they have.
 // What needs a restart is logged and left as it was.
 func (e *engine) reload(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	next, err := e.readAgain()
+	e.renewCertificates()
+	next, table, err := e.readAgain(ctx)
 	if err != nil {
-		return fmt.Errorf("configuration is not reloaded: %w", err)
-	}
-	table, err := neighbours(next, e.hosts.lookUp(ctx, matched(next)))
-	if err != nil {
-		return fmt.Errorf("configuration is not reloaded: %w", err)
+		err = fmt.Errorf("configuration is not reloaded: %w", err)
+		e.observers.feed.Tell(admin.Event{Type: admin.ConfigFailed, Text: err.Error()})
+		return err
 	}
 	before := e.trunks.Swap(table)
 	if err := e.reloadScripts(ctx); err != nil {
@@ -36,8 +37,18 @@ func (e *engine) reload(ctx context.Context) error {
 	return e.adopt(next)
 }
 
-// readAgain reads the file; without one the configuration stays as it is.
-func (e *engine) readAgain() (*config.Config, error) {
+// readAgain reads the file, and makes its trunks.
+func (e *engine) readAgain(ctx context.Context) (*config.Config, *trunk.Table, error) {
+	next, err := e.readFile()
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := neighbours(next, e.hosts.lookUp(ctx, matched(next)))
+	return next, table, err
+}
+
+// readFile reads it; without one the configuration stays as it is.
+func (e *engine) readFile() (*config.Config, error) {
 	if e.Path == "" {
 		return e.live.Load(), nil
 	}
@@ -78,7 +89,8 @@ func (e *engine) adopt(next *config.Config) error {
 	}
 	e.warn(next)
 	e.live.Store(next)
-	e.showCertificates()
+	e.showCertificates(next.Identities)
+	e.observers.feed.Tell(admin.Event{Type: admin.ConfigLoaded, Text: "configuration reloaded"})
 	return nil
 }
 

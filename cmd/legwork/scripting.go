@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"legwork/b2bua"
+	"legwork/b2bua/admin"
 	"legwork/b2bua/message"
 	"legwork/b2bua/store"
 	"legwork/cmd/legwork/config"
@@ -46,9 +47,19 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 		Source: sourceOf(e.Config), Trunks: e.trunks.Load, States: e.server.Trunks(), Lib: e.libraries, Log: e.Log,
 		Realm:  func() string { return e.live.Load().Users.Realm },
 		Test:   e.testScripts,
-		Errors: e.observers.metrics.ScriptError, Reloaded: func(r script.Report) { e.observers.metrics.Reloaded(r.Err) },
+		Errors: e.observers.metrics.ScriptError, Reloaded: e.scriptsReloaded,
 	})
 	return mend(scriptError(e.Config, err))
+}
+
+// scriptsReloaded tells of an attempt to load them.
+func (e *engine) scriptsReloaded(r script.Report) {
+	e.observers.metrics.Reloaded(r.Err)
+	event := admin.Event{Type: admin.ScriptLoaded, Text: r.Name}
+	if r.Err != nil {
+		event = admin.Event{Type: admin.ScriptFailed, Text: scriptError(e.Config, r.Err).Error()}
+	}
+	e.observers.feed.Tell(event)
 }
 
 // testScripts stands between a reload and its going live.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -40,6 +41,14 @@ func (r *reader) certificates(c *Config) {
 			c.Identities[l.Name] = id
 		}
 	}
+}
+
+// Renewed reads the certificates of the listeners again. One that can't be used
+// now is left out; a reload of the whole file says why.
+func (c *Config) Renewed() map[string]Identity {
+	again := Config{Listen: slices.Clone(c.Listen)}
+	(&reader{at: map[any]mark{}}).certificates(&again)
+	return again.Identities
 }
 
 func isSecured(transport string) bool { return transport == "tls" || transport == "wss" }
