@@ -120,6 +120,7 @@ type Server struct {
 	malformed  atomic.Int64
 	refused    refusals
 	strangers  rate.Sometimes // how often they are logged
+	watchers   []Watcher      // among the observers
 }
 
 // New makes a server that listens nowhere yet.
@@ -130,6 +131,11 @@ func New(cfg Config) (*Server, error) {
 	cfg.defaults()
 	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}}
 	_, _ = rand.Read(s.seal[:]) // never fails (crypto/rand)
+	for _, one := range cfg.Observers {
+		if w, ok := one.(Watcher); ok {
+			s.watchers = append(s.watchers, w)
+		}
+	}
 	lent, err := newLender(cfg.Store)
 	if err != nil {
 		return nil, err
