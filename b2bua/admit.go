@@ -16,87 +16,85 @@ import (
 	"legwork/b2bua/trunk"
 )
 
-// admitted is a request outside any dialog that passed admit.
+// admitted is a request outside any dialog that passes admit, or is about to.
 type admitted struct {
 	tx       *transaction.Server
 	req      *message.Message
 	flow     transport.Flow
 	trunk    *trunk.Trunk // nil: unknown source, allowed
+	tlsName  string       // that the source has proved
 	load     *trunk.State // where an INVITE was counted in
 	source   Source
 	proof    proof
 	mergeKey string
 }
 
-// admit checks a request outside any dialog in the order of RFC 3261 section
-// 8.2, answers those that fail, and returns nil for them.
-func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport.Flow) *admitted {
+// admit finds out who has sent a request outside any dialog, and passes it on to
+// enter: at once, unless its credentials have to wait.
+func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport.Flow) {
 	set := s.settings()
-	t, name := set.neighbour(f)
-	t = s.registered(req, f.Remote.Addr(), t, set.Trunks)
-	p := s.prove(req, set)
-	if own := set.Trunks.MatchUser(p.user); own != nil { // who it is says more than where
-		t = own
+	in := &admitted{tx: tx, req: req, flow: f, mergeKey: mergeKey(req)}
+	in.trunk, in.tlsName = set.neighbour(f)
+	in.trunk = s.registered(req, f.Remote.Addr(), in.trunk, set.Trunks)
+	in.proof = s.prove(req, f, set)
+	if own := set.Trunks.MatchUser(in.proof.user); own != nil { // who it is says more than where
+		in.trunk = own
 	}
-	stranger := t == nil && set.UnknownSources != AllowUnknown && p.outcome != digest.OK
-	if stranger && set.UnknownSources == DropUnknown && p.outcome == digest.Absent {
-		s.refused[refusedSource].Add(1)
-		tx.Drop()
-		return nil
+	if !s.leaveOutside(in, set) && !s.hold(in) {
+		s.enter(in)
 	}
-	code, headers := s.inspect(req)
-	if stranger {
-		s.turnAway(tx, req, f, p, code, headers)
-		return nil
-	}
-	if code != 0 {
-		s.refuse(tx, req, reasonOf(code), code, headers...)
-		return nil
-	}
-	if code, header := s.untimely(t, req); code != 0 {
-		s.refuse(tx, req, refusedTimer, code, header)
-		return nil
-	}
-	if why := s.overload(req, f); why != noReason {
-		s.log.Debug("request refused", "reason", why.String(), "source", f.Remote.String())
-		s.refuse(tx, req, why, 503, later())
-		return nil
-	}
-	in := &admitted{tx: tx, req: req, flow: f, trunk: t, proof: p, mergeKey: mergeKey(req)}
-	if t != nil && req.Method == "INVITE" {
-		if err := s.trunks.Of(t.Name).Admit(); err != nil {
-			s.log.Info("call refused", "trunk", t.Name, "err", err, "code", 503)
-			s.refuse(tx, req, refusedTrunk, 503, later())
-			return nil
-		}
-		in.load = s.trunks.Of(t.Name)
-	}
-	in.source = sourceAt(f)
-	in.source.Account, in.source.TLSName = p.user, name
-	if t != nil {
-		in.source.Trunk, in.source.Params = t.Name, t.Params
-	}
-	return in
 }
 
-// turnAway answers a source of no trunk that is no user either, once and without
-// a transaction: 403, or a challenge where users are configured.
-func (s *Server) turnAway(tx *transaction.Server, req *message.Message, f transport.Flow, p proof, code int, headers []message.Header) {
-	set, why := s.settings(), refusedSource
-	switch {
-	case code != 0:
-		why = reasonOf(code)
-	case set.Users == nil || req.Method == "CANCEL":
-		code = 403
-	default:
-		why = reasonOfProof(p)
-		code, headers = s.refusal(set.Realm, p)
+// enter checks a request in the order of RFC 3261 section 8.2, and answers it if
+// it fails.
+func (s *Server) enter(in *admitted) {
+	set, req := s.settings(), in.req
+	if in.trunk == nil && set.UnknownSources != AllowUnknown && in.proof.outcome != digest.OK {
+		s.turnAway(in, set)
+		return
 	}
-	s.refused[why].Add(1)
-	s.strangers.Do(func() { // a flood of them must not become one of lines
-		s.log.Info("request of an unknown source", "method", req.Method, "source", f.Remote.String(), "code", code)
-	})
-	tx.Refuse(code, headers...)
+	if code, headers := s.inspect(req); code != 0 {
+		s.refuse(in.tx, req, reasonOf(code), code, headers...)
+		return
+	}
+	if code, header := s.untimely(in.trunk, req); code != 0 {
+		s.refuse(in.tx, req, refusedTimer, code, header)
+		return
+	}
+	if why := s.overload(req, in.flow); why != noReason {
+		s.log.Debug("request refused", "reason", why.String(), "source", in.flow.Remote.String())
+		s.refuse(in.tx, req, why, 503, later())
+		return
+	}
+	if !s.countIn(in) {
+		return
+	}
+	in.source = sourceAt(in.flow)
+	in.source.Account, in.source.TLSName = in.proof.user, in.tlsName
+	if t := in.trunk; t != nil {
+		in.source.Trunk, in.source.Params = t.Name, t.Params
+	}
+	if req.Method == "INVITE" {
+		s.begin(in)
+		return
+	}
+	s.outside(in)
+}
+
+// countIn counts an INVITE against the limits of its trunk; false: that takes no
+// more.
+func (s *Server) countIn(in *admitted) bool {
+	if in.trunk == nil || in.req.Method != "INVITE" {
+		return true
+	}
+	load := s.trunks.Of(in.trunk.Name)
+	if err := load.Admit(); err != nil {
+		s.log.Info("call refused", "trunk", in.trunk.Name, "err", err, "code", 503)
+		s.refuse(in.tx, in.req, refusedTrunk, 503, later())
+		return false
+	}
+	in.load = load
+	return true
 }
 
 // inspect is what a request must be before anybody asks who sent it.
@@ -231,7 +229,8 @@ func setRate(l *rate.Limiter, perSecond float64) {
 	}
 }
 
-// makeRoom forgets sources that have been quiet, or all when none has.
+// makeRoom forgets sources that have been quiet, or all when most have not:
+// looking for them takes time.
 func (g *gate) makeRoom(now time.Time) {
 	if len(g.sources) < maxSources {
 		return
@@ -241,7 +240,7 @@ func (g *gate) makeRoom(now time.Time) {
 			delete(g.sources, source)
 		}
 	}
-	if len(g.sources) >= maxSources {
+	if len(g.sources) > maxSources*3/4 {
 		clear(g.sources)
 	}
 }

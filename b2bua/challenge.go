@@ -5,6 +5,7 @@ import (
 
 	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
 )
 
 // proof is what the credentials of a request have shown. It is made once: the
@@ -13,42 +14,44 @@ type proof struct {
 	outcome digest.Outcome
 	role    digest.Role
 	user    string // of OK
+	claimed string // of OK and Wrong: who he says he is
 }
 
 // prove checks the credentials of a request for the configured realm, before
 // anybody is asked about it. Without configured users nothing is proved.
-func (s *Server) prove(req *message.Message, set *Settings) proof {
+func (s *Server) prove(req *message.Message, f transport.Flow, set *Settings) proof {
 	if set.Users == nil || req.Method == "CANCEL" {
 		return proof{}
 	}
 	for _, role := range [...]digest.Role{digest.UAS, digest.Proxy} {
-		if p := s.verify(req, set.Realm, role, set.Users); p.outcome != digest.Absent {
+		if p := s.verify(req, f, set.Realm, role, set.Users); p.outcome != digest.Absent {
 			return p
 		}
 	}
 	return proof{}
 }
 
-func (s *Server) verify(req *message.Message, realm string, role digest.Role, users Users) proof {
-	user, outcome := s.digest.Load().Verify(req, realm, role, users)
-	if outcome != digest.OK {
-		user = ""
+func (s *Server) verify(req *message.Message, f transport.Flow, realm string, role digest.Role, users Users) proof {
+	p := proof{role: role}
+	p.claimed, p.outcome = s.digest.Load().At(placeOf(f)).Verify(req, realm, role, users)
+	if p.outcome == digest.OK {
+		p.user = p.claimed
 	}
-	return proof{outcome, role, user}
+	return p
 }
 
 // refusal is the answer to credentials that prove nothing: a fresh challenge,
 // the same for known and unknown users.
-func (s *Server) refusal(realm string, p proof) (code int, headers []message.Header) {
+func (s *Server) refusal(f transport.Flow, realm string, p proof) (code int, headers []message.Header) {
 	if p.outcome == digest.Malformed || p.outcome == digest.OtherURI {
 		return 400, nil
 	}
-	return p.role.Code(), s.digest.Load().Challenge(realm, p.role, p.outcome)
+	return p.role.Code(), s.digest.Load().At(placeOf(f)).Challenge(realm, p.role, p.outcome)
 }
 
 // examine checks a request against a script's challenge. Without a user it says
 // what to answer.
-func (o *owner) examine(req *message.Message, e Challenge) (user string, code int, headers []message.Header) {
+func (o *owner) examine(req *message.Message, from *leg, e Challenge) (user string, code int, headers []message.Header) {
 	set := o.server.settings()
 	realm, users := e.Realm, e.Users
 	if realm == "" {
@@ -67,14 +70,15 @@ func (o *owner) examine(req *message.Message, e Challenge) (user string, code in
 	}
 	p := o.proof
 	if _, known := users(p.user); p.outcome != digest.OK || realm != set.Realm || !known {
-		if p = (proof{o.proof.outcome, role, ""}); e.Users != nil || realm != set.Realm || o.proof.role != role {
-			p = o.server.verify(req, realm, role, users)
+		if p = (proof{outcome: o.proof.outcome, role: role}); e.Users != nil || realm != set.Realm || o.proof.role != role {
+			p = o.server.verify(req, from.flow, realm, role, users)
+			o.server.note(from.flow, from.trunk, p)
 		}
 	}
 	if p.outcome == digest.OK {
 		return p.user, 0, nil
 	}
-	code, headers = o.server.refusal(realm, p)
+	code, headers = o.server.refusal(from.flow, realm, p)
 	return "", code, headers
 }
 
@@ -84,7 +88,7 @@ func (c *Call) challenge(e Challenge) phase {
 	if c.proven {
 		return c.defaultRoute()
 	}
-	user, code, headers := c.examine(c.invite, e)
+	user, code, headers := c.examine(c.invite, c.a, e)
 	if user != "" {
 		c.proven, c.source.Account = true, user
 		return c.consult()
@@ -103,7 +107,7 @@ func (t *txn) challenge(e Challenge) {
 		t.byDefault()
 		return
 	}
-	user, code, headers := t.examine(t.req, e)
+	user, code, headers := t.examine(t.req, t.a, e)
 	if user != "" {
 		t.proven, t.source.Account = true, user
 		t.decide()

@@ -2,8 +2,10 @@ package b2bua
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 
+	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
 	"legwork/b2bua/simnet"
 	"legwork/b2bua/trunk"
@@ -45,7 +47,14 @@ func TestAUserOfATrunkIsItsTrunkWhereverItComesFrom(t *testing.T) {
 			t.Errorf("a neighbour that proves nothing is %q", res.Get("X-Who"))
 		}
 		r.ask(roamer, "MESSAGE", nil)
-		r.client(r.alice, "alice", "wonder").again(mine, r.wait(roamer, "401 MESSAGE"))
+		elsewhere := r.wait(roamer, "401 MESSAGE")
+		r.client(r.alice, "alice", "wonder").again(mine, elsewhere)
+		if res := r.wait(r.alice, "200 MESSAGE"); res.Get("X-Who") != "@net" {
+			t.Errorf("an answer to a challenge that went elsewhere makes %q", res.Get("X-Who"))
+		}
+		own := r.server.digest.Load().At(placeAt(netip.MustParseAddr("192.0.2.1"))).Challenge("legwork", digest.UAS, digest.Absent)
+		elsewhere.Set("WWW-Authenticate", own[0].Value)
+		r.client(r.alice, "alice", "wonder").again(mine, elsewhere)
 		if res := r.wait(r.alice, "200 MESSAGE"); res.Get("X-Who") != "alice@carrier" {
 			t.Errorf("a neighbour that proves the user is %q", res.Get("X-Who"))
 		}

@@ -29,13 +29,14 @@ const (
 	refusedCPS
 	refusedTrunk   // its trunk takes no more calls, or none at all
 	refusedWaiting // too many requests outside calls wait
+	refusedGuessed // so many try to be a user that no more may wait for it
 	reasons
 )
 
 // reasonNames are those of the metric.
 var reasonNames = [reasons]string{
 	"", "no_dialog", "unknown_source", "wrong_credentials", "challenged", "uri_scheme", "max_forwards", "extension", "loop", "session_timer",
-	"draining", "calls", "queue_delay", "cps", "trunk", "too_many_waiting",
+	"draining", "calls", "queue_delay", "cps", "trunk", "too_many_waiting", "too_many_guesses",
 }
 
 func (r reason) String() string { return reasonNames[r] }

@@ -22,7 +22,7 @@ func (t *txn) register() {
 	case set.Registrar == nil:
 		t.refuse(405, []message.Header{{Name: "Allow", Value: t.server.allows()}})
 	case t.source.Account == "" && set.Users != nil:
-		t.refuse(t.server.refusal(set.Realm, t.proof))
+		t.refuse(t.server.refusal(t.a.flow, set.Realm, t.proof))
 	case t.source.Account != "" && !owns(t.source.Account, message.URIOf(t.req.Get("To"))):
 		t.log().Warn("account registers for somebody else", "account", t.source.Account, "target", message.URIOf(t.req.Get("To")))
 		t.refuse(403, nil)

@@ -123,7 +123,7 @@ func (c *Call) cross(x *exchange, e request) {
 	out := c.inDialog(x.far, x.method, x.cseq)
 	out.Set("Max-Forwards", hops(x.req))
 	c.crossHeaders(out, x.req, x.from, x.to, c.rules(x.to))
-	out.Body, out.Raw = x.req.Body, x.req.Raw
+	out.Body = x.req.Body
 	if err := x.tune(out); err != nil {
 		c.unspoken(x, e)
 		return
@@ -141,7 +141,7 @@ func (c *Call) cross(x *exchange, e request) {
 		d := shown(out, x.req, c.rules(x.to), func() Decided { return c.router.Request(c.view(), x.from.view(), out) })
 		if r, ok := d.Decision.(Reply); ok {
 			x.far.LocalSeq--
-			c.decidedBy("on_request", d)
+			c.decidedBy("on_request", c.describe(r), d.Where)
 			c.replyWith(e, r)
 			c.crossed(x)
 			return
@@ -249,7 +249,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	}
 	out := c.responseTo(x.req, res.Status, res.Reason, "")
 	c.crossHeaders(out, res, x.to, x.from, c.rules(x.from))
-	out.Body, out.Raw = res.Body, res.Raw
+	out.Body = res.Body
 	x.tuneBack(out)
 	x.from.splice(out, x.req)
 	if refreshesTarget(x.req.Method) && res.Status < 300 {

@@ -69,7 +69,7 @@ func (c *Call) consult() phase {
 
 // obey does what on_invite decided.
 func (c *Call) obey(d Decided) phase {
-	c.decidedBy("on_invite", d)
+	c.decidedBy("on_invite", c.describe(d.Decision), d.Where)
 	switch e := d.Decision.(type) {
 	case nil:
 		return c.defaultRoute()

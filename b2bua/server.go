@@ -33,6 +33,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"legwork/b2bua/digest"
+	"legwork/b2bua/door"
 	"legwork/b2bua/message"
 	"legwork/b2bua/registrar"
 	"legwork/b2bua/store"
@@ -71,6 +72,7 @@ type Settings struct {
 	Algorithms []digest.Algorithm
 	Timer      trunk.Timer
 	Registrar  *registrar.Registrar // nil: REGISTER is not taken
+	Door       door.Rules           // who is left outside
 }
 
 // Unknown says what happens to requests of no trunk.
@@ -119,8 +121,10 @@ type Server struct {
 	faults     atomic.Int64
 	malformed  atomic.Int64
 	refused    refusals
+	door       *door.Door
+	held       held
 	strangers  rate.Sometimes // how often they are logged
-	watchers   []Watcher      // among the observers
+	bansTold   rate.Sometimes
 }
 
 // New makes a server that listens nowhere yet.
@@ -129,13 +133,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("b2bua: a policy is required")
 	}
 	cfg.defaults()
-	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}}
+	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}, bansTold: rate.Sometimes{First: 20, Interval: time.Second}}
+	s.door = s.newDoor()
 	_, _ = rand.Read(s.seal[:]) // never fails (crypto/rand)
-	for _, one := range cfg.Observers {
-		if w, ok := one.(Watcher); ok {
-			s.watchers = append(s.watchers, w)
-		}
-	}
 	lent, err := newLender(cfg.Store)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func New(cfg Config) (*Server, error) {
 	})
 	s.transport = transport.New(transport.Config{
 		Handler: s.layer.Receive, Refused: s.layer.Refused,
-		Malformed: func(*message.Malformed, transport.Flow) { s.malformed.Add(1) }, Network: cfg.Network, Rand: cfg.Rand,
+		Malformed: s.malformedBy, Turned: s.keepsOut, Network: cfg.Network, Rand: cfg.Rand,
 		Log: cfg.Log, MaxMessage: cfg.MaxMessage, UDPMax: cfg.UDPMax,
 	})
 	if err := s.Apply(cfg.Settings); err != nil {
@@ -190,6 +190,7 @@ func (s *Server) Apply(settings Settings) error {
 	if err := s.offer(settings.Algorithms); err != nil {
 		return err
 	}
+	s.door.Apply(settings.Door)
 	s.trunks.Follow(settings.Trunks)
 	s.setting.Store(&settings)
 	for _, name := range settings.Trunks.Names() {
@@ -220,25 +221,17 @@ func (s *Server) settings() *Settings { return s.setting.Load() }
 // makes one, the rest is answered here. It runs in the reader's goroutine.
 func (s *Server) Request(tx *transaction.Server, req *message.Message, f transport.Flow) {
 	if tag := req.ToTag(); tag != "" {
-		s.requestInDialog(tx, req, tag)
+		s.requestInDialog(tx, req, f, tag)
 		return
 	}
-	in := s.admit(tx, req, f)
-	if in == nil {
-		return
-	}
-	if req.Method == "INVITE" {
-		s.begin(in)
-		return
-	}
-	s.outside(in)
+	s.admit(tx, req, f)
 }
 
 // requestInDialog gives a request to whoever knows its dialog.
-func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, tag string) {
+func (s *Server) requestInDialog(tx *transaction.Server, req *message.Message, f transport.Flow, tag string) {
 	p := s.index.party(req.CallID(), tag)
 	if p == nil {
-		s.refuse(tx, req, refusedDialog, 481)
+		s.unheardOf(tx, req, f)
 		return
 	}
 	if tags := s.unsupported(req); tags != "" {
@@ -277,9 +270,11 @@ func (s *Server) Cancel(tx *transaction.Server, cancel *message.Message) {
 	} else {
 		c = s.index.ofInvite(mergeKey(cancel))
 	}
-	if c != nil {
-		c.post(cancelled{tx, cancel})
+	if c == nil {
+		s.held.cancel(mergeKey(cancel))
+		return
 	}
+	c.post(cancelled{tx, cancel})
 }
 
 // ACK takes the ACK of a 2xx of ours.

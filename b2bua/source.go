@@ -33,7 +33,8 @@ func (s *Server) knows(l *leg, t *talk, from transport.Flow) bool {
 // again who it is. To anybody else from elsewhere there is no such dialog.
 func (c *Call) hasMoved(e request) bool {
 	set := c.server.settings()
-	p := c.server.prove(e.req, set)
+	p := c.server.prove(e.req, e.tx.Flow(), set)
+	c.server.note(e.tx.Flow(), nil, p)
 	switch {
 	case e.leg != c.a || c.source.Account == "" || set.Users == nil || e.req.Method == "ACK":
 		c.reply(e, 481, nil)
@@ -41,7 +42,7 @@ func (c *Call) hasMoved(e request) bool {
 		e.leg.flow, e.leg.home = e.tx.Flow(), ""
 		return true
 	default:
-		code, headers := c.server.refusal(set.Realm, p)
+		code, headers := c.server.refusal(e.tx.Flow(), set.Realm, p)
 		res := c.responseTo(e.req, code, "", "")
 		res.Headers = append(res.Headers, headers...)
 		c.respond(e.tx, e.leg, res)

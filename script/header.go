@@ -3,7 +3,6 @@ package script
 import (
 	glua "github.com/yuin/gopher-lua"
 
-	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/script/lua"
 )
@@ -32,9 +31,7 @@ func headerDef() lua.ClassDef[headerView] {
 		},
 		NewIndex: func(L *glua.LState, v headerView, key, value glua.LValue) bool {
 			name := wantText(L, key)
-			values := wantValues(L, value)
-			must(L, setHeader(v.of.edit(L), name, values...))
-			v.of.wroteField(L, name, values)
+			must(L, setHeader(v.of.edit(L), name, wantValues(L, value)...))
 			if message.Same(name, "Content-Type") {
 				v.of.sdp, v.of.noSDP = nil, false
 			}
@@ -68,7 +65,6 @@ func addHeaders(L *glua.LState) int {
 	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
 	for _, value := range wantValues(L, L.Get(3)) {
 		must(L, addHeader(v.edit(L), name, value))
-		v.wrote(L, b2bua.OpAdd, name, value)
 	}
 	return 0
 }
@@ -86,17 +82,13 @@ func hasHeader(L *glua.LState) int {
 
 func keepOnly(L *glua.LState) int {
 	v := self[headerView](L, "h").of
-	patterns := wantNames(L, L.Get(2))
-	keepHeaders(v.edit(L), patterns)
-	v.wrotePatterns(L, b2bua.OpKeep, patterns)
+	keepHeaders(v.edit(L), wantNames(L, L.Get(2)))
 	return 0
 }
 
 func dropAll(L *glua.LState) int {
 	v := self[headerView](L, "h").of
-	patterns := wantNames(L, L.Get(2))
-	must(L, dropHeaders(v.edit(L), patterns))
-	v.wrotePatterns(L, b2bua.OpDrop, patterns)
+	must(L, dropHeaders(v.edit(L), wantNames(L, L.Get(2))))
 	return 0
 }
 

@@ -9,6 +9,7 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
+	"legwork/b2bua/trunk"
 	"legwork/script/lib"
 	"legwork/script/lua"
 )
@@ -24,7 +25,7 @@ type machine struct {
 	outside   map[string]*glua.LFunction // of requests outside any dialog, by name
 	onLoad    *glua.LFunction
 	onUnload  *glua.LFunction
-	responses mapping // M.responses; without rules: there is none
+	responses *trunk.ResponseMap
 	params    params
 	profiles  map[string]profile // by file; "" is the main script's
 }

@@ -13,11 +13,7 @@ import (
 )
 
 // mapping is what b2b.response_map returns.
-type mapping struct {
-	rules *trunk.ResponseMap
-	file  string // the line that made it
-	line  int
-}
+type mapping struct{ rules *trunk.ResponseMap }
 
 func mappingDef() lua.ClassDef[mapping] {
 	return lua.ClassDef[mapping]{
@@ -42,8 +38,7 @@ func (m *machine) newMapping(L *glua.LState) int {
 	})
 	rules, err := trunk.NewResponseMap(rows)
 	must(L, err)
-	file, line := lua.Where(L)
-	L.Push(m.classes.mapping.New(L, mapping{rules, file, line}))
+	L.Push(m.classes.mapping.New(L, mapping{rules}))
 	return 1
 }
 
@@ -119,12 +114,7 @@ func applyMapping(L *glua.LState) int {
 	if !ok || res.read(L).IsRequest() {
 		lua.RaiseAt(L, "map:apply(res): want a response, got %s", kindOf(L.Get(2)))
 	}
-	before := statusOf(res.edit(L))
-	changed := applyRules(rules, res.msg, res.origin)
-	if changed {
-		res.wrote(L, b2bua.OpMap, "status", before[:3]+" → "+statusOf(res.msg))
-	}
-	L.Push(glua.LBool(changed))
+	L.Push(glua.LBool(applyRules(rules, res.edit(L), res.origin)))
 	return 1
 }
 

@@ -14,9 +14,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/door"
 	"legwork/b2bua/trunk"
 )
 
@@ -28,6 +30,8 @@ type Engine interface {
 	Trunks() *trunk.States
 	EnableTrunk(name string, on bool) bool
 	Matches(source string) []trunk.Hit
+	Bans() []door.Ban
+	Unban(source netip.Addr, by string) bool
 	Draining() bool
 }
 

@@ -9,13 +9,16 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/door"
 	"legwork/b2bua/trunk"
 )
 
@@ -26,6 +29,7 @@ type double struct {
 	hungUp   []string
 	trunkSet *trunk.States
 	table    *trunk.Table
+	bans     []door.Ban
 	drained  int
 	reloads  int
 	failure  error
@@ -55,6 +59,14 @@ func (d *double) Trunks() *trunk.States { return d.trunkSet }
 func (d *double) Matches(source string) []trunk.Hit { return d.table.Fits(source) }
 func (d *double) EnableTrunk(name string, on bool) bool {
 	return slices.ContainsFunc(d.trunkSet.Stats(), func(s trunk.Stats) bool { return s.Name == name }) && (d.trunkSet.Of(name).Enable(on) || true)
+}
+
+func (d *double) Bans() []door.Ban { return d.bans }
+
+func (d *double) Unban(source netip.Addr, _ string) bool {
+	n := len(d.bans)
+	d.bans = slices.DeleteFunc(d.bans, func(b door.Ban) bool { return b.Source.Contains(source) })
+	return len(d.bans) < n
 }
 
 func (d *double) Draining() bool { return d.drained > 0 }
@@ -312,6 +324,10 @@ func TestWrongPathsAndMethodsAreProblems(t *testing.T) {
 }
 
 func TestATokenIsWantedOnEachRouteButTheProbes(t *testing.T) {
+	synctest.Test(t, everyRouteWantsAToken)
+}
+
+func everyRouteWantsAToken(t *testing.T) {
 	d := behind(t)
 	h := serve(t, d, "s3cret")
 	a := &api{Config: Config{Metrics: http.NotFoundHandler()}}
@@ -442,7 +458,7 @@ func TestOpenAPISaysWhatThereIs(t *testing.T) {
 
 func TestOpenAPIHasTheFieldsOfEachShape(t *testing.T) {
 	schemas := document(t).Components.Schemas
-	for _, v := range []any{CallList{}, Call{}, Leg{}, Story{}, TrunkList{}, Trunk{}, Event{}, Health{}, Problem{}, b2bua.Record{}, b2bua.Attempt{}} {
+	for _, v := range []any{CallList{}, Call{}, Leg{}, Story{}, TrunkList{}, Trunk{}, BanList{}, Ban{}, Event{}, Health{}, Problem{}, b2bua.Record{}, b2bua.Attempt{}} {
 		shape := reflect.TypeOf(v)
 		schema := schemas[shape.Name()]
 		for i := range shape.NumField() {

@@ -32,6 +32,7 @@ func eventTypes() []string {
 		string(b2bua.TrunkUp), string(b2bua.TrunkDown), string(b2bua.TrunkEnabled), string(b2bua.TrunkDisabled),
 		string(b2bua.TargetUp), string(b2bua.TargetDown),
 		string(b2bua.RegistrationUp), string(b2bua.RegistrationFailed), string(b2bua.RegistrationDown),
+		string(b2bua.SourceBanned), string(b2bua.SourceUnbanned),
 		ScriptLoaded, ScriptFailed, ConfigLoaded, ConfigFailed, DrainBegan,
 	}
 }
@@ -44,7 +45,7 @@ type Event struct {
 	Call        string    `json:"call,omitempty"`
 	From        string    `json:"from,omitempty"`
 	To          string    `json:"to,omitempty"`
-	Source      string    `json:"source,omitempty"` // who a call comes from, ip:port
+	Source      string    `json:"source,omitempty"` // who a call comes from, ip:port; or who is banned
 	Trunk       string    `json:"trunk,omitempty"`  // of a call: that it came from
 	Target      string    `json:"target,omitempty"`
 	TargetTrunk string    `json:"target_trunk,omitempty"` // that a call went to
@@ -90,7 +91,7 @@ func (f *Feed) Observe(ev b2bua.Event) {
 			f.Tell(ofCall(ev))
 		}
 	case b2bua.EventChanged:
-		f.Tell(Event{Type: string(ev.Change), At: ev.At, Trunk: ev.Leg.Trunk, Target: ev.Leg.Target, Text: ev.Text})
+		f.Tell(Event{Type: string(ev.Change), At: ev.At, Trunk: ev.Leg.Trunk, Target: ev.Leg.Target, Source: ev.Leg.Remote, Text: ev.Text})
 	}
 }
 

@@ -20,10 +20,11 @@ var openAPI []byte
 // reloadLimit bounds a reload, the scripts' own tests included.
 const reloadLimit = 60 * time.Second
 
-// api answers; it has no state of its own.
+// api answers.
 type api struct {
 	Config
-	log *slog.Logger
+	log     *slog.Logger
+	guesses guesses
 }
 
 // route is one method on one path.
@@ -43,6 +44,8 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/trunks", false, a.trunks},
 		{"POST", "/api/v1/trunks/{name}/enable", false, a.enable},
 		{"POST", "/api/v1/trunks/{name}/disable", false, a.disable},
+		{"GET", "/api/v1/bans", false, a.bans},
+		{"DELETE", "/api/v1/bans/{source}", false, a.unban},
 		{"GET", "/api/v1/script", false, a.script},
 		{"POST", "/api/v1/script/reload", false, a.reload},
 		{"POST", "/api/v1/drain", false, a.drain},
@@ -90,9 +93,7 @@ func (a *api) choose(routes []route) http.Handler {
 		case i < 0:
 			w.Header().Set("Allow", strings.Join(allow, ", "))
 			refuse(w, http.StatusMethodNotAllowed, r.Method+" does nothing here")
-		case !routes[i].open && !a.trusts(r):
-			w.Header().Set("WWW-Authenticate", `Bearer realm="legwork"`)
-			refuse(w, http.StatusUnauthorized, "a bearer token is required")
+		case !routes[i].open && !a.lets(w, r):
 		default:
 			routes[i].handle(w, r)
 		}

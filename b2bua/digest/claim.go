@@ -90,7 +90,7 @@ func (s *Server) Read(req *message.Message, realm string, role Role) (*Claim, Ou
 	}
 	c.method, c.body = req.Method, req.Body
 	known := false
-	c.stamp, known = open(s.secret, c.nonce, role, escape(realm))
+	c.stamp, known = open(s.secret, c.nonce, role, escape(realm), s.place)
 	if !known || !s.counts.fresh(c.stamp, s.now()) {
 		return nil, Stale
 	}

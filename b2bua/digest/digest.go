@@ -4,7 +4,8 @@
 //
 // It knows no calls, trunks, users file or sockets: it reads and writes header
 // fields of messages, the caller of the package looks users up and sends. It
-// does not slow down whoever guesses passwords.
+// does not slow down whoever guesses passwords, but tells that he is at one place
+// (Server.At).
 //
 // github.com/icholy/digest computes the responses. It does not read or write
 // the fields: its reader is case-sensitive about parameter names and wants no

@@ -29,8 +29,29 @@ type Server struct {
 	algorithms []Algorithm
 	now        func() time.Time
 	rand       func([]byte)
-	counts     counts
+	counts     *counts
 	nobody     Secret // what unknown users are checked against
+	place      string // that nonces are good for
+}
+
+// At is the same server towards one place: a nonce that it gave elsewhere is
+// Stale there. So whoever answers a challenge over UDP is at the address that it
+// was sent to, and what was recorded there is of no use from elsewhere. The name
+// of a place has up to 255 bytes.
+func (s *Server) At(place string) *Server {
+	there := *s
+	there.place = place
+	return &there
+}
+
+// Gave tells whether a nonce is one of ours for this place and still good.
+func (s *Server) Gave(nonce, realm string) bool {
+	for _, role := range [...]Role{UAS, Proxy} {
+		if stamp, ours := open(s.secret, nonce, role, escape(realm), s.place); ours {
+			return s.counts.fresh(stamp, s.now())
+		}
+	}
+	return false
 }
 
 // NewServer fails on a short secret, a negative number and an algorithm it
@@ -60,7 +81,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	unguessable := newStamp(s.now(), s.rand)
 	s.nobody = Secret{Password: string(unguessable[:])}
-	s.counts = counts{lifetime: cfg.Lifetime, most: cfg.Nonces, used: make(map[stamp]*window)}
+	s.counts = &counts{lifetime: cfg.Lifetime, most: cfg.Nonces, used: make(map[stamp]*window)}
 	if s.counts.lifetime == 0 {
 		s.counts.lifetime = 5 * time.Minute
 	}
@@ -77,7 +98,7 @@ func NewServer(cfg Config) (*Server, error) {
 // Replayed the client is told that its password may be right.
 func (s *Server) Challenge(realm string, role Role, why Outcome) []message.Header {
 	realm = escape(realm)
-	nonce := seal(s.secret, newStamp(s.now(), s.rand), role, realm)
+	nonce := seal(s.secret, newStamp(s.now(), s.rand), role, realm, s.place)
 	stale := ""
 	if why == Stale || why == Replayed {
 		stale = ", stale=true"

@@ -438,3 +438,26 @@ func TestOutcomesHaveNames(t *testing.T) {
 		seen[o.String()] = true
 	}
 }
+
+func TestANonceIsGoodAtThePlaceItWasSentTo(t *testing.T) {
+	s := newServer(t, Config{})
+	here, elsewhere := s.At("192.0.2.1"), s.At("192.0.2.66")
+	fields := here.Challenge(realm, UAS, Absent)
+	req := answered(t, &Client{}, refusal(invite(), UAS, fields), invite(), always("alice", "secret"))
+	for _, at := range []*Server{elsewhere, s} {
+		if _, out := at.Verify(req, realm, UAS, knows("alice", Secret{Password: "secret"})); out != Stale {
+			t.Errorf("elsewhere: %s", out)
+		}
+	}
+	_, nonce, _ := strings.Cut(fields[0].Value, `nonce="`)
+	nonce, _, _ = strings.Cut(nonce, `"`)
+	if !here.Gave(nonce, realm) || elsewhere.Gave(nonce, realm) || here.Gave(nonce, "other") || here.Gave("", realm) {
+		t.Error("who gave the nonce?")
+	}
+	if _, out := here.Verify(req, realm, UAS, knows("alice", Secret{Password: "secret"})); out != OK {
+		t.Errorf("here: %s", out)
+	}
+	if _, out := elsewhere.At("192.0.2.1").Verify(req, realm, UAS, knows("alice", Secret{Password: "secret"})); out != Replayed {
+		t.Errorf("again: %s", out)
+	}
+}

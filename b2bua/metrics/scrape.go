@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"legwork/b2bua/door"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -23,6 +24,8 @@ type Sources struct {
 	Refused   func() map[string]uint64    // requests that nothing was made of, by reason
 	Dropped   func() map[string]uint64    // events lost, by observer
 	Expiries  func() map[string]time.Time // of certificates, by listener
+	Door      func() door.Counters
+	Bans      func() int // that hold
 }
 
 // scrape is the collector of what the engine knows by itself.
@@ -56,9 +59,33 @@ func (s scrape) Collect(to chan<- prometheus.Metric) {
 			gauge(to, "tls_certificate_expiry_seconds", "Time until the certificate of a listener expires; negative when it has.", time.Until(at).Round(time.Second).Seconds(), "listener", listener)
 		}
 	}
+	s.door(to)
 	s.connections(to)
 	s.transactions(to)
 	s.trunks(to)
+}
+
+// door tells who is left outside. The labels are those of package door.
+func (s scrape) door(to chan<- prometheus.Metric) {
+	if s.Bans != nil {
+		gauge(to, "bans", "Sources that are banned.", float64(s.Bans()))
+	}
+	if s.Door == nil {
+		return
+	}
+	c := s.Door()
+	for _, each := range []struct {
+		name, text, label string
+		counts            map[string]uint64
+	}{
+		{"bans_total", "Sources that were banned, by what they did last.", "reason", c.Bans},
+		{"dropped_messages_total", "Messages dropped unread, because of an acl or a ban.", "by", c.Messages},
+		{"dropped_connections_total", "Connections closed at once, because of an acl or a ban.", "by", c.Connections},
+	} {
+		for _, value := range slices.Sorted(maps.Keys(each.counts)) {
+			count(to, each.name, each.text, each.counts[value], each.label, value)
+		}
+	}
 }
 
 func (s scrape) connections(to chan<- prometheus.Metric) {

@@ -163,6 +163,9 @@ func (s *Server) Again() {
 // repeats who did not ask. It is for a transaction without any response yet.
 func (s *Server) Refuse(code int, headers ...message.Header) {
 	req := s.Request()
+	if req == nil { // the layer is closed
+		return
+	}
 	res := req.Respond(code, "", lastingTag(req))
 	res.Replace(headers)
 	s.Drop()

@@ -1,13 +1,21 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"hash/fnv"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 
 	"legwork/b2bua/message"
 )
+
+// turned tells whether what comes in is dropped unread. A response is not: it
+// needs a transaction of ours that waits for it from there.
+func (t *Transport) turned(l *Listener, source netip.Addr, b []byte) bool {
+	return t.config.Turned != nil && !bytes.HasPrefix(b, []byte("SIP/2.0 ")) && t.config.Turned(l, source, b)
+}
 
 // receive takes one message that fills b and keeps it.
 func (t *Transport) receive(b []byte, f Flow) {

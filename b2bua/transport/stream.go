@@ -38,7 +38,7 @@ func (t *Transport) accept(l *Listener) {
 		pause = 0
 		_ = mark(socket, l.dscp) // where the listener could be marked, this can
 		remote, ok := addrPort(socket.RemoteAddr())
-		if !ok || !t.adopt(l, remote, socket) {
+		if !ok || t.turned(l, remote.Addr(), nil) || !t.adopt(l, remote, socket) {
 			_ = socket.Close()
 		}
 	}
@@ -125,6 +125,8 @@ func (c *conn) read() {
 		case err != nil:
 			c.cutOff(err, in.buf)
 			return
+		case frame != nil && c.turned(frame):
+			return
 		case frame != nil:
 			c.transport.receive(frame, c.flow)
 			partial = false
@@ -143,6 +145,11 @@ func (c *conn) read() {
 			return
 		}
 	}
+}
+
+// turned tells whether who has connected is no longer welcome.
+func (c *conn) turned(b []byte) bool {
+	return c.accepted && c.transport.turned(c.flow.Listener, c.flow.Remote.Addr(), b)
 }
 
 // cutOff answers what can't be framed and closes: nobody knows where the next

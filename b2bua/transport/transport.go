@@ -37,6 +37,10 @@ type Config struct {
 	Handler func(m *message.Message, f Flow)
 	// Malformed hears of each message that was refused or dropped.
 	Malformed func(why *message.Malformed, f Flow)
+	// Turned tells whether to drop a request unread that came in on a listener, or
+	// to close the connection on which it came; b is nil for a connection that is
+	// just accepted. Nil: none. It is asked in the goroutine of the socket.
+	Turned func(l *Listener, source netip.Addr, b []byte) bool
 	// Refused hears that f's remote is not reachable (ICMP, connection reset);
 	// f has no connection.
 	Refused func(f Flow, err error)

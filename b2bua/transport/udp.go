@@ -29,10 +29,11 @@ func (t *Transport) readPackets(l *Listener) {
 			continue
 		}
 		pause = 0
-		if blank(buf[:n]) {
+		from = plain(from)
+		if blank(buf[:n]) || t.turned(l, from.Addr(), buf[:n]) {
 			continue
 		}
-		t.receive(append([]byte(nil), buf[:n]...), Flow{Listener: l, Remote: plain(from)})
+		t.receive(append([]byte(nil), buf[:n]...), Flow{Listener: l, Remote: from})
 	}
 }
 

@@ -176,6 +176,8 @@ func (c *conn) readMessages(w *webSocket) {
 			return
 		case string(b) == "\r\n\r\n": // RFC 5626 section 4.4.1
 			_ = c.send([]byte("\r\n"), func(error) {})
+		case c.turned(b):
+			return
 		case !blank(b):
 			c.transport.receive(b, c.flow)
 		}

@@ -47,66 +47,22 @@ type Headers struct {
 // leg. Headers that the engine owns never are; Drop beats Pass, Pass beats the
 // preset. Set is the engine's to apply afterwards.
 func (h *Headers) Crosses(name string) bool {
-	crosses, _ := h.judge(name)
-	return crosses
-}
-
-// Reason is which part of the rule decides about the peer's header of that name.
-type Reason uint8
-
-// The parts of a rule, in the order in which they are asked.
-const (
-	ByEngine Reason = iota
-	ByDrop
-	ByPass
-	ByPreset
-	ByBody // it goes with the body
-)
-
-// Judge is Crosses with the reason, for people.
-func (h *Headers) Judge(name string) (crosses bool, why string) {
-	crosses, by := h.judge(name)
-	switch by {
-	case ByEngine:
-		return crosses, "belongs to each leg"
-	case ByDrop:
-		return crosses, "drop"
-	case ByPass:
-		return crosses, "pass"
-	case ByBody:
-		return crosses, "goes with the body"
-	}
-	return crosses, "preset " + h.Preset.String()
-}
-
-func (h *Headers) judge(name string) (crosses bool, by Reason) {
 	kind := kindOf(name)
 	switch {
 	case kind == owned:
-		return false, ByEngine
+		return false
 	case len(h.Drop) > 0 && matches(h.Drop, name):
-		return false, ByDrop
+		return false
 	case len(h.Pass) > 0 && matches(h.Pass, name):
-		return true, ByPass
-	case kind == content:
-		return true, ByBody
-	case h.Preset == Transparent:
-		return true, ByPreset
-	case h.Preset == None:
-		return false, ByPreset
+		return true
 	}
-	return kind == crossing, ByPreset
-}
-
-// String is the preset's name.
-func (p Preset) String() string {
-	switch p {
+	switch h.Preset {
 	case Transparent:
-		return "transparent"
+		return true
 	case None:
-		return "none"
+		return kind == content
 	}
-	return "edge"
+	return kind == content || kind == crossing
 }
 
 // Merge lays a rule of a route over the rule of its trunk: h's preset if it

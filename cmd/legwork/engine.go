@@ -118,7 +118,10 @@ func (e *engine) openServer(context.Context) (err error) {
 // that there are.
 func (e *engine) settings(c *config.Config) (s b2bua.Settings, err error) {
 	s = settings(c, e.trunks.Load())
-	s.Registrar, err = registrarOf(c.Registrar, e.stores.bindings)
+	if s.Registrar, err = registrarOf(c.Registrar, e.stores.bindings); err != nil {
+		return s, err
+	}
+	s.Door, err = doorOf(c)
 	return s, err
 }
 

@@ -70,7 +70,7 @@ func eachEvent(from io.Reader, take func(line string) error) error {
 func lineOf(e *admin.Event) string {
 	words := []string{e.At.Local().Format("15:04:05.000"), fmt.Sprintf("%-19s", e.Type), e.Call}
 	if e.Call == "" {
-		words = append(words, e.Trunk)
+		words = append(words, e.Trunk, e.Source)
 	} else {
 		words = append(words, e.From+" → "+e.To, "("+orDash(e.Trunk)+" → "+orDash(e.TargetTrunk)+")")
 	}

@@ -30,7 +30,9 @@ type commands struct {
 	Ladder  ladderCommand  `cmd:"" help:"Draw the messages and decisions of one call."`
 	Hangup  hangupCommand  `cmd:"" help:"Hang up one call."`
 	Trunks  trunksCommand  `cmd:"" help:"List the trunks and what is counted about them; enable or disable one."`
-	Events  eventsCommand  `cmd:"" help:"Follow what happens: calls, trunks, registrations, reloads."`
+	Events  eventsCommand  `cmd:"" help:"Follow what happens: calls, trunks, registrations, bans, reloads."`
+	Bans    bansCommand    `cmd:"" help:"List the sources that are banned, and why."`
+	Unban   unbanCommand   `cmd:"" help:"Let a banned source in again."`
 	Reload  reloadCommand  `cmd:"" help:"Load configuration and scripts anew; calls in progress keep theirs."`
 	Drain   drainCommand   `cmd:"" help:"Take no new calls, wait for those in progress, then end the process."`
 	Stubs   stubsCommand   `cmd:"" help:"Write what editors need to know the Lua API."`

@@ -10,6 +10,7 @@ import (
 	"legwork/b2bua/admin"
 	"legwork/b2bua/capture"
 	"legwork/b2bua/cdr"
+	"legwork/b2bua/door"
 	"legwork/b2bua/metrics"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
@@ -39,6 +40,8 @@ func (e *engine) openObservers(context.Context) error {
 		Refused:   func() map[string]uint64 { return e.server.Refused() },
 		Dropped:   o.dropped,
 		Expiries:  func() map[string]time.Time { return e.identities.Load().expiries() },
+		Door:      func() door.Counters { return e.server.Door() },
+		Bans:      func() int { return len(e.server.Bans()) },
 	})
 	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
 	if e.Config.Admin.Address != "" { // nobody could ask for it

@@ -74,6 +74,7 @@ func (r *reader) check(c *Config) {
 	r.certificates(c)
 	r.checkFile(&c.Script, c.Script, "script")
 	r.admin(&c.Admin)
+	r.door(c)
 	r.records(c)
 	r.protocol(&c.SIP)
 	r.trunks(c)

@@ -37,6 +37,8 @@ type Config struct {
 	SQL            map[string]*SQL   `yaml:"sql" restart:"yes" doc:"Databases that scripts ask by name: b2b.sql."`
 	CDR            []CDR             `yaml:"cdr" restart:"yes" doc:"Where the record of a finished call goes; empty: nowhere."`
 	Limits         Limits            `yaml:"limits" doc:"What the whole process takes on; beyond it, 503 with Retry-After."`
+	ACL            ACL               `yaml:"acl" doc:"Who may send us anything, by address; the rest is dropped unread, and its connections are closed. Answers to our own requests always come in."`
+	Ban            Ban               `yaml:"ban" doc:"Shut out sources, never those of trunks, that fail again and again: unknown ones, wrong passwords, what is no SIP, scanners."`
 	SIP            SIP               `yaml:"sip" doc:"The protocol's timers and sizes."`
 	Capture        Capture           `yaml:"capture" restart:"yes" doc:"Messages kept in memory to draw ladders from."`
 	Log            Log               `yaml:"log" doc:"The log, on standard error."`
@@ -46,7 +48,7 @@ type Config struct {
 	Files      []string            `yaml:"-"` // that were read besides the file itself: secrets, users and certificates
 	Warnings   Problems            `yaml:"-"` // what is allowed and hardly meant
 
-	_ struct{} `later:"media acl ban"`
+	_ struct{} `later:"media"`
 }
 
 // Unknown says what becomes of a request that matches no trunk.
@@ -66,6 +68,7 @@ type Listener struct {
 	Address   string   `yaml:"address" doc:"IP address and port; 0.0.0.0 or [::] opens one socket for each local address."`
 	Advertise string   `yaml:"advertise" doc:"Host and port that neighbours see instead of the address, such as the outside of a NAT."`
 	DSCP      int      `yaml:"dscp" min:"0" max:"63" doc:"Differentiated services code point of what is sent, such as 24 (CS3); 0: unmarked. Linux only."`
+	ACL       ACL      `yaml:"acl" doc:"Who may come here; an address must be admitted by this list and by the acl of all. Takes effect without a restart."`
 	Origins   []string `yaml:"origins" doc:"ws, wss: pages whose browsers may come, such as https://phone.example; empty: any."`
 	Cert      string   `yaml:"cert" doc:"tls, wss: PEM file of its certificate and those that lead to the authority's; read again when it changes."`
 	Key       string   `yaml:"key" doc:"tls, wss: PEM file of the certificate's key."`
@@ -262,13 +265,26 @@ type CDR struct {
 type Limits struct {
 	Calls        int      `yaml:"calls" min:"0" doc:"Calls at once; 0: no limit."`
 	CPS          int      `yaml:"cps" min:"0" doc:"New calls a second; 0: no limit."`
-	PerSourceCPS int      `yaml:"per_source_cps" min:"0" doc:"New calls a second from one source address; 0: no limit."`
+	PerSourceCPS int      `yaml:"per_source_cps" min:"0" doc:"New calls a second from one source address, and as many other requests outside calls; 0: no limit."`
 	Overload     Overload `yaml:"overload" doc:"When the process itself is too slow."`
 }
 
 // Overload says when new calls are refused for the sake of those in progress.
 type Overload struct {
 	QueueDelay time.Duration `yaml:"queue_delay" min:"0s" doc:"New calls get 503 once events wait this long; 0s: never."`
+}
+
+// ACL are addresses that may come and that may not.
+type ACL struct {
+	Allow []string `yaml:"allow" doc:"CIDRs and IP addresses; when there are any, nobody else may come."`
+	Deny  []string `yaml:"deny" doc:"CIDRs and IP addresses that may not come; of both lists the longest prefix decides."`
+}
+
+// Ban says who is banned, and for how long.
+type Ban struct {
+	After  int           `yaml:"after" min:"0" max:"100000" doc:"So many failures within window; a challenge that nobody answers is a fifth of one; 0: nobody is banned."`
+	Window time.Duration `yaml:"window" min:"1s" max:"24h" doc:"Failures of longer ago do not count."`
+	For    time.Duration `yaml:"for" min:"1s" max:"8760h" doc:"Then it is over; legwork unban ends it before."`
 }
 
 // SIP holds the protocol's figures.
@@ -322,6 +338,7 @@ func Default() *Config {
 		Admin:  Admin{Address: "127.0.0.1:8060"},
 		Store:  Store{Kind: "memory"},
 		Limits: Limits{PerSourceCPS: 50, Overload: Overload{QueueDelay: 200 * time.Millisecond}},
+		Ban:    Ban{After: 20, Window: time.Minute, For: time.Hour},
 		SIP: SIP{
 			T1: 500 * time.Millisecond, T2: 4 * time.Second,
 			MaxMessage: 65535, UDPMax: 65000,

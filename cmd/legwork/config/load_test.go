@@ -63,7 +63,7 @@ func load(dir, src string) (*Config, error) {
 const whole = `
 listen:
   - {name: edge, transport: udp, address: "0.0.0.0:5060", advertise: "203.0.113.7:5060"}
-  - {transport: tcp, address: "[2001:db8::1]:5060"}
+  - {transport: tcp, address: "[2001:db8::1]:5060", acl: {allow: ["2001:db8::/32"]}}
 script: main.lua
 default_route: pbx
 unknown_sources: drop
@@ -92,6 +92,8 @@ store: {kind: memory}
 cdr: [{kind: jsonl, path: logs/cdr.jsonl}]
 limits: {calls: 1, cps: 2, per_source_cps: 3, overload: {queue_delay: "${WAIT}"}}
 sip: {t1: 250ms, t2: 2s, max_message: 20000, udp_max: 1300, user_agent: us, max_duration: 1h30m, timer: {expires: 10m, min: 100}}
+acl: {allow: [198.51.100.0/24, "2001:db8::/32"], deny: [198.51.100.13]}
+ban: {after: 5, window: 10s, for: 2m}
 capture: {ring: 0}
 log: {level: "${LEVEL:-debug}", format: json}
 drain: {timeout: 0s}
@@ -106,7 +108,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 	want := &Config{
 		Listen: []Listener{
 			{Name: "edge", Transport: "udp", Address: "0.0.0.0:5060", Advertise: "203.0.113.7:5060"},
-			{Name: "tcp", Transport: "tcp", Address: "[2001:db8::1]:5060"},
+			{Name: "tcp", Transport: "tcp", Address: "[2001:db8::1]:5060", ACL: ACL{Allow: []string{"2001:db8::/32"}}},
 		},
 		Script: filepath.Join(dir, "main.lua"), DefaultRoute: "pbx", UnknownSources: UnknownDrop,
 		Trunks: map[string]*Trunk{
@@ -139,6 +141,8 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		Admin:  Admin{Address: "0.0.0.0:8060", Token: "s3cret"},
 		Store:  Store{Kind: "memory"},
 		CDR:    []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}},
+		ACL:    ACL{Allow: []string{"198.51.100.0/24", "2001:db8::/32"}, Deny: []string{"198.51.100.13"}},
+		Ban:    Ban{After: 5, Window: 10 * time.Second, For: 2 * time.Minute},
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},
 		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute, Timer: Timer{Expires: Seconds(10 * time.Minute), Min: Seconds(100 * time.Second)}},
 		Log:    Log{Level: "debug", Format: "json"},

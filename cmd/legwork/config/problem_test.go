@@ -21,7 +21,11 @@ func badKeys() []mistake {
 		{"limits:\n  clals: 1\n  per-source-cps: 2", "legwork.yaml:2:3: unknown key \"clals\"; did you mean \"calls\"?\n" +
 			`legwork.yaml:3:3: unknown key "per-source-cps"; did you mean "per_source_cps"?`},
 		{"drain: {grace: 3s}", `legwork.yaml:1:9: unknown key "grace"; known: timeout`},
-		{"ban: {}", `legwork.yaml:1:1: "ban" is not supported yet by this version; remove it`},
+		{"acl: {deny: [host.example]}", `legwork.yaml:1:14: acl: "host.example" is no CIDR or IP address; such as "192.0.2.0/24"`},
+		{"acl: {allow: [192.0.2.0/24], deny: [192.0.2.0/24]}", `legwork.yaml:1:37: acl: 192.0.2.0/24 is listed twice; remove one of them`},
+		{"listen: [{transport: udp, address: \"127.0.0.1:5060\", acl: {deny: [192.0.2.1/24]}}]", `legwork.yaml:1:67: acl: 192.0.2.1/24 has bits set behind its prefix; write 192.0.2.0/24`},
+		{"ban: {after: -1}", `legwork.yaml:1:14: ban.after: -1 is too small; at least 0`},
+		{"media: {}", `legwork.yaml:1:1: "media" is not supported yet by this version; remove it`},
 		{"trunks: {a: {match: [192.0.2.1], media: direct}}", `legwork.yaml:1:34: "media" is not supported yet by this version; remove it`},
 		{"trunks: {a: {match: [192.0.2.1], health: {}}}", `legwork.yaml:1:42: health: the trunk has no targets; name them, or remove the key`},
 		{"trunks: {a: {targets: [\"sip:192.0.2.1\"], health: {timeout: 5s, options: 5s}}}", `legwork.yaml:1:60: health: timeout (5s) is not shorter than options (5s)`},
@@ -36,7 +40,7 @@ func badKeys() []mistake {
 		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
-		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, sip, capture, log, drain`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, log, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
 	}

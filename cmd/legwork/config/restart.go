@@ -1,12 +1,26 @@
 package config
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // RestartNeeded names the keys that differ between two configurations and take
 // effect only when the process starts. What else differs takes effect by
 // reload.
 func RestartNeeded(before, after *Config) []string {
-	return changed(reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem(), "")
+	a, b := *before, *after
+	a.Listen, b.Listen = withoutACL(a.Listen), withoutACL(b.Listen)
+	return changed(reflect.ValueOf(a), reflect.ValueOf(b), "")
+}
+
+// withoutACL leaves out what of a listener may change while it listens.
+func withoutACL(list []Listener) []Listener {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].ACL = ACL{}
+	}
+	return list
 }
 
 func changed(a, b reflect.Value, path string) []string {

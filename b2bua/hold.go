@@ -1,0 +1,78 @@
+package b2bua
+
+import (
+	"sync"
+	"time"
+
+	"legwork/b2bua/digest"
+)
+
+// held are requests whose credentials were looked at and whose answer waits,
+// because somebody guesses the password of that user; see door.Pause.
+type held struct {
+	mu        sync.Mutex      // guards cancelled
+	cancelled map[string]bool // by mergeKey, the INVITEs that wait
+}
+
+// hold makes a request wait if it must; true: it is taken care of.
+func (s *Server) hold(in *admitted) bool {
+	p, pause, ok := in.proof, time.Duration(0), true
+	if p.claimed != "" && (p.outcome == digest.OK || p.outcome == digest.Wrong) {
+		pause, ok = s.door.Pause(in.flow.Remote.Addr(), p.claimed)
+	}
+	s.note(in.flow, in.trunk, p) // afterwards: the proof must not end its own pause
+	switch {
+	case !ok:
+		s.refused[refusedGuessed].Add(1)
+		in.tx.Refuse(503, later())
+		return true
+	case pause == 0:
+		return false
+	}
+	s.held.begin(in)
+	time.AfterFunc(pause, func() {
+		s.door.Answered(p.claimed)
+		s.release(in)
+	})
+	return true
+}
+
+// release goes on with a request whose pause is over.
+func (s *Server) release(in *admitted) {
+	switch cancelled := s.held.end(in); {
+	case s.ctx.Err() != nil:
+	case cancelled:
+		s.answer(in.tx, in.req, 487)
+	default:
+		s.enter(in)
+	}
+}
+
+func (h *held) begin(in *admitted) {
+	if in.req.Method != "INVITE" {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cancelled == nil {
+		h.cancelled = map[string]bool{}
+	}
+	h.cancelled[in.mergeKey] = false
+}
+
+func (h *held) end(in *admitted) (cancelled bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	cancelled = h.cancelled[in.mergeKey]
+	delete(h.cancelled, in.mergeKey)
+	return cancelled
+}
+
+// cancel notes the CANCEL of an INVITE that waits.
+func (h *held) cancel(key string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, waits := h.cancelled[key]; waits {
+		h.cancelled[key] = true
+	}
+}
