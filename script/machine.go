@@ -61,6 +61,7 @@ func (g *generation) newMachine() *machine {
 		Modules:   g.modules,
 		Libraries: libraries,
 		Globals:   []string{"b2b"},
+		Cover:     g.cfg.Cover,
 	})
 	return m
 }

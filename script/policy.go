@@ -42,6 +42,7 @@ type Config struct {
 	// Compiled remembers what was compiled, for those who load scripts many times;
 	// nil: nothing does.
 	Compiled *lua.Compiled
+	Cover    *lua.Coverage // notes the lines that run; nil: nothing does
 
 	libraries map[string]func(*glua.LState) glua.LValue // besides b2b, for require
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"testing"
@@ -16,6 +17,9 @@ type testCommand struct {
 	Paths  []string `arg:"" optional:"" name:"path" help:"Test files (*_test.lua) or folders; default: all of the configuration's scripts."`
 	Only   string   `name:"run" placeholder:"PATTERN" help:"Run only tests whose name matches the regular expression."`
 	JUnit  string   `name:"junit" type:"path" placeholder:"FILE" help:"Write JUnit XML for build servers."`
+	Cover  bool     `help:"Measure which lines of the scripts the tests run."`
+	LCOV   string   `name:"lcov" type:"path" placeholder:"FILE" help:"Write the measured lines in lcov's format."`
+	Watch  bool     `help:"Run them again whenever a file beside them or the configuration is saved; Ctrl-C ends it."`
 	JSON   bool     `help:"Print JSON."`
 }
 
@@ -30,7 +34,14 @@ func (c *testCommand) Run(t *terminal) error {
 	if err != nil {
 		return mend(err)
 	}
-	onVirtualTime(func(test *testing.T) int { return t.fail(c.play(t, test, suites, match)) })
+	onVirtualTime(func(test *testing.T) int {
+		seen := lookAt(suites)
+		code := t.fail(c.play(t, test, suites, match))
+		if c.Watch {
+			c.again(t, suites, seen, func(now []*suite) { t.fail(c.play(t, test, now, match)) })
+		}
+		return code
+	})
 	return nil // not reached: onVirtualTime ends the process
 }
 
@@ -40,6 +51,7 @@ func (c *testCommand) play(t *terminal, test *testing.T, suites []*suite, match 
 	var all luatest.Report
 	for _, s := range suites {
 		cfg := s.config()
+		cfg.Cover = c.Cover || c.LCOV != ""
 		cfg.Match, cfg.Ran, cfg.Bubble = match, p.ran, func(f func()) { bubble(test, f) }
 		one, err := luatest.Run(cfg)
 		if err != nil {
@@ -47,18 +59,25 @@ func (c *testCommand) play(t *terminal, test *testing.T, suites []*suite, match 
 		}
 		one.Rename(s.fromHere)
 		all.Results = append(all.Results, one.Results...)
+		all.Coverage = append(all.Coverage, one.Coverage...)
 	}
 	all.Took = time.Since(began)
 	return c.report(t, &all)
 }
 
 func (c *testCommand) report(t *terminal, all *luatest.Report) (err error) {
-	if c.JUnit != "" {
-		file, err := os.Create(c.JUnit)
+	for _, one := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{{c.JUnit, all.WriteJUnit}, {c.LCOV, all.WriteLCOV}} {
+		if one.path == "" {
+			continue
+		}
+		file, err := os.Create(one.path)
 		if err != nil {
 			return mend(err)
 		}
-		if err := errors.Join(all.WriteJUnit(file), file.Close()); err != nil {
+		if err := errors.Join(one.write(file), file.Close()); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"encoding/xml"
 	"os"
@@ -125,4 +126,60 @@ func TestAReloadWhoseTestsFailChangesNothing(t *testing.T) {
 	r.waitFor(`level=ERROR msg="script not loaded; the old one stays" .*main_test\.lua line=1[0-9] err="test \\"knows only extensions\\": expected 404, got 403"`)
 	write(t, main, good+"-- mended\n")
 	r.waitFor(`msg="script loaded"[\s\S]*script not loaded[\s\S]*msg="script loaded"`)
+}
+
+func TestCoverageIsPrintedAndWritten(t *testing.T) {
+	dir := deployment(t, "127.0.0.1:5080", "")
+	got := run(t, dir, "test", "--cover", "--lcov", "lcov.info")
+	if got.code != 0 || !strings.Contains(got.out, "main.lua") || !strings.Contains(got.out, "% ") || !strings.Contains(got.out, " lines") {
+		t.Errorf("%+v", got)
+	}
+	if text := read(t, filepath.Join(dir, "lcov.info")); !strings.HasPrefix(text, "TN:\nSF:main.lua\nDA:") {
+		t.Error(text)
+	}
+	if got := run(t, dir, "test", "--cover", "--json"); !strings.Contains(got.out, `"coverage": [`) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWatchedTestsRunAgainWhenAFileIsSaved(t *testing.T) {
+	dir := tested(t)
+	cmd := command(t.Context(), "test", "--watch", "wrong_test.lua")
+	cmd.Dir = dir
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()         // because of the signal
+	})
+	lines := bufio.NewScanner(out)
+	await := func(want string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), want) {
+				return
+			}
+		}
+		t.Fatalf("it ended without %q", want)
+	}
+	await("1 passed, 1 failed")
+	path := filepath.Join(dir, "wrong_test.lua")
+	write(t, path, strings.ReplaceAll(failingTest, "403", "404"))
+	await("2 passed, 0 failed")
+	write(t, path, "this is no Lua")
+	await("0 passed, 1 failed")
+	write(t, filepath.Join(dir, "legwork.yaml"), "nonsense: [")
+	write(t, path, failingTest)
+	if err := os.CopyFS(dir+"/x", os.DirFS("../../examples/hello")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir+"/x/legwork.yaml", dir+"/legwork.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	await("1 passed, 1 failed")
 }

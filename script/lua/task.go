@@ -51,6 +51,7 @@ type task struct {
 	alarm   int // look when left is here
 	memory  int // bytes left
 	started time.Time
+	last    spot   // that was covered
 	over    *Error // why it was stopped: it stays so, whatever pcall does
 	loading int    // modules being loaded
 
@@ -73,8 +74,8 @@ func (t *task) begin(run *Run) {
 		}
 	}
 	t.left, t.memory = t.run.Instructions, t.run.Memory
-	t.alarm = max(t.left-lookEvery, -1)
 	t.over, t.loading, t.started = nil, 0, time.Time{}
+	t.sleep()
 }
 
 // end forgets what the run was given, so that an idle task keeps nothing alive.
@@ -83,7 +84,7 @@ func (t *task) end() {
 		t.cancel()
 		t.cancel, t.wait = nil, nil
 	}
-	t.run = Run{}
+	t.run, t.last = Run{}, spot{}
 	clear(t.th)
 	t.th = t.th[:0]
 }
@@ -99,6 +100,9 @@ func (t *task) Done() <-chan struct{} {
 
 // look is Done now and then.
 func (t *task) look() <-chan struct{} {
+	if t.vm.cfg.Cover != nil {
+		t.cover()
+	}
 	switch {
 	case t.over != nil:
 		return t.vm.closed
@@ -115,8 +119,16 @@ func (t *task) look() <-chan struct{} {
 		t.stop(ErrCancelled, "cancelled")
 		return t.vm.closed
 	}
-	t.alarm = max(t.left-lookEvery, -1)
+	t.sleep()
 	return nil
+}
+
+// sleep sets when to look next; who covers lines looks at each instruction.
+func (t *task) sleep() {
+	t.alarm = max(t.left-lookEvery, -1)
+	if t.vm.cfg.Cover != nil {
+		t.alarm = math.MaxInt
+	}
 }
 
 // Err implements context.Context: its text becomes the Lua error.

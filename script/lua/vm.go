@@ -30,6 +30,8 @@ type Config struct {
 	Libraries map[string]func(L *glua.LState) glua.LValue
 	// Globals names the libraries that are globals too.
 	Globals []string
+	// Cover notes the lines that are run; nil: nothing does.
+	Cover *Coverage
 }
 
 // A VM is one Lua state. Runs take turns: one has the lock until it ends or

@@ -12,6 +12,9 @@ import (
 
 // Rename gives every file the name that people here know it by.
 func (r *Report) Rename(name func(file string) string) {
+	for i := range r.Coverage {
+		r.Coverage[i].File = name(r.Coverage[i].File)
+	}
 	for i := range r.Results {
 		one := &r.Results[i]
 		one.File = name(one.File)
@@ -27,6 +30,9 @@ func (r *Report) Print(w io.Writer) error {
 	var b bytes.Buffer
 	for _, one := range r.Results {
 		one.print(&b)
+	}
+	if r.Coverage != nil {
+		r.printCoverage(&b)
 	}
 	b.WriteString(r.sum() + "\n")
 	_, err := w.Write(b.Bytes())
@@ -135,7 +141,11 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(map[string]any{"passed": passed, "failed": failed, "seconds": r.Took.Seconds(), "tests": rows})
+	all := map[string]any{"passed": passed, "failed": failed, "seconds": r.Took.Seconds(), "tests": rows}
+	if r.Coverage != nil {
+		all["coverage"] = r.Coverage
+	}
+	return e.Encode(all)
 }
 
 // The elements of JUnit's XML that its readers agree on.

@@ -48,8 +48,11 @@ type Config struct {
 	Match *regexp.Regexp // names of the tests to run; nil: all
 	// Bubble runs f in a bubble of testing/synctest. Required.
 	Bubble func(f func())
+	Cover  bool // measures which lines of the scripts are run
 	// Ran hears of each test when it is over; nil: nobody does.
 	Ran func(Result)
+
+	cover *lua.Coverage // made by Run
 }
 
 // Result is what came of one test.
@@ -79,8 +82,9 @@ type Failure struct {
 
 // Report is what came of a run.
 type Report struct {
-	Results []Result
-	Took    time.Duration
+	Results  []Result
+	Coverage []Covered // by file; nil: it was not measured
+	Took     time.Duration
 }
 
 // Count tells how many passed and failed.
@@ -108,9 +112,15 @@ func Run(cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Cover {
+		cfg.cover = &lua.Coverage{}
+	}
 	r := &runner{cfg: &cfg, snap: snap}
 	for _, file := range files {
 		r.file(file)
+	}
+	if cfg.Cover {
+		r.report.Coverage = r.covered()
 	}
 	r.report.Took = time.Since(began)
 	return &r.report, nil
