@@ -22,9 +22,9 @@ func example(t *testing.T, name string, pairs ...string) (dir string) {
 		t.Fatal(err)
 	}
 	reword(t, filepath.Join(dir, "legwork.yaml"), append(pairs,
-		`address: "127.0.0.1:5060"`, `address: "127.0.0.1:0"`,
-		"script: main.lua", `  - {name: tcp, transport: tcp, address: "127.0.0.1:0"}
-script: main.lua
+		`address: "127.0.0.1:5060"}`, `address: "127.0.0.1:0"}
+  - {name: tcp, transport: tcp, address: "127.0.0.1:0"}`,
+		"script: main.lua", `script: main.lua
 admin: {address: "127.0.0.1:0"}
 limits: {per_source_cps: 0}`)...)
 	return dir
