@@ -155,6 +155,7 @@ func (c *Call) dial(h hop, load *trunk.State) {
 		}
 		if err == nil {
 			l.flow, l.home = f, h.home()
+			c.watch(l)
 			err = l.call.send(l)
 		}
 		if err != nil {

@@ -102,6 +102,7 @@ func (c *Call) receive(l *leg, role Role) {
 	}
 	if !c.ended {
 		c.restartTimer(l)
+		c.watch(l)
 	}
 }
 
@@ -135,6 +136,8 @@ func (c *Call) amongCalls(ev event) bool {
 			return true
 		}
 		return false
+	case gone: // its new call is told itself
+		return e.leg.heir != nil
 	case sought:
 		e.by.post(found{e.question, c.matching(e.replaces)})
 	case found:

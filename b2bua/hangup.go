@@ -41,6 +41,8 @@ func (c *Call) talking(ev event) phase {
 		c.cancelModify(e)
 	case hangUp:
 		return c.clear(goodbye{by: e.by, cause: callCleared(e.by)})
+	case gone:
+		return c.bereft(e, (*Call).talking)
 	case decided:
 		if e.asked == c.asked {
 			return c.referDecided(e.Decided)
@@ -84,6 +86,8 @@ func (c *Call) beforeAnswer(ev event, stay phase) phase {
 		return c.crossBack(e, stay)
 	case failed:
 		return c.crossFailed(e, stay)
+	case gone:
+		return c.bereft(e, stay)
 	}
 	return stay
 }

@@ -75,6 +75,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 	if !c.server.knows(e.leg, near, e.tx.Flow()) && !c.hasMoved(e) {
 		return stay
 	}
+	c.returned(e)
 	c.heard(e.leg, e.req)
 	cseq, _, _ := e.req.CSeq()
 	if err := near.Receive(cseq); err != nil {
@@ -377,7 +378,11 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
 	then = safely(l.sips || l.place().sips, then)
-	if l.home != "" && len(d.Routes) == 0 && l.isHome(next) {
+	switch direct := len(d.Routes) == 0; {
+	case direct && l.cutOff() && l.call != nil:
+		l.call.rejoin(l, next, then)
+		return
+	case direct && l.isHome(next):
 		then(l.flow, nil)
 		return
 	}
@@ -397,6 +402,12 @@ func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 // isHome tells whether a URI is the peer's own address, which only its flow
 // leads to.
 func (l *leg) isHome(uri string) bool {
+	switch {
+	case l.flow.Listener != nil && l.flow.Listener.Web():
+		return true
+	case l.home == "":
+		return false
+	}
 	u, err := message.ParseURI(uri)
 	return err == nil && u.Host == l.home && (!l.flow.Stream() || l.flow.Accepted())
 }

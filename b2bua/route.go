@@ -36,6 +36,7 @@ func (c *Call) routing(ev event) phase {
 // begin asks the router, outside the mailbox: it may wait.
 func (c *Call) begin() phase {
 	c.tell(Event{Kind: EventBegan, Leg: c.a.view(), Message: c.invite, Record: c.record})
+	c.watch(c.a)
 	c.heard(c.a, c.invite)
 	c.sent(c.a, c.invite.Respond(100, "", ""), c.a.tx.Sent())
 	if c.wants(HookInbound) {

@@ -40,6 +40,7 @@ func (c *Call) hasMoved(e request) bool {
 		c.reply(e, 481, nil)
 	case p.outcome == digest.OK && p.user == c.source.Account:
 		e.leg.flow, e.leg.home = e.tx.Flow(), ""
+		c.watch(e.leg)
 		return true
 	default:
 		code, headers := c.server.refusal(e.tx.Flow(), set.Realm, p)

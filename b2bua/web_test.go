@@ -25,9 +25,15 @@ type browser struct {
 // browse opens a WebSocket to a listener that it adds to the server.
 func (r *rig) browse() *browser {
 	r.Helper()
-	l, err := r.server.Listen(transport.ListenerConfig{Name: "web", Network: "ws", Address: "192.0.2.10:80"})
+	_, err := r.server.Listen(transport.ListenerConfig{Name: "web", Network: "ws", Address: "192.0.2.10:80"})
 	r.check(err)
-	c, err := r.network.Dial(r.Context(), netip.MustParseAddr("192.0.2.30"), l[0].Local)
+	return r.browseAgain()
+}
+
+// browseAgain opens a further one.
+func (r *rig) browseAgain() *browser {
+	r.Helper()
+	c, err := r.network.Dial(r.Context(), netip.MustParseAddr("192.0.2.30"), netip.MustParseAddrPort("192.0.2.10:80"))
 	r.check(err)
 	_, _, err = (ws.Dialer{Protocols: []string{"sip"}}).Upgrade(c, &url.URL{Host: "sbc.example"})
 	r.check(err)
@@ -38,6 +44,11 @@ func (b *browser) say(m *message.Message) {
 	b.Helper()
 	text := m.BytesVia("SIP/2.0/WS q7df.invalid;branch=z9hG4bK" + m.Method)
 	b.check(wsutil.WriteClientText(b, text))
+}
+
+func (b *browser) write(m *message.Message) {
+	b.Helper()
+	b.check(wsutil.WriteClientText(b, m.Bytes()))
 }
 
 // hear is the next message, but for 100.

@@ -33,7 +33,11 @@ type conn struct {
 	writing bool
 	closed  bool
 	abort   context.CancelFunc // of the dial
+	watches map[*watch]struct{}
 }
+
+// watch is somebody who wants to know when a connection ends.
+type watch struct{ gone func() }
 
 type outgoing struct {
 	bytes  []byte
@@ -144,8 +148,8 @@ func (c *conn) close(err error) {
 		return
 	}
 	c.closed = true
-	left, socket, abort := c.queue, c.socket, c.abort
-	c.queue = nil
+	left, socket, abort, watches := c.queue, c.socket, c.abort, c.watches
+	c.queue, c.watches = nil, nil
 	c.mu.Unlock()
 	c.transport.leave(c)
 	if abort != nil {
@@ -157,4 +161,21 @@ func (c *conn) close(err error) {
 	for _, one := range left {
 		one.failed(err)
 	}
+	for w := range watches {
+		w.gone()
+	}
+}
+
+// watched adds w; false when the connection has ended.
+func (c *conn) watched(w *watch) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	if c.watches == nil {
+		c.watches = make(map[*watch]struct{})
+	}
+	c.watches[w] = struct{}{}
+	return true
 }

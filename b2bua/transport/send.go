@@ -49,6 +49,24 @@ func (f Flow) Accepted() bool {
 	return !f.conn.closed
 }
 
+// Watch has gone called once the flow's connection ends: at once if it has, never
+// without one. gone must not block. stop makes it forget.
+func (f Flow) Watch(gone func()) (stop func()) {
+	w := &watch{gone}
+	switch {
+	case f.conn == nil:
+		return func() {}
+	case !f.conn.watched(w):
+		gone()
+		return func() {}
+	}
+	return func() {
+		f.conn.mu.Lock()
+		defer f.conn.mu.Unlock()
+		delete(f.conn.watches, w)
+	}
+}
+
 // Hop is one address to try.
 type Hop struct {
 	Network string

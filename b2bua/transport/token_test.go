@@ -43,3 +43,29 @@ func TestATokenOfAConnectionEndsWithIt(t *testing.T) {
 		t.Error("a closed connection is led to")
 	}
 }
+
+func TestWhoWatchesAConnectionIsToldOfItsEndOnce(t *testing.T) {
+	r := open(t, Config{})
+	l := r.listen("tcp")
+	if _, err := io.WriteString(dialTCP(t, l), options(viaTCP, "1")); err != nil {
+		t.Fatal(err)
+	}
+	f := r.next().f
+	told := 0
+	tell := func() { told++ }
+	f.Watch(tell)
+	f.Watch(tell)()
+	Flow{Listener: l, Remote: f.Remote}.Watch(tell)()
+	if told != 0 {
+		t.Fatal("told of an end that is to come")
+	}
+	f.conn.close(ErrClosed)
+	f.conn.close(ErrClosed)
+	if told != 1 {
+		t.Errorf("told %d times; one watches, one does no more", told)
+	}
+	f.Watch(tell)()
+	if told != 2 {
+		t.Errorf("not told at once what is over")
+	}
+}

@@ -48,6 +48,8 @@ func TestBrowserPhones(t *testing.T) {
 		"a wrong password registers nobody":        wrongPassword,
 		"a page of elsewhere gets no connection":   wrongOrigin,
 		"who closes the page hangs up":             pageIsClosed,
+		"a page that crashes has given up":         pageCrashes,
+		"a browser is found on its new connection": browserReconnects,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &edge{t: t, chromium: b}
@@ -309,3 +311,42 @@ func pageIsClosed(e *edge) {
 	sipptest.Finish(e.t, callee)
 	e.waitFor(`msg="call ended" .* by=caller`)
 }
+
+func pageCrashes(e *edge) {
+	callee := e.story(`
+		< INVITE
+		> 180
+		< CANCEL | Reason: cause=430
+		> 200
+		> 487 INVITE
+		< ACK`)
+	alice := e.phone("alice", "wonderland")
+	alice.dial("4711")
+	alice.reads("it rings")
+	alice.crash()
+	sipptest.Finish(e.t, callee)
+	e.waitFor(`msg="call ended" .*code=487 .*by=caller`)
+}
+
+func browserReconnects(e *edge) {
+	callee := e.story(answersAndIsHungUp)
+	p := e.open(e.t, e.page)
+	p.run(`sockets = []; WebSocket = class extends WebSocket { constructor(...to) { super(...to); sockets.push(this) } }`)
+	p.register(e.web, "alice", "wonderland")
+	p.reads("registered")
+	p.dial("4711")
+	p.reads("talking")
+	p.run(`sockets[0].close()`)
+	p.reads("disconnected")
+	p.reads("registered")
+	e.running.ask("hangup", e.id()).expect(e.t, 0, "")
+	p.reads("over: Terminated, remote")
+	sipptest.Finish(e.t, callee)
+}
+
+const answersAndIsHungUp = `
+	< INVITE
+	` + answersWithICE + `
+	< ACK
+	< BYE
+	> 200`

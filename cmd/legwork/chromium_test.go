@@ -229,6 +229,13 @@ func (p *tab) reads(want string) {
 	p.read += n
 }
 
+// crash ends a page that has no time to say anything.
+func (p *tab) crash() {
+	p.t.Helper()
+	// The command itself gets no answer.
+	go func() { _, _ = p.ask(p.session, "Page.crash", nil) }()
+}
+
 // shut closes the page as a person does.
 func (p *tab) shut() {
 	p.t.Helper()
