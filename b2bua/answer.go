@@ -42,7 +42,7 @@ func (c *Call) answer(l *leg, res *message.Message) phase {
 	if c.wants(HookAnswer) {
 		d := shown(out, res, c.rules(c.a), func() Decided { return c.router.Answer(c.view(), l.view(), out) })
 		if d.Decision != nil {
-			c.decidedBy("on_answer", c.describe(d.Decision), d.Where)
+			c.decidedBy("on_answer", d)
 			if h, ok := d.Decision.(HangUp); ok {
 				return c.refuseAnswer(l, h)
 			}
@@ -169,7 +169,7 @@ func (c *Call) ackOf(l *leg, d *talk, cseq uint32, from *message.Message) *messa
 	if from != nil {
 		ack.Set("Max-Forwards", hops(from))
 		c.crossHeaders(ack, from, c.a, l, c.rules(l))
-		ack.Body = from.Body
+		ack.Body, ack.Raw = from.Body, from.Raw
 		tuneAnswer(ack, l.other(), l)
 		l.splice(ack, nil)
 	}

@@ -154,10 +154,10 @@ func (c *Call) view() View {
 	return v
 }
 
-// decidedBy tells of a decision; text is one line.
-func (c *Call) decidedBy(hook, text, where string) {
+// decidedBy tells of a decision.
+func (c *Call) decidedBy(hook string, d Decided) {
 	if len(c.server.cfg.Observers) > 0 {
-		c.tell(Event{Kind: EventDecided, Leg: c.a.view(), Hook: hook, Text: text, Where: where})
+		c.tell(Event{Kind: EventDecided, Leg: c.a.view(), Hook: hook, Text: c.describe(d.Decision), Where: d.Where, Decision: d.Decision})
 	}
 }
 

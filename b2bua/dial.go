@@ -77,13 +77,16 @@ func (c *Call) patience(e elapsed) phase {
 	case timerReliable:
 		return c.repeatProvisional()
 	case timerTry:
+		c.happened(EventTimer, e.leg, "try: no word of %s in time", e.leg.place().uri)
 		c.unheard(e.leg, nil)
 		e.leg.cancel("")
 		return c.lost(e.leg, c.failureOf(408, ""), OriginTimeout)
 	case timerRing:
+		c.happened(EventTimer, e.leg, "ring: nobody answers at %s", e.leg.place().uri)
 		e.leg.cancel("")
 		return c.lost(e.leg, c.failureOf(480, ""), OriginTimeout)
 	case timerBudget:
+		c.happened(EventTimer, nil, "budget: %v for all targets are over", c.route.Budget)
 		c.stages = nil
 		l := c.trying()
 		l.place().others = nil
@@ -144,6 +147,7 @@ func (c *Call) dial(h hop, load *trunk.State) {
 	if h.trunk != nil && load == nil {
 		state := c.server.trunks.Of(h.trunk.Name)
 		if err := state.Admit(); err != nil {
+			c.happened(EventLimited, l, "%s: %v", h.trunk.Name, err)
 			c.post(failed{l, errBusy})
 			return
 		}
@@ -173,7 +177,7 @@ func (c *Call) send(l *leg) error {
 	if c.wants(HookBranch) {
 		d := c.router.Branch(c.view(), l.view(), invite)
 		if _, skip := d.Decision.(Skip); skip {
-			c.decidedBy("on_branch", "skip", d.Where)
+			c.decidedBy("on_branch", d)
 			return errSkipped
 		}
 	}
@@ -231,6 +235,9 @@ func (l *leg) Derived(_ *transaction.Client, b []byte) {
 // unreachable gives a target up that could not be asked.
 func (c *Call) unreachable(l *leg, err error) phase {
 	c.settled(l)
+	if !errors.Is(err, errSkipped) && !errors.Is(err, errBusy) {
+		c.happened(EventFailed, l, "%s: %v", l.place().uri, err)
+	}
 	switch {
 	case errors.Is(err, errSkipped):
 		c.over(l, 0, err.Error(), OriginLocal)
@@ -346,6 +353,7 @@ func (c *Call) failing(ev event) phase {
 		return (*Call).failing
 	case elapsed:
 		if e.timer == timerBudget {
+			c.happened(EventTimer, nil, "budget: %v for all targets are over", c.route.Budget)
 			c.stages = nil
 		}
 		return (*Call).failing
@@ -357,7 +365,7 @@ func (c *Call) failing(ev event) phase {
 // when the route says so and this one has not rung (flow C8).
 func (c *Call) onward(d Decided) phase {
 	if d.Decision != nil || d.Where != "" {
-		c.decidedBy("on_failure", c.describe(d.Decision), d.Where)
+		c.decidedBy("on_failure", d)
 	}
 	switch e := d.Decision.(type) {
 	case Next:

@@ -51,9 +51,11 @@ func (c *Call) talking(ev event) phase {
 		switch e.timer {
 		case timerRepeat:
 			if !c.again() {
+				c.happened(EventTimer, nil, "no ACK to the 2xx in time")
 				return c.clear(goodbye{by: "timer", cause: reasonHeader(408)})
 			}
 		case timerDuration:
+			c.happened(EventTimer, nil, "max_duration: %v are over", c.maxDuration())
 			return c.clear(goodbye{by: "timer", cause: callCleared("timer")})
 		case timerRetry:
 			c.wake(e.leg)
@@ -244,7 +246,7 @@ func (c *Call) bye(l *leg, d *talk, g goodbye) {
 	if g.bye != nil {
 		req.Set("Max-Forwards", hops(g.bye))
 		c.crossHeaders(req, g.bye, g.from, l, c.rules(l))
-		req.Body = g.bye.Body
+		req.Body, req.Raw = g.bye.Body, g.bye.Raw
 	}
 	if g.cause != "" {
 		req.Set("Reason", g.cause)

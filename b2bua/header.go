@@ -88,7 +88,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	if c.route.KeepCallID {
 		callID = c.invite.CallID()
 	}
-	m := &message.Message{Method: "INVITE", URI: l.place().uri, Body: c.invite.Body, Headers: make([]message.Header, 0, 24)}
+	m := &message.Message{Method: "INVITE", URI: l.place().uri, Body: c.invite.Body, Raw: c.invite.Raw, Headers: make([]message.Header, 0, 24)}
 	l.place().addRoutes(m)
 	m.Add("Max-Forwards", hops(c.invite))
 	m.Add("From", message.WithTag(c.fromFor(c.invite, l), c.server.newTag()))
@@ -209,6 +209,7 @@ func (c *Call) finalize(res *message.Message, origin Origin) {
 		return
 	}
 	if m, ok := c.a.trunk.Responses.Apply(res.Status, string(origin), res.Q850()); ok {
+		defer c.mapped(res, c.unmapped(res), c.a.trunk.Name)
 		res.Status, res.Reason = m.Code, m.Reason
 		if m.Q850 != 0 {
 			res.Set("Reason", reasonQ850(m.Q850))
@@ -231,6 +232,6 @@ func (o *owner) respond(tx *transaction.Server, l *leg, res *message.Message) {
 // sent tells the observers of a message that left.
 func (o *owner) sent(l *leg, m *message.Message, b []byte) {
 	if len(o.server.cfg.Observers) > 0 {
-		o.tell(Event{Kind: EventSent, Leg: l.view(), Message: m, Bytes: b})
+		o.tell(Event{Kind: EventSent, Leg: l.view(), Message: m, Bytes: b, Rules: l.rule})
 	}
 }

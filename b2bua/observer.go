@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
 )
 
 // Observer is told what happens in calls. Observe is called inside the call's
@@ -21,13 +22,18 @@ type Event struct {
 	// Message that came or left, its bytes in Message.Raw or Bytes.
 	Message *message.Message
 	Bytes   []byte
-	Hook    string // of Decision: on_invite ...
-	Text    string // of Decision, Note, Timer, Failure: one line
+	Hook    string // of Decided, Edited, Failed: on_invite ...
+	Text    string // of all but messages and Edited: one line
 	Where   string // script line
 	// Record of Ended. Of Began and Answered it still grows: it is read inside
 	// Observe and not kept.
 	Record *Record
 	Change Change // of Changed
+
+	Decision Decision       // of Decided; nil: the default
+	Edits    *Edits         // of Edited
+	Rules    *trunk.Headers // of Sent: which of the peer's headers cross to this leg; nil: nothing crossed yet
+	Took     time.Duration  // of LookedUp
 }
 
 // Kind of an event.
@@ -39,10 +45,15 @@ const (
 	EventReceived             // a message came
 	EventSent                 // a message left
 	EventDecided              // a hook decided, or the engine in its place
-	EventNote                 // call:note, a timer, a failure
+	EventNote                 // call:note, or the engine's
 	EventEnded                // both legs are gone; Record is set
 	EventChanged              // of no call: Change says what is another than it was, Text how
 	EventAnswered             // the caller gets its 2xx; it has no Leg
+	EventEdited               // a hook wrote into a message, which is told next if it leaves
+	EventLookedUp             // a script asked somebody else, and Took so long
+	EventLimited              // a limit was asked, or met
+	EventTimer                // time ran out
+	EventFailed               // a hook, or the way to a target
 )
 
 // Change is what became another than it was, outside of calls.
@@ -105,9 +116,9 @@ type Attempt struct {
 
 // report tells the observers what has changed, and of which trunk and target;
 // text says how, in one line.
-func (s *Server) report(change Change, trunk, target, text string) {
+func (s *Server) report(change Change, name, target, text string) {
 	for _, one := range s.cfg.Observers {
-		one.Observe(Event{At: time.Now(), Kind: EventChanged, Change: change, Leg: Leg{Trunk: trunk, Target: target}, Text: text})
+		one.Observe(Event{At: time.Now(), Kind: EventChanged, Change: change, Leg: Leg{Trunk: name, Target: target}, Text: text})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"legwork/b2bua/message"
@@ -25,6 +26,8 @@ type owner struct {
 	asked     int // number of the question that the router is answering
 	abandon   context.CancelFunc
 	forgotten bool // nothing leads here any more; the router is closed
+
+	facts atomic.Pointer[fact] // what hooks have told, the last first
 }
 
 // own sets up what r owns; its router comes next.
@@ -57,10 +60,9 @@ func (o *owner) tell(ev Event) {
 	if len(o.server.cfg.Observers) == 0 {
 		return
 	}
+	o.settleFacts()
 	ev.Call, ev.At = o.id, time.Now()
-	for _, one := range o.server.cfg.Observers {
-		one.Observe(ev)
-	}
+	o.observe(&ev)
 }
 
 // heard tells the observers of a message that came.

@@ -15,8 +15,8 @@ type Policy interface {
 	Router(handle Handle) Router
 }
 
-// Handle is what a hook may do to its call besides deciding. Every method
-// posts to the call's mailbox and may be used from any goroutine.
+// Handle is what a hook may do to its call besides deciding. Every method may be
+// used from any goroutine.
 type Handle interface {
 	// Note adds a line to the call's log, ladder and record.
 	Note(text, where string)
@@ -25,6 +25,11 @@ type Handle interface {
 	HangUp(code int)
 	// OnEnd runs f once when the call is over; at once when it is.
 	OnEnd(f func())
+	// Watched tells whether anybody hears what Tell says; it is asked once.
+	Watched() bool
+	// Tell says what happened inside a hook: Edited, LookedUp, Limited or Failed.
+	// It stands in the call's story before whatever the hook's end brings.
+	Tell(ev Event)
 }
 
 // Router decides for one call, or for one request outside any dialog. Invite,

@@ -85,7 +85,7 @@ func (c *Call) ringing(l *leg, f *fork, rseq uint32, res *message.Message) {
 	if c.wants(HookProgress) {
 		d := shown(out, res, c.rules(c.a), func() Decided { return c.router.Progress(c.view(), l.view(), out) })
 		if _, suppressed := d.Decision.(Suppress); suppressed {
-			c.decidedBy("on_progress", "suppress", d.Where)
+			c.decidedBy("on_progress", d)
 			c.keepBack(l, f, rseq)
 			return
 		}

@@ -50,7 +50,7 @@ func (c *Call) referDecided(d Decided) phase {
 		return (*Call).talking
 	}
 	if d.Decision != nil || d.Where != "" {
-		c.decidedBy("on_refer", c.describe(d.Decision), d.Where)
+		c.decidedBy("on_refer", d)
 	}
 	switch e := d.Decision.(type) {
 	case Pass:

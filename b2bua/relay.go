@@ -124,7 +124,7 @@ func (c *Call) cross(x *exchange, e request) {
 	out := c.inDialog(x.far, x.method, x.cseq)
 	out.Set("Max-Forwards", hops(x.req))
 	c.crossHeaders(out, x.req, x.from, x.to, c.rules(x.to))
-	out.Body = x.req.Body
+	out.Body, out.Raw = x.req.Body, x.req.Raw
 	if err := x.tune(out); err != nil {
 		c.unspoken(x, e)
 		return
@@ -142,7 +142,7 @@ func (c *Call) cross(x *exchange, e request) {
 		d := shown(out, x.req, c.rules(x.to), func() Decided { return c.router.Request(c.view(), x.from.view(), out) })
 		if r, ok := d.Decision.(Reply); ok {
 			x.far.LocalSeq--
-			c.decidedBy("on_request", c.describe(r), d.Where)
+			c.decidedBy("on_request", d)
 			c.replyWith(e, r)
 			c.crossed(x)
 			return
@@ -250,7 +250,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	}
 	out := c.responseTo(x.req, res.Status, res.Reason, "")
 	c.crossHeaders(out, res, x.to, x.from, c.rules(x.from))
-	out.Body = res.Body
+	out.Body, out.Raw = res.Body, res.Raw
 	x.tuneBack(out)
 	x.from.splice(out, x.req)
 	if refreshesTarget(x.req.Method) && res.Status < 300 {

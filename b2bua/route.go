@@ -70,7 +70,7 @@ func (c *Call) consult() phase {
 
 // obey does what on_invite decided.
 func (c *Call) obey(d Decided) phase {
-	c.decidedBy("on_invite", c.describe(d.Decision), d.Where)
+	c.decidedBy("on_invite", d)
 	switch e := d.Decision.(type) {
 	case nil:
 		return c.defaultRoute()

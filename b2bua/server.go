@@ -125,6 +125,7 @@ type Server struct {
 	held       held
 	strangers  rate.Sometimes // how often they are logged
 	bansTold   rate.Sometimes
+	watchers   []Watcher      // among the observers
 }
 
 // New makes a server that listens nowhere yet.
@@ -136,6 +137,11 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}, bansTold: rate.Sometimes{First: 20, Interval: time.Second}}
 	s.door = s.newDoor()
 	_, _ = rand.Read(s.seal[:]) // never fails (crypto/rand)
+	for _, one := range cfg.Observers {
+		if w, ok := one.(Watcher); ok {
+			s.watchers = append(s.watchers, w)
+		}
+	}
 	lent, err := newLender(cfg.Store)
 	if err != nil {
 		return nil, err

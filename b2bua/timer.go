@@ -111,6 +111,7 @@ func (c *Call) sessionDue(l *leg, stay phase) phase {
 	left := time.Until(l.until)
 	if left <= 0 {
 		c.log().Info("session timer ran out", "leg", l.role.String())
+		c.happened(EventTimer, l, "session: the %s has not refreshed it", l.who())
 		return c.clear(goodbye{by: "timer", cause: sessionExpired})
 	}
 	l.after(timerSession, left)
