@@ -3,6 +3,7 @@ package script
 import (
 	glua "github.com/yuin/gopher-lua"
 
+	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/script/lua"
 )
@@ -52,6 +53,7 @@ func (v *addrView) edit(L *glua.LState, change func(a *message.Addr)) {
 		return
 	}
 	must(L, setFirst(v.field.edit(L), v.name, s))
+	v.field.wrote(L, b2bua.OpSet, v.name, s)
 }
 
 // firstOf is the first member of a field that may be a comma-separated list.

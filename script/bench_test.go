@@ -9,7 +9,21 @@ import (
 
 // BenchmarkCall is what a call costs in scripts: a routing decision, edits of
 // the INVITE that leaves, and a failure that is looked at.
-func BenchmarkCall(b *testing.B) {
+func BenchmarkCall(b *testing.B) { benchCall(b, &fakeCall{deaf: true}) }
+
+// BenchmarkWatchedCall is that while somebody wants to know what hooks write.
+func BenchmarkWatchedCall(b *testing.B) { benchCall(b, forgetful{}) }
+
+// forgetful is a call whose story nobody keeps.
+type forgetful struct{}
+
+func (forgetful) Note(string, string) {}
+func (forgetful) HangUp(int)          {}
+func (forgetful) OnEnd(func())        {}
+func (forgetful) Watched() bool       { return true }
+func (forgetful) Tell(b2bua.Event)    {}
+
+func benchCall(b *testing.B, engine b2bua.Handle) {
 	r := run(b, `
 local targets = { ["+49"] = "pbx", ["+1"] = "carrier" }
 M.params = { pbx = { type = "trunk", default = "pbx" } }
@@ -32,7 +46,6 @@ M.responses = b2b.response_map { [503] = 480, ["6xx"] = 486 }`)
 	req, res := invite(b), answerTo(b, 503)
 	view := r.call(b).view
 	leg := r.call(b).legB()
-	engine := &fakeCall{}
 	b.ReportAllocs()
 	for b.Loop() {
 		c := r.Router(engine)

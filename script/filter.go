@@ -37,12 +37,14 @@ func (r *router) profile(leg b2bua.Leg, msg *message.Message, side string, from 
 		func(L *glua.LState) int {
 			view, object := m.message(L, msg)
 			view.from(sourceOf(from))
+			view.watched = r.watched
 			a.msg = view
 			L.Push(object)
 			L.Push(r.sit(L, m).context(L, leg.Index))
 			return 2
 		},
 		func(*glua.LState, glua.LValue) error {
+			a.told(&leg)
 			a.over()
 			return nil
 		})

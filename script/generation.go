@@ -150,7 +150,7 @@ func (g *generation) learn(m *machine) {
 	if g.outside = slices.Sorted(maps.Keys(m.outside)); len(g.outside) > 0 {
 		g.wants |= 1 << b2bua.HookOutside
 	}
-	if m.responses != nil {
+	if m.responses.rules != nil {
 		g.wants |= 1 << b2bua.HookFinal
 	}
 	for _, p := range m.profiles {
@@ -239,7 +239,7 @@ func (m *machine) takeRest(t *glua.LTable, f *faults) {
 		if !ok {
 			f.add("responses", v, "M.responses is %s; want b2b.response_map{...}", kindOf(v))
 		}
-		m.responses = rules.rules
+		m.responses = rules
 	}
 	m.profiles[""] = profileOf(t, "M.", f)
 	declared, err := readParams(t.RawGetString("params"), m.gen.cfg.Trunks())

@@ -3,6 +3,7 @@ package script
 import (
 	glua "github.com/yuin/gopher-lua"
 
+	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/script/lua"
 )
@@ -31,7 +32,9 @@ func headerDef() lua.ClassDef[headerView] {
 		},
 		NewIndex: func(L *glua.LState, v headerView, key, value glua.LValue) bool {
 			name := wantText(L, key)
-			must(L, setHeader(v.of.edit(L), name, wantValues(L, value)...))
+			values := wantValues(L, value)
+			must(L, setHeader(v.of.edit(L), name, values...))
+			v.of.wroteField(L, name, values)
 			if message.Same(name, "Content-Type") {
 				v.of.sdp, v.of.noSDP = nil, false
 			}
@@ -65,6 +68,7 @@ func addHeaders(L *glua.LState) int {
 	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
 	for _, value := range wantValues(L, L.Get(3)) {
 		must(L, addHeader(v.edit(L), name, value))
+		v.wrote(L, b2bua.OpAdd, name, value)
 	}
 	return 0
 }
@@ -82,13 +86,17 @@ func hasHeader(L *glua.LState) int {
 
 func keepOnly(L *glua.LState) int {
 	v := self[headerView](L, "h").of
-	keepHeaders(v.edit(L), wantNames(L, L.Get(2)))
+	patterns := wantNames(L, L.Get(2))
+	keepHeaders(v.edit(L), patterns)
+	v.wrotePatterns(L, b2bua.OpKeep, patterns)
 	return 0
 }
 
 func dropAll(L *glua.LState) int {
 	v := self[headerView](L, "h").of
-	must(L, dropHeaders(v.edit(L), wantNames(L, L.Get(2))))
+	patterns := wantNames(L, L.Get(2))
+	must(L, dropHeaders(v.edit(L), patterns))
+	v.wrotePatterns(L, b2bua.OpDrop, patterns)
 	return 0
 }
 

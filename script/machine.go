@@ -9,7 +9,6 @@ import (
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
-	"legwork/b2bua/trunk"
 	"legwork/script/lib"
 	"legwork/script/lua"
 )
@@ -25,7 +24,7 @@ type machine struct {
 	outside   map[string]*glua.LFunction // of requests outside any dialog, by name
 	onLoad    *glua.LFunction
 	onUnload  *glua.LFunction
-	responses *trunk.ResponseMap
+	responses mapping // M.responses; without rules: there is none
 	params    params
 	profiles  map[string]profile // by file; "" is the main script's
 }

@@ -25,13 +25,15 @@ type messageView struct {
 	readOnly string           // why edits are refused; "": they are not
 	origin   b2bua.Origin     // of a failure
 	source   b2bua.Source     // where it came from; zero: made here
-	doubted  bool             // what it asserts of who calls is not believed
 	saved    *message.Message // as it was before the first edit
+	written  *[]b2bua.Edit    // told when the hook is over; nil: nothing
 	sdp      *sdpView
-	noSDP    bool            // looked for, not there
-	reasoned bool            // the script wrote the reason phrase
 	h        *glua.LUserData // the views of its parts, made when asked for
 	uri      *glua.LUserData
+	doubted  bool // what it asserts of who calls is not believed
+	noSDP    bool // looked for, not there
+	reasoned bool // the script wrote the reason phrase
+	watched  bool // edits are noted
 }
 
 // read returns the message for looking at.
@@ -59,6 +61,7 @@ func (v *messageView) edit(L *glua.LState) *message.Message {
 func (v *messageView) restore() {
 	if v.msg != nil && v.saved != nil {
 		*v.msg = *v.saved
+		v.written = nil
 	}
 }
 
@@ -99,7 +102,7 @@ func messageDef() lua.ClassDef[*messageView] {
 			"raw":          getText(func(msg *message.Message) string { return string(msg.Raw) }),
 		},
 		Set: map[string]setter[*messageView]{
-			"uri":          writeText(setURI),
+			"uri":          writeURI,
 			"status":       writeStatus,
 			"reason":       writeReason,
 			"from":         writeHeader("From"),
@@ -162,25 +165,28 @@ func number(n int) glua.LValue {
 	return glua.LNumber(n)
 }
 
-func writeText(set func(*message.Message, string) error) setter[*messageView] {
-	return func(L *glua.LState, v *messageView, value glua.LValue) {
-		s := wantText(L, value)
-		must(L, set(v.edit(L), s))
-	}
+func writeURI(L *glua.LState, v *messageView, value glua.LValue) {
+	s := wantText(L, value)
+	must(L, setURI(v.edit(L), s))
+	v.wrote(L, b2bua.OpSet, "uri", s)
 }
 
 func writeStatus(L *glua.LState, v *messageView, value glua.LValue) {
 	must(L, setStatus(v.edit(L), wantInt(L, value), v.reasoned))
+	v.wroteStatus(L)
 }
 
 func writeReason(L *glua.LState, v *messageView, value glua.LValue) {
 	must(L, setReason(v.edit(L), wantText(L, value)))
 	v.reasoned = true
+	v.wroteStatus(L)
 }
 
 func writeHeader(name string) setter[*messageView] {
 	return func(L *glua.LState, v *messageView, value glua.LValue) {
-		must(L, setHeader(v.edit(L), name, wantValues(L, value)...))
+		values := wantValues(L, value)
+		must(L, setHeader(v.edit(L), name, values...))
+		v.wroteField(L, name, values)
 	}
 }
 
@@ -190,6 +196,7 @@ func writeBody(L *glua.LState, v *messageView, value glua.LValue) {
 		body = wantText(L, value)
 	}
 	must(L, setBody(v.edit(L), body))
+	v.wrote(L, b2bua.OpSet, "body", body)
 	v.sdp, v.noSDP = nil, false
 }
 

@@ -138,7 +138,7 @@ func (p *Policy) Router(handle b2bua.Handle) b2bua.Router {
 	g.calls++
 	p.mu.Unlock()
 	turn := int(g.turn.Add(1))
-	return &router{policy: p, gen: g, handle: handle, shard: g.shards[turn%len(g.shards)]}
+	return &router{policy: p, gen: g, handle: handle, watched: handle.Watched(), shard: g.shards[turn%len(g.shards)]}
 }
 
 // leave counts a call out; the last one of an old generation frees it.

@@ -13,7 +13,11 @@ import (
 )
 
 // mapping is what b2b.response_map returns.
-type mapping struct{ rules *trunk.ResponseMap }
+type mapping struct {
+	rules *trunk.ResponseMap
+	file  string // the line that made it
+	line  int
+}
 
 func mappingDef() lua.ClassDef[mapping] {
 	return lua.ClassDef[mapping]{
@@ -38,7 +42,8 @@ func (m *machine) newMapping(L *glua.LState) int {
 	})
 	rules, err := trunk.NewResponseMap(rows)
 	must(L, err)
-	L.Push(m.classes.mapping.New(L, mapping{rules}))
+	file, line := lua.Where(L)
+	L.Push(m.classes.mapping.New(L, mapping{rules, file, line}))
 	return 1
 }
 
@@ -114,7 +119,12 @@ func applyMapping(L *glua.LState) int {
 	if !ok || res.read(L).IsRequest() {
 		lua.RaiseAt(L, "map:apply(res): want a response, got %s", kindOf(L.Get(2)))
 	}
-	L.Push(glua.LBool(applyRules(rules, res.edit(L), res.origin)))
+	before := statusOf(res.edit(L))
+	changed := applyRules(rules, res.msg, res.origin)
+	if changed {
+		res.wrote(L, b2bua.OpMap, "status", before[:3]+" → "+statusOf(res.msg))
+	}
+	L.Push(glua.LBool(changed))
 	return 1
 }
 

@@ -161,6 +161,16 @@ type fakeCall struct {
 	notes []string
 	codes []int
 	ends  []func()
+	told  []b2bua.Event
+	deaf  bool
+}
+
+func (f *fakeCall) Watched() bool { return !f.deaf }
+
+func (f *fakeCall) Tell(ev b2bua.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told = append(f.told, ev)
 }
 
 func (f *fakeCall) Note(text, where string) {

@@ -19,6 +19,7 @@ type router struct {
 	gen     *generation
 	shard   *shard
 	handle  b2bua.Handle
+	watched bool // somebody hears what handle is told
 	closed  atomic.Bool
 	hasData atomic.Bool // call.data was used
 
@@ -76,7 +77,7 @@ func (r *router) Failure(ctx context.Context, v b2bua.View, leg b2bua.Leg, res *
 func (r *router) Final(v b2bua.View, res *message.Message, origin b2bua.Origin) {
 	r.now(question{hook: b2bua.HookFinal, view: v, msg: res, origin: origin})
 	if m, err := r.shard.machine(context.Background()); err == nil {
-		applyRules(m.responses, res, origin)
+		r.mapped(m, res, origin)
 	}
 }
 
@@ -133,6 +134,7 @@ func (r *router) ask(ctx context.Context, q question) (d b2bua.Decided, err erro
 			func(L *glua.LState) int { return r.push(L, m, a, &q) },
 			func(L *glua.LState, v glua.LValue) (err error) {
 				if d, err = m.decide(L, &q, fn, v); err == nil {
+					a.told(q.leg)
 					a.over()
 					err = q.record.take()
 				}
@@ -163,7 +165,7 @@ func (r *router) push(L *glua.LState, m *machine, a *asking, q *question) int {
 	}
 	if q.msg != nil {
 		view, object := m.message(L, q.msg)
-		view.origin = q.origin
+		view.origin, view.watched = q.origin, r.watched
 		view.from(sourceOf(q.from))
 		a.msg = view
 		L.Push(object)
@@ -252,6 +254,7 @@ func (r *router) report(hook, call string, err error) {
 	r.gen.cfg.Log.Error("hook failed", "call", call, "hook", hook, "script", p.File, "line", p.Line,
 		"generation", r.gen.name, "err", p.Msg, "traceback", p.Traceback)
 	r.gen.cfg.Errors(hook)
+	r.failed(hook, p)
 }
 
 func placeOf(err error) string {

@@ -5,6 +5,7 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
+	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
 	"legwork/script/lua"
@@ -72,6 +73,7 @@ func (v *sdpView) edit(L *glua.LState, change func(*offer.Session) error) error 
 		return err
 	}
 	msg.Body = body
+	v.of.wrote(L, b2bua.OpSet, "sdp", "")
 	return nil
 }
 

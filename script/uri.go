@@ -6,6 +6,7 @@ import (
 
 	glua "github.com/yuin/gopher-lua"
 
+	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/script/lua"
 )
@@ -57,6 +58,7 @@ func (v *uriView) write(L *glua.LState, s string) {
 	switch {
 	case v.req != nil:
 		must(L, setURI(v.req.edit(L), s))
+		v.req.wrote(L, b2bua.OpSet, "uri", s)
 	case v.addr != nil:
 		v.addr.edit(L, func(a *message.Addr) { a.URI = s })
 	default:

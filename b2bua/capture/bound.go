@@ -92,3 +92,18 @@ func sortNewest(calls []Summary) {
 		return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(a.ID, b.ID))
 	})
 }
+
+// boundedEdits copies edits within the limits of a ring.
+func boundedEdits(list []b2bua.Edit) []b2bua.Edit {
+	kept := slices.Clone(list[:min(len(list), maxEdits)])
+	for i := range kept {
+		e := &kept[i]
+		if len(e.Name) > maxText {
+			e.Name = clip(e.Name)
+		}
+		if e.Value = message.MaskField(e.Name, e.Value); len(e.Value) > maxText {
+			e.Value = clip(e.Value)
+		}
+	}
+	return kept
+}

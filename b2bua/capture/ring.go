@@ -1,12 +1,19 @@
-// Package capture remembers the last calls and draws them as ladders. It is an
-// observer that keeps what a ladder shows, start lines and decisions, and not
-// the messages: a call takes about two kilobytes, whatever it carries.
+// Package capture remembers the last calls, and tells and draws them: which
+// messages came and left on both legs, what scripts decided and wrote between
+// them, what they asked, and what time, limits and failures did. Of each message
+// that left it knows where every header field came from.
 //
-// It knows no files and sends nothing. Start with Ring; the drawing begins in
-// ladder.go.
+// It is an observer that keeps the bytes of messages as they came, so that a
+// call costs it hardly more than their memory; everything else is computed when
+// somebody asks. It knows no files and sends nothing.
+//
+// Start with Ring (what is kept), then Story (what is told of it); text is
+// drawn in ladder.go, a page in html.go, and origin.go finds out where fields
+// come from.
 package capture
 
 import (
+	"bytes"
 	"container/list"
 	"strings"
 	"sync"
@@ -14,6 +21,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
 )
 
 // Bounds of what one call may take.
@@ -21,8 +29,12 @@ const (
 	maxSteps  = 200
 	headSteps = 150 // kept from the beginning; the rest from the end
 	maxLegs   = 32
-	maxText   = 300     // bytes of one line
-	maxFields = 8 << 10 // bytes, roughly, of a record's fields
+	maxText   = 300       // bytes of one line
+	maxBytes  = 16 << 10  // of one message
+	maxCall   = 128 << 10 // bytes of all messages
+	maxEdits  = 40        // of one hook
+	maxAll    = 64 << 20  // bytes of all messages of all calls
+	maxFields = 8 << 10   // bytes, roughly, of a record's fields
 )
 
 // Ring keeps the last calls. Finished ones go first, oldest first; when more
@@ -31,6 +43,7 @@ type Ring struct {
 	size int
 
 	mu       sync.Mutex // guards all below
+	bytes    int        // of messages
 	stories  map[string]*story
 	active   *list.List // of *story, oldest first
 	finished *list.List
@@ -41,28 +54,43 @@ type story struct {
 	id       string
 	started  time.Time
 	from, to string
-	parties  []party // by leg index, 0 is the caller
+	parties  []Party // by leg index, 0 is the caller
 	local    string  // our side as the caller sees it
 	steps    []step
 	seen     int // steps that happened
 	record   *b2bua.Record
+	bytes    int // of messages
 	place    *list.Element
 }
 
-// party is who is at the far end of a leg.
-type party struct{ trunk, remote string }
-
-// step is one row of a ladder.
+// step is one row of a ladder. Most are messages, so the rest is apart.
 type step struct {
+	n      int32
+	link   int32         // of a message: its source; of edits: the message they went into
 	after  time.Duration // since the call began
-	kind   b2bua.Kind
-	leg    int
 	method string
-	code   int    // 0: a request
-	text   string // reason phrase, decision or note
-	hook   string
-	where  string
+	text   string         // reason phrase, decision or note
+	bytes  []byte         // of a message
+	rules  *trunk.Headers // of a message: what was to cross
+	inside *inside        // nil: it is a message
+	code   int16          // 0: a request
+	kind   b2bua.Kind
+	leg    int8
 	sdp    bool
+	cut    bool // bytes are only the beginning
+}
+
+// inside is what happened between messages.
+type inside struct {
+	hook     string
+	where    string
+	took     time.Duration
+	decision b2bua.Decision // nil: the default
+
+	of     int32            // of edits: the message that came from which theirs was made
+	into   *message.Message // of edits, until it has left
+	before *message.Message
+	edits  []b2bua.Edit
 }
 
 // Summary is one call of the ring.
@@ -98,7 +126,10 @@ func (r *Ring) Observe(ev b2bua.Event) {
 		r.end(s, ev.Record)
 		return
 	}
-	s.add(ev)
+	r.bytes += s.add(&ev)
+	for r.bytes > maxAll && r.finished.Len() > 0 {
+		r.evict()
+	}
 }
 
 func (r *Ring) begin(ev b2bua.Event) {
@@ -124,6 +155,7 @@ func (r *Ring) evict() {
 		from = r.active
 	}
 	if s, ok := from.Remove(from.Front()).(*story); ok {
+		r.bytes -= s.bytes
 		delete(r.stories, s.id)
 	}
 }
@@ -133,6 +165,11 @@ func (r *Ring) end(s *story, record *b2bua.Record) {
 		return
 	}
 	s.record = bounded(record)
+	for i := range s.steps {
+		if one := s.steps[i].inside; one != nil {
+			one.into = nil
+		}
+	}
 	r.active.Remove(s.place)
 	s.place = r.finished.PushBack(s)
 }
@@ -178,31 +215,89 @@ func (s *story) meet(l b2bua.Leg) {
 		return
 	}
 	for len(s.parties) <= l.Index {
-		s.parties = append(s.parties, party{})
+		s.parties = append(s.parties, Party{})
 	}
-	if s.parties[l.Index].remote == "" {
-		s.parties[l.Index] = party{trunk: l.Trunk, remote: l.Remote}
+	if s.parties[l.Index].Remote == "" {
+		s.parties[l.Index] = Party{Trunk: l.Trunk, Remote: l.Remote}
 	}
 }
 
-func (s *story) add(ev b2bua.Event) {
-	st := step{after: ev.At.Sub(s.started), kind: ev.Kind, leg: min(max(ev.Leg.Index, 0), maxLegs-1)}
-	switch m := ev.Message; {
-	case ev.Kind != b2bua.EventReceived && ev.Kind != b2bua.EventSent:
-		st.text, st.hook, st.where = clip(message.Mask(ev.Text)), clip(ev.Hook), clip(ev.Where)
-	case m == nil:
-		return
-	default:
-		s.meet(ev.Leg)
-		st.method, st.code, st.text = known(m.Method), m.Status, phrase(m.Status, m.Reason)
-		st.sdp = len(m.Body) > 0 && strings.Contains(m.Get("Content-Type"), "sdp")
+// add takes what happened, and gives the bytes that are kept of it.
+func (s *story) add(ev *b2bua.Event) int {
+	if kindOf(ev.Kind) == "" {
+		return 0
 	}
+	st := step{n: int32(s.seen + 1), after: ev.At.Sub(s.started), kind: ev.Kind, leg: int8(min(max(ev.Leg.Index, 0), maxLegs-1))}
+	switch ev.Kind {
+	case b2bua.EventReceived, b2bua.EventSent:
+		if ev.Message == nil {
+			return 0
+		}
+		s.meet(ev.Leg)
+		s.carry(&st, ev)
+	case b2bua.EventEdited:
+		if ev.Edits == nil || len(ev.Edits.List) == 0 {
+			return 0
+		}
+		st.inside = &inside{hook: clip(ev.Hook), into: ev.Edits.Into, before: ev.Edits.Before, edits: boundedEdits(ev.Edits.List)}
+		if m := ev.Edits.Into; m != nil {
+			st.inside.of = s.cameAs(m.Raw)
+		}
+	default:
+		st.text = clip(message.Mask(ev.Text))
+		st.inside = &inside{hook: clip(ev.Hook), where: clip(ev.Where), took: ev.Took, decision: ev.Decision}
+	}
+	grown := len(st.bytes)
 	if len(s.steps) < maxSteps {
 		s.steps = append(s.steps, st)
 	} else {
-		s.steps[headSteps+(s.seen-headSteps)%(maxSteps-headSteps)] = st
+		at := &s.steps[headSteps+(s.seen-headSteps)%(maxSteps-headSteps)]
+		grown -= len(at.bytes)
+		*at = st
 	}
 	s.seen++
+	s.bytes += grown
+	return grown
+}
+
+// carry notes a message, and which edits went into it.
+func (s *story) carry(st *step, ev *b2bua.Event) {
+	m := ev.Message
+	st.method, st.code, st.text = known(m.Method), int16(min(m.Status, 999)), phrase(m.Status, m.Reason)
+	st.sdp = len(m.Body) > 0 && strings.Contains(m.Get("Content-Type"), "sdp")
+	st.bytes, st.rules = ev.Bytes, ev.Rules
+	if st.bytes == nil {
+		if st.bytes = m.Raw; ev.Kind == b2bua.EventSent || m.Raw == nil {
+			st.bytes = m.Bytes()
+		}
+	}
+	if ev.Kind == b2bua.EventSent {
+		st.link = s.cameAs(m.Raw)
+		for i := range s.steps {
+			if one := &s.steps[i]; one.inside != nil && one.inside.into == m {
+				one.inside.into, one.link = nil, st.n
+			}
+		}
+	}
+	switch {
+	case s.bytes+min(len(st.bytes), maxBytes) > maxCall:
+		st.bytes, st.cut = nil, true
+	case len(st.bytes) > maxBytes:
+		st.bytes, st.cut = bytes.Clone(st.bytes[:maxBytes]), true
+	}
+}
+
+// cameAs is the number of the step in which these bytes came; 0: none.
+func (s *story) cameAs(raw []byte) int32 {
+	if len(raw) == 0 {
+		return 0
+	}
+	for i := range s.steps {
+		if st := &s.steps[i]; st.kind == b2bua.EventReceived && len(st.bytes) > 0 && &st.bytes[0] == &raw[0] {
+			return st.n
+		}
+	}
+	return 0
 }
 
 // story copies what the ladder of a call needs.
@@ -214,9 +309,9 @@ func (r *Ring) story(id string) (story, bool) {
 		return story{}, false
 	}
 	c := *s
-	c.parties = append([]party(nil), s.parties...)
-	c.steps = append([]step(nil), s.steps...)
-	if s.seen > maxSteps { // oldest of the end first
+	c.parties = append([]Party(nil), s.parties...)
+	c.steps = append([]step(nil), s.steps...) // what they hold does not change
+	if s.seen > maxSteps {                    // oldest of the end first
 		tail := s.steps[headSteps:]
 		at := (s.seen - headSteps) % len(tail)
 		c.steps = append(append(c.steps[:headSteps], tail[at:]...), tail[:at]...)

@@ -47,22 +47,66 @@ type Headers struct {
 // leg. Headers that the engine owns never are; Drop beats Pass, Pass beats the
 // preset. Set is the engine's to apply afterwards.
 func (h *Headers) Crosses(name string) bool {
+	crosses, _ := h.judge(name)
+	return crosses
+}
+
+// Reason is which part of the rule decides about the peer's header of that name.
+type Reason uint8
+
+// The parts of a rule, in the order in which they are asked.
+const (
+	ByEngine Reason = iota
+	ByDrop
+	ByPass
+	ByPreset
+	ByBody // it goes with the body
+)
+
+// Judge is Crosses with the reason, for people.
+func (h *Headers) Judge(name string) (crosses bool, why string) {
+	crosses, by := h.judge(name)
+	switch by {
+	case ByEngine:
+		return crosses, "belongs to each leg"
+	case ByDrop:
+		return crosses, "drop"
+	case ByPass:
+		return crosses, "pass"
+	case ByBody:
+		return crosses, "goes with the body"
+	}
+	return crosses, "preset " + h.Preset.String()
+}
+
+func (h *Headers) judge(name string) (crosses bool, by Reason) {
 	kind := kindOf(name)
 	switch {
 	case kind == owned:
-		return false
+		return false, ByEngine
 	case len(h.Drop) > 0 && matches(h.Drop, name):
-		return false
+		return false, ByDrop
 	case len(h.Pass) > 0 && matches(h.Pass, name):
-		return true
+		return true, ByPass
+	case kind == content:
+		return true, ByBody
+	case h.Preset == Transparent:
+		return true, ByPreset
+	case h.Preset == None:
+		return false, ByPreset
 	}
-	switch h.Preset {
+	return kind == crossing, ByPreset
+}
+
+// String is the preset's name.
+func (p Preset) String() string {
+	switch p {
 	case Transparent:
-		return true
+		return "transparent"
 	case None:
-		return kind == content
+		return "none"
 	}
-	return kind == content || kind == crossing
+	return "edge"
 }
 
 // Merge lays a rule of a route over the rule of its trunk: h's preset if it

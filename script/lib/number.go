@@ -9,29 +9,6 @@ import (
 	"legwork/script/lua"
 )
 
-// mask hides the last four digits, of a short number the last half: enough to
-// find a call again, too little to call the person.
-func mask(s string) string {
-	digits := 0
-	for i := range len(s) {
-		if isDigit(s[i]) {
-			digits++
-		}
-	}
-	hide := 4
-	if digits < 8 {
-		hide = (digits + 1) / 2
-	}
-	b := []byte(s)
-	for i := len(b) - 1; i >= 0 && hide > 0; i-- {
-		if isDigit(b[i]) {
-			b[i] = '*'
-			hide--
-		}
-	}
-	return string(b)
-}
-
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func (x *library) number() map[string]glua.LGFunction {
@@ -48,7 +25,7 @@ func (x *library) number() map[string]glua.LGFunction {
 			return a.give(x.numbers.New(a.L, &n))
 		}),
 		"mask": function("b2b.number.mask", func(a args) int {
-			return a.giveText(mask(a.text(1, "the number")))
+			return a.giveText(number.Mask(a.text(1, "the number")))
 		}),
 	}
 }
