@@ -125,7 +125,7 @@ type Server struct {
 	held       held
 	strangers  rate.Sometimes // how often they are logged
 	bansTold   rate.Sometimes
-	watchers   []Watcher      // among the observers
+	watchers   []Watcher // among the observers
 }
 
 // New makes a server that listens nowhere yet.

@@ -161,6 +161,7 @@ func BenchmarkOneCall(b *testing.B) {
 	invite := msg("INVITE+")
 	ok := msg("200 OK+")
 	invite.Headers = append(invite.Headers, message.Header{Name: "From", Value: "<sip:alice@a.example>;tag=1"})
+	invite.Raw, ok.Raw = invite.Bytes(), ok.Bytes()
 	record := &b2bua.Record{Attempts: make([]b2bua.Attempt, 1)}
 	n := 0
 	for b.Loop() {
@@ -169,7 +170,7 @@ func BenchmarkOneCall(b *testing.B) {
 		r.Observe(b2bua.Event{Call: id, Kind: b2bua.EventBegan, At: began, Message: invite, Leg: legs(0)})
 		for range 7 {
 			r.Observe(b2bua.Event{Call: id, Kind: b2bua.EventReceived, At: began, Message: invite, Leg: legs(1)})
-			r.Observe(b2bua.Event{Call: id, Kind: b2bua.EventSent, At: began, Message: ok, Leg: legs(0)})
+			r.Observe(b2bua.Event{Call: id, Kind: b2bua.EventSent, At: began, Message: ok, Bytes: ok.Raw, Leg: legs(0)})
 		}
 		r.Observe(b2bua.Event{Call: id, Kind: b2bua.EventEnded, Record: record})
 	}
