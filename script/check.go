@@ -54,6 +54,7 @@ func (g *generation) profileRows() []ProfileRow {
 	add("", m.profiles[""])
 	for _, trunk := range g.cfg.Trunks().Names() {
 		add(trunk, m.profile(trunk))
+		rows = append(rows, m.foreignRows(trunk)...)
 	}
 	return rows
 }
@@ -64,7 +65,7 @@ func (g *generation) shadowed() Problems {
 	main := g.shards[0].m.profiles[""]
 	names := g.cfg.Trunks().Names()
 	if len(main.inbound)+len(main.outbound) == 0 || len(names) == 0 ||
-		slices.ContainsFunc(names, func(name string) bool { return g.files[name] == "" }) {
+		slices.ContainsFunc(names, func(name string) bool { return g.files[name] == "" && g.foreign[name] == nil }) {
 		return nil
 	}
 	return Problems{{

@@ -12,11 +12,17 @@ import (
 
 // Inbound runs the profile of a leg's trunk on a message that came.
 func (r *router) Inbound(leg b2bua.Leg, msg *message.Message) {
+	if r.gen.foreign != nil && r.foreignInbound(leg, msg) {
+		return
+	}
 	r.profile(leg, msg, "inbound", leg, func(p profile) []entry { return p.inbound })
 }
 
 // Outbound runs it on a message that is about to leave.
 func (r *router) Outbound(leg b2bua.Leg, msg *message.Message) {
+	if r.gen.foreign != nil && r.foreignOutbound(leg, msg) {
+		return
+	}
 	r.profile(leg, msg, "outbound", b2bua.Leg{}, func(p profile) []entry { return p.outbound })
 }
 

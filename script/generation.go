@@ -28,7 +28,8 @@ type generation struct {
 	stamp   string // of the folder and the trunks it was made from
 	main    *glua.FunctionProto
 	modules map[string]*glua.FunctionProto
-	files   map[string]string // profile file by trunk
+	files   map[string]string       // profile file by trunk
+	foreign map[string]*foreignFile // CUCM script by trunk
 	params  params
 	tables  *lib.Tables               // b2b.table
 	values  map[string]map[string]any // of params by trunk
@@ -51,7 +52,7 @@ func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
 		cfg: cfg, snap: snap, name: snap.Main + "@" + snap.Hash,
 		modules: map[string]*glua.FunctionProto{}, files: map[string]string{}, tables: lib.NewTables(snap.open),
 	}
-	var problems Problems
+	problems := g.takeTrunks()
 	for _, name := range slices.Concat(snap.modules(), snap.Tests()) {
 		src := snap.Files[name]
 		if blank(src) {
@@ -63,7 +64,7 @@ func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
 			problems = append(problems, problemOf(err))
 			continue
 		}
-		if !isTest(name) {
+		if !isTest(name) && !g.takeForeign(name, proto) {
 			g.modules[name] = proto
 		}
 	}
@@ -71,11 +72,6 @@ func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
 		return nil, problems
 	}
 	g.main = g.modules[snap.Main]
-	for _, name := range cfg.Trunks().Names() {
-		if file := cfg.Trunks().Get(name).Profile; file != "" {
-			g.files[name] = cfg.Source.key(file)
-		}
-	}
 	return g, nil
 }
 
@@ -105,7 +101,7 @@ func (g *generation) profileFiles() []string {
 func (g *generation) try(ctx context.Context) Problems {
 	m := g.newMachine()
 	var problems Problems
-	for _, name := range g.snap.modules() {
+	for _, name := range slices.Sorted(maps.Keys(g.modules)) {
 		for _, p := range lua.Lint(g.modules[name], m.vm.Globals()) {
 			problems = append(problems, Problem{File: p.File, Line: p.Line, Msg: p.Msg})
 		}
@@ -124,7 +120,7 @@ func (g *generation) try(ctx context.Context) Problems {
 	g.shards = append(g.shards, &shard{gen: g, m: m})
 	g.learn(m)
 	g.values, problems = g.params.values(g.cfg.Trunks())
-	return append(problems, g.unregistered(m)...)
+	return slices.Concat(problems, m.warnings, g.unregistered(m))
 }
 
 // unknownServers finds b2b.redis and b2b.sql with a name that the configuration
@@ -161,6 +157,7 @@ func (g *generation) learn(m *machine) {
 			g.wants |= 1 << b2bua.HookOutbound
 		}
 	}
+	g.learnForeign(m)
 }
 
 // fill makes the other shards.

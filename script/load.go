@@ -119,8 +119,12 @@ func (p *Policy) profiles() []string {
 	var files []string
 	table := p.cfg.Trunks()
 	for _, name := range table.Names() {
-		if file := table.Get(name).Profile; file != "" {
-			files = append(files, file)
+		one := table.Get(name)
+		if one.Profile != "" {
+			files = append(files, one.Profile)
+		}
+		if one.CUCM != nil {
+			files = append(files, one.CUCM.File)
 		}
 	}
 	return files
@@ -133,6 +137,9 @@ func (p *Policy) surroundings() string {
 	for _, name := range table.Names() {
 		t := table.Get(name)
 		s += fmt.Sprintf("%q %q %v\n", name, t.Profile, t.Params)
+		if t.CUCM != nil {
+			s += fmt.Sprintf("%q %v\n", t.CUCM.File, t.CUCM.Params)
+		}
 	}
 	return s
 }

@@ -26,7 +26,9 @@ type machine struct {
 	onUnload  *glua.LFunction
 	responses mapping // M.responses; without rules: there is none
 	params    params
-	profiles  map[string]profile // by file; "" is the main script's
+	profiles  map[string]profile  // by file; "" is the main script's
+	foreign   map[string]*foreign // CUCM script by trunk
+	warnings  Problems            // of loading
 }
 
 // classes are the objects of contract/lua-api.md section 3.
@@ -76,7 +78,7 @@ func (m *machine) load(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return m.loadForeign(ctx)
 }
 
 func (m *machine) run(ctx context.Context, file *glua.FunctionProto, take func(*glua.LState, glua.LValue) error) error {

@@ -144,7 +144,10 @@ func (p params) values(trunks *trunk.Table) (map[string]map[string]any, Problems
 		given := trunks.Get(name).Params
 		for _, key := range slices.Sorted(maps.Keys(given)) {
 			wanted, ok := p[key]
-			if !ok {
+			switch {
+			case !ok && trunks.Get(name).CUCM != nil: // it is for that script
+				continue
+			case !ok:
 				problems = append(problems, Problem{
 					Msg:     fmt.Sprintf("trunk %s: params.%s is not declared in M.params%s", name, key, meant(key, p.names())),
 					Warning: true,

@@ -22,6 +22,7 @@ type router struct {
 	watched bool // somebody hears what handle is told
 	closed  atomic.Bool
 	hasData atomic.Bool // call.data was used
+	carried *carried    // by CUCM scripts; the call's mailbox owns it
 
 	mu    sync.Mutex // guards all below
 	seat  *callView
@@ -54,6 +55,9 @@ func (r *router) Branch(v b2bua.View, leg b2bua.Leg, req *message.Message) b2bua
 }
 
 func (r *router) Progress(v b2bua.View, leg b2bua.Leg, res *message.Message) b2bua.Decided {
+	if where, ok := r.blocked(leg); ok {
+		return b2bua.Decided{Decision: b2bua.Suppress{}, Where: where}
+	}
 	return r.now(question{hook: b2bua.HookProgress, view: v, leg: &leg, msg: res, from: leg})
 }
 

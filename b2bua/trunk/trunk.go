@@ -33,6 +33,7 @@ type Trunk struct {
 	Params    map[string]any // free values for scripts
 	Limits    Limits
 	Profile   string // Lua file with its message profiles; "": none
+	CUCM      *CUCM  // in place of Profile; nil: none
 	Auth      *Auth  // what answers its challenges; nil: nothing
 	PRACK     PRACK
 	Timer     *Timer    // nil: the server's
@@ -69,6 +70,12 @@ type Q850 struct {
 	Read   bool        // a failure from it has the code that its cause stands for
 	Causes map[int]int // by status code, before the table of RFC 3398
 	Codes  map[int]int // by cause, before it
+}
+
+// CUCM is a script for SIP normalization of Cisco Unified Communications Manager.
+type CUCM struct {
+	File   string
+	Params map[string]any // its script parameters, before the trunk's own
 }
 
 // Codecs are what the sessions with a neighbour may have, by name or name/rate.

@@ -124,6 +124,7 @@ var mayImport = map[string][]string{
 	"b2bua/admin":       {"b2bua", "b2bua/door", "b2bua/message", "b2bua/trunk"},
 	"script/lua":        {},
 	"script/sql":        {},
+	"script/cucm":       {"b2bua/message", "b2bua/offer", "script/lua"},
 	"script/canned":     {"script/lib", "script/lua"},
 	"script/lib":        {"b2bua/q850", "b2bua/number", "b2bua/resolve", "b2bua/store", "b2bua/store/redis", "script/lua", "script/sql"},
 }

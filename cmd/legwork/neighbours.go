@@ -34,12 +34,18 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 	}
 	diversion, _ := message.ParseDiversionForm(string(c.Diversion)) // config knows no others
 	t := trunk.Trunk{
-		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params, Profile: c.Profile,
+		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params,
 		Limits: trunk.Limits{Calls: c.Limits.Calls, CPS: float64(c.Limits.CPS)},
 		Trust:  trust(c.Privacy), Codecs: trunk.Codecs{Keep: c.Codecs.Keep, Drop: c.Codecs.Drop, Prefer: c.Codecs.Prefer},
 		Q850: causes(c.Q850), Numbers: numbers(c.Numbers), Diversion: diversion,
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 		Register: registration(c.Register), Health: health(c.Health),
+	}
+	if c.Profile != nil {
+		t.Profile = c.Profile.Lua
+		if c.Profile.CUCM != "" {
+			t.CUCM = &trunk.CUCM{File: c.Profile.CUCM, Params: c.Profile.Params}
+		}
 	}
 	for _, target := range c.Targets {
 		t.Targets = append(t.Targets, trunk.Endpoint{URI: target.URI, Weight: target.Weight, Priority: target.Priority})

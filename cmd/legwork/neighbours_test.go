@@ -133,7 +133,7 @@ func TestATrunkIsWhatTheConfigurationSays(t *testing.T) {
 		Headers:   config.Headers{Preset: config.PresetNone, Pass: []string{"X-A"}, Set: map[string]string{"X-B": "b"}, Drop: []string{"Subject"}},
 		Responses: config.Responses{{From: "503", Code: 480, Text: "Later"}, {From: "404", Pass: true}},
 		Params:    config.Params{"country": "DE"},
-		Profile:   "p.lua",
+		Profile:   &config.Profile{Lua: "p.lua"},
 		Listen:    "udp",
 		Auth:      &config.Auth{User: "acct", Password: "s3cret"},
 		PRACK:     config.PRACKPass,

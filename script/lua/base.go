@@ -25,10 +25,11 @@ func (v *VM) openGlobals() {
 		"unpack": unpack, "xpcall": xpcall,
 	})
 	globals.RawSetString("_VERSION", glua.LString("Lua 5.1"))
-	v.env = v.readOnlyGlobals(globals)
+	v.env = v.environment(globals)
 	globals.RawSetString("_G", v.env)
 
 	text := stringLibrary(L)
+	Register(L, text, v.cfg.Strings)
 	L.SetMetatable(glua.LString(""), locked(L, text))
 	for name, lib := range map[string]*glua.LTable{
 		"string": text, "table": tableLibrary(L), "math": mathLibrary(L, v.cfg.Rand), "os": osLibrary(L),
@@ -69,7 +70,17 @@ func Protect(fn glua.LGFunction) glua.LGFunction {
 	}
 }
 
-// readOnlyGlobals is the environment of scripts.
+// environment is what scripts see as their globals.
+func (v *VM) environment(globals *glua.LTable) *glua.LTable {
+	if !v.cfg.Open {
+		return v.readOnlyGlobals(globals)
+	}
+	env := v.main.NewTable()
+	env.Metatable = locked(v.main, globals)
+	return env
+}
+
+// readOnlyGlobals refuses what is misspelt.
 func (v *VM) readOnlyGlobals(globals *glua.LTable) *glua.LTable {
 	L := v.main
 	undefined := L.NewTable()

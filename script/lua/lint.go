@@ -3,6 +3,7 @@ package lua
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -24,6 +25,31 @@ func Lint(proto *glua.FunctionProto, known []string) []Problem {
 	return slices.Compact(problems)
 }
 
+// Undefined finds reads of globals that are neither known nor assigned anywhere
+// in the file: in a VM that is Open they are nil.
+func Undefined(proto *glua.FunctionProto, known []string) []Problem {
+	problems := Lint(proto, assigned(proto, known))
+	return slices.DeleteFunc(problems, func(p Problem) bool { return !strings.HasPrefix(p.Msg, undefined) })
+}
+
+// assigned are the known names and those of the globals that the file makes.
+func assigned(proto *glua.FunctionProto, known []string) []string {
+	for pc := 0; pc < len(proto.Code); pc++ {
+		switch inst := proto.Code[pc]; opcode(inst) {
+		case glua.OP_SETGLOBAL:
+			known = append(slices.Clip(known), proto.Constants[argBx(inst)].String())
+		case glua.OP_CLOSURE:
+			pc += int(proto.FunctionPrototypes[argBx(inst)].NumUpvalues)
+		}
+	}
+	for _, child := range proto.FunctionPrototypes {
+		known = assigned(child, known)
+	}
+	return known
+}
+
+const undefined = "undefined global"
+
 func lint(proto *glua.FunctionProto, known []string, found []Problem) []Problem {
 	for pc := 0; pc < len(proto.Code); pc++ {
 		inst := proto.Code[pc]
@@ -34,7 +60,7 @@ func lint(proto *glua.FunctionProto, known []string, found []Problem) []Problem 
 			if slices.Contains(known, name) {
 				continue
 			}
-			p.Msg = fmt.Sprintf("undefined global '%s'%s", name, suggest(name, known))
+			p.Msg = fmt.Sprintf(undefined+" '%s'%s", name, suggest(name, known))
 		case glua.OP_SETGLOBAL:
 			name := proto.Constants[argBx(inst)].String()
 			p.Msg = fmt.Sprintf("assignment to undeclared global '%s'%s; did you forget 'local'?", name, suggest(name, known))

@@ -32,6 +32,11 @@ type Config struct {
 	Globals []string
 	// Cover notes the lines that are run; nil: nothing does.
 	Cover *Coverage
+	// Strings are added to the string library.
+	Strings map[string]glua.LGFunction
+	// Open lets scripts make globals, as plain Lua does; one that nobody has
+	// made is nil. They last as long as the VM.
+	Open bool
 }
 
 // A VM is one Lua state. Runs take turns: one has the lock until it ends or

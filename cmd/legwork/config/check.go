@@ -32,7 +32,7 @@ func (r *reader) complete(c *Config) {
 	completeDatabases(dir, c)
 	c.Store.Path = within(dir, c.Store.Path)
 	for _, t := range c.Trunks {
-		t.Profile = within(dir, t.Profile)
+		t.Profile.resolve(dir)
 		if t.Headers.Preset == "" {
 			t.Headers.Preset = PresetEdge
 		}

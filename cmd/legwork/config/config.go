@@ -90,7 +90,7 @@ type Trunk struct {
 	Q850      Q850        `yaml:"q850" doc:"Causes of Q.850 in Reason, by the tables of RFC 3398."`
 	Responses Responses   `yaml:"responses" doc:"Final failures on their way back to this neighbour: code, class, range or \"*\" to a code, [code, text], or false."`
 	Params    Params      `yaml:"params" doc:"Free values for scripts and profiles."`
-	Profile   string      `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles; empty: none."`
+	Profile   *Profile    `yaml:"profile" doc:"Lua file with its inbound and outbound message profiles, or {cucm: FILE, params: {...}}: a script of Cisco CUCM."`
 	Auth      *Auth       `yaml:"auth" doc:"What answers its challenges (digest)."`
 	PRACK     PRACK       `yaml:"prack" enum:"interwork pass off" doc:"Reliable provisional responses: interwork ends them at each leg, pass lets the legs agree, off."`
 	Timer     *TrunkTimer `yaml:"timer" doc:"Session timer of its legs, in place of sip.timer; false: none, not even one that it asks for."`

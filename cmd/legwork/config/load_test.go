@@ -85,6 +85,7 @@ trunks:
     match: [198.51.100.0/29]
     targets: ["sip:10.0.0.5:5060"]
     timer: false
+    profile: {cucm: profile.lua, params: {mask: "+1888XXXXXXX", n: 3}}
 users: {file: users.yaml, realm: "${REALM:-home}"}
 registrar: {enabled: true, expires: {min: 30, default: 2m, max: 120}}
 admin: {address: "0.0.0.0:8060", token: !file token}
@@ -119,7 +120,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 				Limits:    TrunkLimits{Calls: 12, CPS: 20},
 				Headers:   Headers{Preset: PresetNone, Pass: []string{"Diversion"}, Set: map[string]string{"X-Site": "a$b"}, Drop: []string{"Subject"}},
 				Responses: Responses{{From: "503", Code: 480}, {From: "6xx", Code: 486, Text: "Busy Here"}, {From: "400-499", Pass: true}, {From: "*", Code: 500}},
-				Profile:   filepath.Join(dir, "profile.lua"),
+				Profile:   &Profile{Lua: filepath.Join(dir, "profile.lua")},
 				Params:    Params{"country": "DE", "n": int64(3), "share": 0.5, "on": true, "list": []any{int64(1), map[string]any{"x": "y"}}, "key": "s3cret"},
 				Auth:      &Auth{User: "acct", Password: "s3cret"},
 				PRACK:     PRACKOff,
@@ -129,6 +130,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 			"pbx": {
 				Match: []string{"198.51.100.0/29"}, Targets: []Target{{URI: "sip:10.0.0.5:5060", Weight: 1}}, Headers: Headers{Preset: PresetEdge},
 				PRACK: PRACKInterwork, Diversion: DiversionKeep, Timer: &TrunkTimer{Off: true},
+				Profile: &Profile{CUCM: filepath.Join(dir, "profile.lua"), Params: Params{"mask": "+1888XXXXXXX", "n": int64(3)}},
 			},
 		},
 		Users: Users{File: filepath.Join(dir, "users.yaml"), Realm: "home", Accounts: map[string]Account{
@@ -147,7 +149,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute, Timer: Timer{Expires: Seconds(10 * time.Minute), Min: Seconds(100 * time.Second)}},
 		Log:    Log{Level: "debug", Format: "json"},
 		Warnings: Problems{{
-			File: filepath.Join(dir, "legwork.yaml"), Line: 26, Col: 15, Cure: "give all the same kind, or passwords",
+			File: filepath.Join(dir, "legwork.yaml"), Line: 27, Col: 15, Cure: "give all the same kind, or passwords",
 			Msg: "users.file: some users have an MD5 HA1 and some one of SHA-256: a phone answers the kind it likes best, whatever its user has",
 		}},
 		Files: []string{filepath.Join(dir, "hash"), filepath.Join(dir, "token"), filepath.Join(dir, "users.yaml")},

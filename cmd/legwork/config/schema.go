@@ -65,7 +65,7 @@ func (f field) shape(value reflect.Value) object {
 		return orVariable(f.bounds(object{"type": "integer"}), durationSchema())
 	case reflect.TypeFor[TrunkTimer]():
 		return object{"anyOf": []object{{"const": false}, structSchema(f.typ, reflect.Value{})}}
-	case reflect.TypeFor[Target]():
+	case reflect.TypeFor[Target](), reflect.TypeFor[Profile]():
 		return object{"anyOf": []object{{"type": "string"}, structSchema(f.typ, reflect.Value{})}}
 	case reflect.TypeFor[Responses]():
 		return responsesSchema()

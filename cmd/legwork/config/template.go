@@ -46,6 +46,7 @@ func sample() *Config {
 			Register:  &Register{AOR: "sip:acct@carrier.example", Expires: Seconds(5 * time.Minute)},
 			Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(90 * time.Second), Refresher: "uac"},
 			Privacy:   &Privacy{},
+			Profile:   &Profile{},
 		}},
 		Redis: map[string]*Redis{"cache": {URL: "${REDIS_URL:-redis://127.0.0.1:6379/0}", Timeout: time.Second, Connections: 10}},
 		SQL: map[string]*SQL{"routes": {

@@ -27,7 +27,7 @@ func (r *reader) trunks(c *Config) {
 		r.codecs(&t.Codecs)
 		r.q850(&t.Q850)
 		r.numbers(t.Numbers)
-		r.checkFile(&t.Profile, t.Profile, "profile")
+		r.profile(t.Profile)
 		r.listenerOf(name, t, c.Listen)
 		r.auth(t.Auth)
 		r.register(t)
