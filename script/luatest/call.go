@@ -47,6 +47,7 @@ func keyOf(callID, tag string) string { return callID + " " + tag }
 // Observe learns from the engine which leg belongs to which call. The INVITE
 // of a B leg may come to its agent first.
 func (s *stage) Observe(ev b2bua.Event) {
+	s.remember(ev)
 	m := ev.Message
 	if m == nil || !m.IsRequest() || m.ToTag() != "" {
 		return

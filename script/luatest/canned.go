@@ -3,8 +3,6 @@ package luatest
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"path"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -84,13 +82,9 @@ func (l *library) readStub(t *glua.LTable) (canned.Stub, error) {
 
 // readFile reads stubs beside the tests.
 func (l *library) readFile(file string) ([]canned.Stub, error) {
-	name := path.Clean(file)
-	if !fs.ValidPath(name) {
-		return nil, errors.New(file + " leads out of the scripts' folder")
-	}
-	text, err := fs.ReadFile(l.stage.folder, name)
+	text, err := l.stage.beside(file, maxCapture)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(file + err.Error())
 	}
 	list, err := canned.Parse(text)
 	if err != nil {

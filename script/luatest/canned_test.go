@@ -171,7 +171,7 @@ func TestAMisspeltStubIsExplained(t *testing.T) {
 		`{ dns = "a x", answer = "1" }`:                    `t.stub: dns: the answer is a list of records`,
 		`{ redis = "a", answer = { f = function() end } }`: `t.stub: answer: f: a function is not a plain value`,
 		`5`:           `t.stub{http =, redis =, sql = or dns =, answer = ...}: want a table or the name of a file, got 5`,
-		`"none.json"`: `t.stub: open none.json: no such file or directory`,
+		`"none.json"`: `t.stub: none.json: open none.json: no such file or directory`,
 		`"../x.json"`: `t.stub: ../x.json leads out of the scripts' folder`,
 		`"main.lua"`:  `t.stub: main.lua, line 1: invalid character 'l'`,
 	} {

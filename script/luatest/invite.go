@@ -2,9 +2,7 @@ package luatest
 
 import (
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"path"
 	"strings"
 
 	"legwork/b2bua"
@@ -19,7 +17,7 @@ type invitation struct {
 	to, from, id string
 	trunk        string
 	stranger     bool                // from no trunk
-	file         string              // SIP text
+	seen         seen                // the INVITE, as it was written down; zero: one is made
 	auth         *digest.Credentials // of the caller; nil: none
 	content
 }
@@ -92,6 +90,12 @@ func (s *stage) source(i invitation) (netip.Addr, error) {
 			return netip.Addr{}, fmt.Errorf("from_trunk: narrower trunks cover every address of %s", i.trunk)
 		}
 		return addr, nil
+	case !i.stranger && i.seen.pcap != "":
+		if at, ok, err := s.seenFrom(i.seen); ok || err != nil {
+			return at, err
+		}
+	}
+	switch {
 	case i.stranger || len(names) == 0 || s.cfg.Server.Settings.UnknownSources == b2bua.AllowUnknown:
 		return s.near.stranger()
 	case len(names) == 1 && s.near.sources[names[0]].IsValid():
@@ -111,8 +115,8 @@ func (s *stage) compose(agent *simnet.Agent, i invitation) (*message.Message, er
 	case "MESSAGE":
 		m.Del("Contact") // RFC 3428 section 8
 	}
-	if i.file != "" {
-		read, err := s.fixture(i.file, m)
+	if i.seen != (seen{}) {
+		read, err := s.fixture(i.seen, m)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +135,7 @@ func (s *stage) compose(agent *simnet.Agent, i invitation) (*message.Message, er
 		}
 		m.Set("From", message.WithTag(from, m.FromTag()))
 	}
-	if i.file == "" && !i.given {
+	if i.seen == (seen{}) && !i.given {
 		body, err := offer(agent.Addr.Addr(), 1)
 		if err != nil {
 			return nil, err
@@ -149,47 +153,4 @@ func enrol(m *message.Message) {
 		m.URI = message.URI{Scheme: u.Scheme, Host: u.Host, Port: u.Port}.String()
 	}
 	m.Set("From", message.WithTag(m.Get("To"), m.FromTag()))
-}
-
-// fixture reads an INVITE from a file beside the tests. What belongs to the
-// hop, Via and Content-Length, is the agent's; a missing header is like's.
-func (s *stage) fixture(file string, like *message.Message) (*message.Message, error) {
-	name := path.Clean(file)
-	if !fs.ValidPath(name) {
-		return nil, fmt.Errorf("file = %q leads out of the scripts' folder", file)
-	}
-	b, err := fs.ReadFile(s.folder, name)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("file = %q: %w", file, err)
-	case len(b) > maxText:
-		return nil, fmt.Errorf("file = %q has %d bytes; a message has at most %d", file, len(b), maxText)
-	}
-	head, body, _ := strings.Cut(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n\n")
-	lines := []string{}
-	for line := range strings.SplitSeq(strings.TrimSpace(head), "\n") {
-		field, _, _ := strings.Cut(line, ":")
-		if !message.Same(strings.TrimSpace(field), "Content-Length") {
-			lines = append(lines, line)
-		}
-	}
-	text := strings.Join(lines, "\r\n") + "\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n")
-	m, err := message.Parse([]byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("file = %q is no SIP message: %w", file, err)
-	}
-	if m.Method != "INVITE" || !m.IsRequest() {
-		return nil, fmt.Errorf("file = %q holds no INVITE", file)
-	}
-	m.Raw = nil
-	m.Del("Via")
-	for _, h := range like.Headers {
-		if m.Get(h.Name) == "" {
-			m.Set(h.Name, h.Value)
-		}
-	}
-	if m.FromTag() == "" {
-		m.Set("From", message.WithTag(m.Get("From"), like.FromTag()))
-	}
-	return m, nil
 }

@@ -41,9 +41,9 @@ func optionsOf(L *glua.LState, what string, known ...string) options {
 
 // invitationOf reads the argument of t.invite.
 func invitationOf(L *glua.LState) invitation {
-	o := optionsOf(L, "t.invite", "to", "from", "from_trunk", "headers", "body", "sdp", "file", "id", "auth")
+	o := optionsOf(L, "t.invite", "to", "from", "from_trunk", "headers", "body", "sdp", "file", "text", "pcap", "call_id", "number", "id", "auth")
 	i := o.request("INVITE")
-	if i.file = o.text("file"); i.to == "" && i.file == "" {
+	if i.seen = o.seen(); i.to == "" && i.seen == (seen{}) {
 		lua.RaiseAt(L, "t.invite: to = \"sip:...\" or file = \"invite.sip\" is missing")
 	}
 	body, sdp := o.t.RawGetString("body"), o.t.RawGetString("sdp")
@@ -90,6 +90,27 @@ func (o options) request(method string) invitation {
 	}
 	i.content = contentOf(o.L, o.t.RawGetString("headers"), o.t.RawGetString("body"))
 	return i
+}
+
+// seen reads where the INVITE is written down.
+func (o options) seen() seen {
+	s := seen{file: o.text("file"), pcap: o.text("pcap"), callID: o.text("call_id"), number: o.text("number")}
+	if v := o.t.RawGetString("text"); v != glua.LNil {
+		s.text = textOf(o.L, v)
+	}
+	ways := 0
+	for _, one := range []string{s.file, s.pcap, s.text} {
+		if one != "" {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		lua.RaiseAt(o.L, "%s: give one of file, text and pcap", o.what)
+	case s.pcap == "" && s.callID+s.number != "":
+		lua.RaiseAt(o.L, "%s: call_id and number pick a call of pcap = \"call.pcap\"", o.what)
+	}
+	return s
 }
 
 // credentials reads auth = {user=, password=}.

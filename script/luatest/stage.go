@@ -46,7 +46,9 @@ type stage struct {
 	answer   func(asking)  // answers one, on the test's VM
 	over     chan struct{} // closed when nobody answers any more
 
-	mu      sync.Mutex // guards all below and what they point to
+	mu      sync.Mutex               // guards all below and what they point to
+	story   map[string][]b2bua.Event // decisions and messages by the engine's id of the call
+	told    int                      // events in it
 	calls   []*call
 	byCall  map[string]*call  // by the engine's id
 	claims  map[string]string // engine's id by a B leg's key
@@ -85,7 +87,7 @@ func build(cfg *Config, compiled *lua.Compiled, seed uint64) (*stage, error) {
 	s := &stage{
 		cfg: cfg, network: simnet.New(simnet.Faults{}), log: &log{}, ring: capture.New(maxCalls),
 		compiled: compiled, stubs: canned.New(canned.Lua), asked: make(chan asking), over: make(chan struct{}),
-		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{},
+		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{}, story: map[string][]b2bua.Event{},
 	}
 	s.folder = cfg.Source.FS
 	if s.folder == nil {

@@ -9,8 +9,8 @@ local t = {}
 function t.it(name, fn) end
 
 ---Places a call. from_trunk = false is a source that nobody knows, sdp = false or body = false no body; file is an
----INVITE as text beside the tests. With auth the caller answers a challenge.
----@param call { to?: string, from?: string, from_trunk?: string|false, headers?: table<string, string|string[]>, body?: string|false, sdp?: string|false, file?: string, id?: string, auth?: { user: string, password: string } }
+---INVITE as text beside the tests, text the same in the test, pcap a capture of which call_id or number picks one. With auth the caller answers a challenge.
+---@param call { to?: string, from?: string, from_trunk?: string|false, headers?: table<string, string|string[]>, body?: string|false, sdp?: string|false, file?: string, text?: string, pcap?: string, call_id?: string, number?: string, id?: string, auth?: { user: string, password: string } }
 ---@return b2b.test.call
 function t.invite(call) end
 
@@ -24,6 +24,17 @@ function t.request(request) end
 ---@alias b2b.test.stub { http?: string, redis?: string, sql?: string, dns?: string, values?: any[], answer?: any|(fun(look: { kind: string, key: string, body?: string, values?: any[] }): any, string?), rows?: table[], error?: string, after?: number|string }
 ---@param stubs b2b.test.stub|b2b.test.stub[]|string
 function t.stub(stubs) end
+
+---The last decision of a call, or of one of its hooks; nil: none. text is all of it, as the ladder shows it.
+---@param call b2b.test.call
+---@param hook? string on_invite ...
+---@return { hook: string, action: string, text: string, file?: string, line?: integer }?
+function t.decision(call, hook) end
+
+---All messages of a call that came to the engine or left it, in their order. leg is "a", "b1", "b2" ...; at is in seconds since the call began.
+---@param call b2b.test.call
+---@return { leg: string, sent: boolean, at: number, text: string, message: message }[]
+function t.wire(call) end
 
 ---Lets time pass.
 ---@param seconds number

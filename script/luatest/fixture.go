@@ -1,0 +1,136 @@
+package luatest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path"
+	"strings"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/pcap"
+)
+
+// seen says where an INVITE is written down: as text in a file or in the test, or
+// in a capture.
+type seen struct {
+	file, text           string
+	pcap, callID, number string
+}
+
+// maxCapture bounds a capture beside the tests.
+const maxCapture = 64 << 20
+
+// fixture reads it. What belongs to the hop, Via and Content-Length, is the
+// agent's; a missing header is like's.
+func (s *stage) fixture(from seen, like *message.Message) (*message.Message, error) {
+	m, err := s.readInvite(from)
+	if err != nil {
+		return nil, err
+	}
+	m.Raw = nil
+	m.Del("Via")
+	for _, h := range like.Headers {
+		if m.Get(h.Name) == "" {
+			m.Set(h.Name, h.Value)
+		}
+	}
+	if m.FromTag() == "" {
+		m.Set("From", message.WithTag(m.Get("From"), like.FromTag()))
+	}
+	return m, nil
+}
+
+func (s *stage) readInvite(from seen) (*message.Message, error) {
+	switch {
+	case from.pcap != "":
+		found, err := s.captured(from)
+		if err != nil {
+			return nil, fmt.Errorf("pcap = %q: %w", from.pcap, err)
+		}
+		return found.Message.Clone(), nil
+	case from.text != "":
+		m, err := parseText(from.text)
+		if err != nil {
+			return nil, fmt.Errorf("text %w", err)
+		}
+		return m, nil
+	}
+	b, err := s.beside(from.file, maxText)
+	if err != nil {
+		return nil, fmt.Errorf("file = %q%w", from.file, err)
+	}
+	m, err := parseText(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("file = %q %w", from.file, err)
+	}
+	return m, nil
+}
+
+// beside reads a file of the tests' folder. The error goes on behind its name.
+func (s *stage) beside(file string, most int) ([]byte, error) {
+	name := path.Clean(file)
+	if !fs.ValidPath(name) {
+		return nil, errors.New(" leads out of the scripts' folder")
+	}
+	b, err := fs.ReadFile(s.folder, name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf(": %w", err)
+	case len(b) > most:
+		return nil, fmt.Errorf(" has %d bytes; at most %d are read", len(b), most)
+	}
+	return b, nil
+}
+
+// parseText reads an INVITE as people write it: with any line ends, and its
+// length is what it has.
+func parseText(text string) (*message.Message, error) {
+	head, body, _ := strings.Cut(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
+	lines := []string{}
+	for line := range strings.SplitSeq(strings.TrimSpace(head), "\n") {
+		field, _, _ := strings.Cut(line, ":")
+		if !message.Same(strings.TrimSpace(field), "Content-Length") {
+			lines = append(lines, line)
+		}
+	}
+	whole := strings.Join(lines, "\r\n") + "\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n")
+	m, err := message.Parse([]byte(whole))
+	if err != nil {
+		return nil, fmt.Errorf("is no SIP message: %w", err)
+	}
+	if m.Method != "INVITE" || !m.IsRequest() {
+		return nil, errors.New("holds no INVITE")
+	}
+	return m, nil
+}
+
+// captured finds the INVITE in a capture.
+func (s *stage) captured(from seen) (pcap.Message, error) {
+	b, err := s.beside(from.pcap, maxCapture)
+	if err != nil {
+		return pcap.Message{}, errors.New(strings.TrimLeft(err.Error(), ": "))
+	}
+	c, err := pcap.Read(bytes.NewReader(b))
+	if err != nil {
+		return pcap.Message{}, err
+	}
+	one, _, err := c.Find(pcap.Wish{CallID: from.callID, Number: from.number})
+	if err != nil {
+		return pcap.Message{}, err
+	}
+	return one.Invite(), nil
+}
+
+// seenFrom is where the INVITE of a capture came from, when that is a trunk's
+// address.
+func (s *stage) seenFrom(from seen) (at netip.Addr, ok bool, err error) {
+	found, err := s.captured(from)
+	if err != nil {
+		return netip.Addr{}, false, fmt.Errorf("pcap = %q: %w", from.pcap, err)
+	}
+	one, _ := s.near.table.Match(found.From.Addr())
+	return found.From.Addr(), one != nil, nil
+}
