@@ -16,7 +16,7 @@ import (
 )
 
 // nameServer answers SRV and A on a loopback port.
-func nameServer(t *testing.T, records ...string) string {
+func nameServer(t testing.TB, records ...string) string {
 	t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,7 @@ func nameServer(t *testing.T, records ...string) string {
 }
 
 // closedPort is one that nobody listens on.
-func closedPort(t *testing.T) int {
+func closedPort(t testing.TB) int {
 	t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
