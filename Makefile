@@ -13,7 +13,7 @@ build:
 	$(GO) build -o bin/legwork ./cmd/legwork
 
 test:
-	$(call need,gcc:build-essential sipp:sip-tester lua5.1:lua5.1 redis-server:redis-server pg_ctlcluster:postgresql)
+	$(call need,gcc:build-essential sipp:sip-tester lua5.1:lua5.1 redis-server:redis-server pg_ctlcluster:postgresql svwar:sipvicious)
 	$(call need,chromium:chromium)
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...

@@ -20,7 +20,7 @@ type proof struct {
 // prove checks the credentials of a request for the configured realm, before
 // anybody is asked about it. Without configured users nothing is proved.
 func (s *Server) prove(req *message.Message, f transport.Flow, set *Settings) proof {
-	if set.Users == nil || req.Method == "CANCEL" {
+	if set.Users == nil || req.Method == "CANCEL" || !hasCredentials(req) {
 		return proof{}
 	}
 	for _, role := range [...]digest.Role{digest.UAS, digest.Proxy} {
@@ -121,6 +121,13 @@ func (t *txn) refuse(code int, headers []message.Header) {
 	res := t.responseTo(t.req, code, "", t.tag)
 	res.Headers = append(res.Headers, headers...)
 	t.conclude(res)
+}
+
+// hasCredentials spares most requests the rest.
+func hasCredentials(req *message.Message) bool {
+	_, to := req.Lookup("Authorization")
+	_, through := req.Lookup("Proxy-Authorization")
+	return to || through
 }
 
 // isCredentials tells the answers to challenges. Those to ours concern nobody

@@ -1,7 +1,6 @@
 package b2bua
 
 import (
-	"net/netip"
 	"time"
 
 	"legwork/b2bua/message"
@@ -123,12 +122,8 @@ func (s *Server) report(change Change, name, target, text string) {
 }
 
 // reportBan tells the observers whom the door is shut to, or open again.
-func (s *Server) reportBan(change Change, source netip.Prefix, text string) {
-	remote := source.String()
-	if source.IsSingleIP() {
-		remote = source.Addr().String()
-	}
+func (s *Server) reportBan(change Change, source, text string) {
 	for _, one := range s.cfg.Observers {
-		one.Observe(Event{At: time.Now(), Kind: EventChanged, Change: change, Leg: Leg{Remote: remote}, Text: text})
+		one.Observe(Event{At: time.Now(), Kind: EventChanged, Change: change, Leg: Leg{Remote: source}, Text: text})
 	}
 }

@@ -200,9 +200,9 @@ func (s *Server) unheardOf(tx *transaction.Server, req *message.Message, f trans
 // banned tells of a new ban. Forged sources can make many.
 func (s *Server) banned(b door.Ban) {
 	s.bansTold.Do(func() {
-		s.log.Warn("source banned", "source", b.Source.String(), "reason", b.Reason.String(), "until", b.Until)
+		s.log.Warn("source banned", "source", b.Where(), "reason", b.Reason.String(), "until", b.Until)
 	})
-	s.reportBan(SourceBanned, b.Source, "banned: "+b.Reason.String())
+	s.reportBan(SourceBanned, b.Where(), "banned: "+b.Reason.String())
 }
 
 // Bans lists the sources that are shut out, the newest first.
@@ -213,9 +213,8 @@ func (s *Server) Unban(source netip.Addr, by string) bool {
 	if !s.door.Lift(source) {
 		return false
 	}
-	p := netip.PrefixFrom(source, source.BitLen())
 	s.log.Info("source is no longer banned", "source", source.String(), "by", by)
-	s.reportBan(SourceUnbanned, p, "unbanned by "+by)
+	s.reportBan(SourceUnbanned, source.String(), "unbanned by "+by)
 	return true
 }
 

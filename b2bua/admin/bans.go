@@ -25,11 +25,7 @@ type Ban struct {
 }
 
 func banOf(b door.Ban) Ban {
-	source := b.Source.String()
-	if b.Source.IsSingleIP() {
-		source = b.Source.Addr().String()
-	}
-	return Ban{source, b.Reason.String(), b.Proven, b.Since, b.Until, b.Messages}
+	return Ban{b.Where(), b.Reason.String(), b.Proven, b.Since, b.Until, b.Messages}
 }
 
 func (a *api) bans(w http.ResponseWriter, _ *http.Request) {

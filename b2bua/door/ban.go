@@ -48,6 +48,14 @@ type Ban struct {
 	Messages uint64 // turned away; connections count too
 }
 
+// Where is the source as people write it.
+func (b Ban) Where() string {
+	if b.Source.IsSingleIP() {
+		return b.Source.Addr().String()
+	}
+	return b.Source.String()
+}
+
 // Bounds of what strangers can make us remember, in each book.
 const (
 	mostSuspects = 1 << 16
