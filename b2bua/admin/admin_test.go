@@ -311,7 +311,9 @@ func TestMetricsAreServed(t *testing.T) {
 func TestWrongPathsAndMethodsAreProblems(t *testing.T) {
 	h := serve(t, behind(t), "")
 	refused(t, ask(h, "GET", "/api/v1/nothing"), 404, "/api/v1/nothing")
-	refused(t, ask(h, "GET", "/"), 404, "/")
+	if w := ask(h, "GET", "/"); w.Code != 302 || w.Header().Get("Location") != "/console" {
+		t.Error("got", w.Code, w.Header())
+	}
 	w := ask(h, "PUT", "/api/v1/calls/old")
 	refused(t, w, 405, "PUT")
 	if got := w.Header().Get("Allow"); got != "GET, DELETE" {
@@ -330,7 +332,7 @@ func TestATokenIsWantedOnEachRouteButTheProbes(t *testing.T) {
 func everyRouteWantsAToken(t *testing.T) {
 	d := behind(t)
 	h := serve(t, d, "s3cret")
-	a := &api{Config: Config{Metrics: http.NotFoundHandler()}}
+	a := &api{Config: Config{Metrics: http.NotFoundHandler()}, console: &console{}}
 	for _, r := range a.routes() {
 		path := strings.ReplaceAll(r.path, "{id}", "old")
 		for _, token := range []string{"", "Bearer", "Bearer ", "Bearer s3cre", "Bearer s3crett", "Basic s3cret", "s3cret"} {
@@ -438,7 +440,7 @@ func document(t *testing.T) spec {
 
 func TestOpenAPISaysWhatThereIs(t *testing.T) {
 	doc := document(t)
-	a := &api{Config: Config{Metrics: http.NotFoundHandler()}}
+	a := &api{Config: Config{Metrics: http.NotFoundHandler()}, console: &console{}}
 	for _, r := range a.routes() {
 		op, ok := doc.Paths[r.path][strings.ToLower(r.method)]
 		if !ok {

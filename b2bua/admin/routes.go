@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -25,6 +26,7 @@ type api struct {
 	Config
 	log     *slog.Logger
 	guesses guesses
+	console *console
 }
 
 // route is one method on one path.
@@ -52,6 +54,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/events", false, a.events},
 		{"GET", "/api/openapi.json", false, a.document},
 		{"GET", "/metrics", false, a.Metrics.ServeHTTP},
+		{"GET", "/console", true, a.console.ServeHTTP},
 		{"GET", "/healthz", true, a.healthy},
 		{"GET", "/readyz", true, a.ready},
 	}
@@ -62,7 +65,11 @@ func Handler(c Config) (http.Handler, error) {
 	if c.Engine == nil || c.Scripts == nil || c.History == nil || c.Metrics == nil || c.Events == nil || c.Drain == nil {
 		return nil, errors.New("admin: engine, scripts, history, metrics, events and drain are required")
 	}
-	a := &api{Config: c, log: logOf(c)}
+	page, err := newConsole()
+	if err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	a := &api{Config: c, log: logOf(c), console: page}
 	byPath := map[string][]route{}
 	for _, r := range a.routes() {
 		byPath[r.path] = append(byPath[r.path], r)
@@ -71,6 +78,7 @@ func Handler(c Config) (http.Handler, error) {
 	for path, routes := range byPath {
 		mux.Handle(path, a.choose(routes))
 	}
+	mux.Handle("/{$}", http.RedirectHandler("/console", http.StatusFound))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
 	})

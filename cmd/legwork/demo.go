@@ -136,7 +136,7 @@ func (d *demo) introduce() {
 	d.printf("Legwork runs examples/hello on %s between two agents:\n", d.sbc)
 	d.printf("alice, who calls, on %s and a PBX on %s.\n", d.alice.Addr, d.pbx.Addr)
 	if d.engine.admin != nil {
-		d.printf("The admin API is at %s while this runs.\n", d.engine.admin.URL())
+		d.printf("The console is at %s/console while this runs.\n", d.engine.admin.URL())
 	}
 	d.printf("\n")
 }

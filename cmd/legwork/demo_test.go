@@ -39,8 +39,8 @@ func checkDemo(t *testing.T, got outcome) {
 func TestTheDemoDrawsItsCalls(t *testing.T) {
 	got := run(t, t.TempDir(), "demo")
 	checkDemo(t, got)
-	if !strings.Contains(got.out, "The admin API is at http://127.0.0.1:") {
-		t.Error("no address of the admin API")
+	if !strings.Contains(got.out, "The console is at http://127.0.0.1:") {
+		t.Error("no address of the console")
 	}
 }
 
