@@ -35,6 +35,9 @@ func tuneAnswer(m *message.Message, from, to *leg) {
 }
 
 func tune(m *message.Message, from, to *leg, apply func(*offer.Choice, []byte) ([]byte, error)) error {
+	if from != nil { // else it is ours already
+		veilSDP(m, to)
+	}
 	before := sdpOf(m)
 	after := before
 	for _, c := range [...]*offer.Choice{from.choice(), to.choice()} {

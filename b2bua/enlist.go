@@ -241,6 +241,7 @@ func (u *upstream) send(q *enlisting, m *message.Message) {
 	q.tries++
 	q.req = m
 	q.client = u.server.layer.Request(m, q.flow, q)
+	u.server.watchOwn(q.flow.Remote.Addr(), u.name, m, q.client.Sent())
 }
 
 // answered takes a final answer.

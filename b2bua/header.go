@@ -54,6 +54,9 @@ func (o *owner) crossHeaders(out, in *message.Message, from, to *leg, rules *tru
 	}
 	o.guardIdentity(out, in, from, to)
 	writeIdentities(out, from, to)
+	if to.veiled() {
+		veilHeaders(out, to)
+	}
 	out.Replace(rules.Set)
 }
 
@@ -96,8 +99,10 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	m.Add("Call-ID", callID)
 	m.Add("CSeq", "1 INVITE")
 	m.Add("Contact", l.contact())
+	rules := c.rules(l)
 	writeNumbers(m, c.a, l)
-	c.crossHeaders(m, c.invite, c.a, l, c.rules(l))
+	veilParties(m, l)
+	c.crossHeaders(m, c.invite, c.a, l, rules)
 	c.introduce(m)
 	l.timing = c.newTimer(l)
 	l.timing.Ask(m)
@@ -231,6 +236,9 @@ func (o *owner) respond(tx *transaction.Server, l *leg, res *message.Message) {
 
 // sent tells the observers of a message that left.
 func (o *owner) sent(l *leg, m *message.Message, b []byte) {
+	if w := o.server.settings().Leaks; w != nil {
+		o.watchLeaks(w, l, m, b)
+	}
 	if len(o.server.cfg.Observers) > 0 {
 		o.tell(Event{Kind: EventSent, Leg: l.view(), Message: m, Bytes: b, Rules: l.rule})
 	}

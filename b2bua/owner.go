@@ -25,6 +25,7 @@ type owner struct {
 
 	asked     int // number of the question that the router is answering
 	abandon   context.CancelFunc
+	last      overheard
 	forgotten bool // nothing leads here any more; the router is closed
 
 	facts atomic.Pointer[fact] // what hooks have told, the last first
@@ -69,6 +70,9 @@ func (o *owner) tell(ev Event) {
 func (o *owner) heard(l *leg, m *message.Message) {
 	if l.digest != nil && !m.IsRequest() {
 		l.digest.Learn(m)
+	}
+	if o.server.settings().Leaks != nil {
+		o.last = overheard{l, m}
 	}
 	if len(o.server.cfg.Observers) > 0 {
 		o.tell(Event{Kind: EventReceived, Leg: l.view(), Message: m})

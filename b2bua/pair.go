@@ -173,6 +173,7 @@ func (t *txn) request(a *attempt) *message.Message {
 	}
 	if req.Method != "REGISTER" {
 		writeNumbers(m, t.a, l)
+		veilParties(m, l)
 	}
 	t.carry(m, req, t.a, l)
 	t.carryProofs(m, req, l)

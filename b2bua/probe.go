@@ -155,7 +155,9 @@ func (p *probe) due() {
 		case err != nil:
 			p.missed(err.Error())
 		default:
-			a.client = p.server.layer.Request(p.options(flows[0]), flows[0], a)
+			req := p.options(flows[0])
+			a.client = p.server.layer.Request(req, flows[0], a)
+			p.server.watchOwn(flows[0].Remote.Addr(), p.place.trunk, req, a.client.Sent())
 		}
 	})
 }

@@ -125,6 +125,9 @@ func (c *Call) cross(x *exchange, e request) {
 	out.Set("Max-Forwards", hops(x.req))
 	c.crossHeaders(out, x.req, x.from, x.to, c.rules(x.to))
 	out.Body, out.Raw = x.req.Body, x.req.Raw
+	if x.method == "NOTIFY" {
+		fragment(out, c.rules(x.to))
+	}
 	if err := x.tune(out); err != nil {
 		c.unspoken(x, e)
 		return

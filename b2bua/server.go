@@ -73,6 +73,7 @@ type Settings struct {
 	Timer      trunk.Timer
 	Registrar  *registrar.Registrar // nil: REGISTER is not taken
 	Door       door.Rules           // who is left outside
+	Leaks      *Leaks               // nil: none are looked for
 }
 
 // Unknown says what happens to requests of no trunk.
@@ -123,6 +124,7 @@ type Server struct {
 	refused    refusals
 	door       *door.Door
 	held       held
+	leaks      leaks
 	strangers  rate.Sometimes // how often they are logged
 	bansTold   rate.Sometimes
 	watchers   []Watcher // among the observers
@@ -134,7 +136,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("b2bua: a policy is required")
 	}
 	cfg.defaults()
-	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), strangers: rate.Sometimes{Interval: time.Second}, bansTold: rate.Sometimes{First: 20, Interval: time.Second}}
+	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), leaks: newLeaks(), strangers: rate.Sometimes{Interval: time.Second}, bansTold: rate.Sometimes{First: 20, Interval: time.Second}}
 	s.door = s.newDoor()
 	_, _ = rand.Read(s.seal[:]) // never fails (crypto/rand)
 	for _, one := range cfg.Observers {
@@ -310,6 +312,7 @@ func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, 
 		explain(t, res)
 	}
 	tx.Respond(res)
+	s.watchOwn(tx.Source(), "", res, tx.Sent())
 }
 
 // forget takes a call out of the index.

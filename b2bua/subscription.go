@@ -220,6 +220,7 @@ func (t *txn) pass(p *passage) {
 	out.Set("Max-Forwards", hops(p.req))
 	t.carry(out, p.req, p.from, p.to)
 	out.Body = p.req.Body
+	fragment(out, p.to.rule)
 	out.Set("Contact", p.to.contact())
 	p.to.authorize(out)
 	t.pair.passing = append(t.pair.passing, p)

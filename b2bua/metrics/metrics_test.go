@@ -112,6 +112,7 @@ func TestTheEngineIsReadAtEachScrape(t *testing.T) {
 			return []trunk.Stats{{Name: "a", Up: true, Calls: 8}, {Name: "b", Registration: &trunk.Registration{}}}
 		},
 		Malformed: func() uint64 { return 9 },
+		Leaks:     func() map[string]uint64 { return map[string]uint64{"a": 15} },
 		Refused:   func() map[string]uint64 { return map[string]uint64{"loop": 14} },
 		Transport: func() transport.Counters { return transport.Counters{Connections: 11, TurnedAway: 12, Handshakes: 13} },
 		Expiries:  func() map[string]time.Time { return map[string]time.Time{"edge": time.Now().Add(-time.Hour)} },
@@ -126,7 +127,7 @@ func TestTheEngineIsReadAtEachScrape(t *testing.T) {
 		"legwork_timeouts_total 7",
 		`legwork_trunk_up{trunk="a"} 1`, `legwork_trunk_up{trunk="b"} 0`, `legwork_trunk_calls{trunk="a"} 8`,
 		`legwork_trunk_registered{trunk="b"} 0`,
-		"legwork_malformed_total 9", `legwork_refused_total{reason="loop"} 14`,
+		"legwork_malformed_total 9", `legwork_refused_total{reason="loop"} 14`, `legwork_leaks_total{trunk="a"} 15`,
 		"legwork_connections 11", "legwork_connections_turned_away_total 12", "legwork_handshake_failures_total 13",
 		`legwork_tls_certificate_expiry_seconds{listener="edge"} -3600`,
 		`legwork_observer_dropped_total{observer="cdr"} 10`, `legwork_observer_dropped_total{observer="hep"} 0`,

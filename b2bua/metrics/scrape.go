@@ -22,6 +22,7 @@ type Sources struct {
 	Transport func() transport.Counters
 	Malformed func() uint64               // messages refused or dropped unread
 	Refused   func() map[string]uint64    // requests that nothing was made of, by reason
+	Leaks     func() map[string]uint64    // messages that told of the inside, by trunk
 	Dropped   func() map[string]uint64    // events lost, by observer
 	Expiries  func() map[string]time.Time // of certificates, by listener
 	Door      func() door.Counters
@@ -46,6 +47,11 @@ func (s scrape) Collect(to chan<- prometheus.Metric) {
 	if s.Refused != nil {
 		for why, n := range s.Refused() {
 			count(to, "refused_total", "Requests that were refused before a call or anything else was made of them.", n, "reason", why)
+		}
+	}
+	if s.Leaks != nil {
+		for name, n := range s.Leaks() {
+			count(to, "leaks_total", "Messages, of those looked at, that told a trunk what is to stay inside.", n, "trunk", name)
 		}
 	}
 	if s.Dropped != nil {

@@ -53,12 +53,13 @@ func kindOfCore(lower []byte) kind {
 		"mime-version":
 		return content
 	case "accept", "accept-encoding", "accept-language", "alert-info", "call-info", "date",
-		"error-info", "expires", "in-reply-to", "min-expires", "organization", "priority",
+		"error-info", "expires", "min-expires", "organization", "priority",
 		"reply-to", "retry-after", "subject":
 		return crossing
 	// Names a host of ours: Warning. Tells our software: Server, User-Agent.
 	// Means one hop: Authorization, Authentication-Info, Proxy-Authenticate,
-	// Proxy-Authorization, WWW-Authenticate. Is said anew: Allow.
+	// Proxy-Authorization, WWW-Authenticate. Is said anew: Allow. Has Call-IDs that
+	// the other side alone knows: In-Reply-To.
 	default:
 		return private
 	}

@@ -121,12 +121,15 @@ func (e *engine) settings(c *config.Config) (s b2bua.Settings, err error) {
 	if s.Registrar, err = registrarOf(c.Registrar, e.stores.bindings); err != nil {
 		return s, err
 	}
+	if s.Leaks, err = leaksOf(c.Leaks); err != nil {
+		return s, err
+	}
 	s.Door, err = doorOf(c)
 	return s, err
 }
 
 // settings is what the server may be told again while it runs, but for the
-// registrar.
+// registrar and leaks.
 func settings(c *config.Config, trunks *trunk.Table) b2bua.Settings {
 	unknown := map[config.Unknown]b2bua.Unknown{
 		config.UnknownReject: b2bua.RejectUnknown, config.UnknownDrop: b2bua.DropUnknown, config.UnknownAllow: b2bua.AllowUnknown,

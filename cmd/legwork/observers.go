@@ -38,6 +38,7 @@ func (e *engine) openObservers(context.Context) error {
 		Transport: func() transport.Counters { return e.server.Transport() },
 		Malformed: func() uint64 { return uint64(e.server.Malformed()) },
 		Refused:   func() map[string]uint64 { return e.server.Refused() },
+		Leaks:     func() map[string]uint64 { return e.server.Leaks() },
 		Dropped:   o.dropped,
 		Expiries:  func() map[string]time.Time { return e.identities.Load().expiries() },
 		Door:      func() door.Counters { return e.server.Door() },

@@ -33,9 +33,6 @@ func (r *reader) complete(c *Config) {
 	c.Store.Path = within(dir, c.Store.Path)
 	for _, t := range c.Trunks {
 		t.Profile.resolve(dir)
-		if t.Headers.Preset == "" {
-			t.Headers.Preset = PresetEdge
-		}
 		if t.PRACK == "" {
 			t.PRACK = PRACKInterwork
 		}
@@ -82,6 +79,7 @@ func (r *reader) check(c *Config) {
 	r.claimants(c)
 	r.registrar(c)
 	r.databases(c)
+	r.leaks(&c.Leaks)
 	r.defaultRoute(c)
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	SIP            SIP               `yaml:"sip" doc:"The protocol's timers and sizes."`
 	Capture        Capture           `yaml:"capture" restart:"yes" doc:"Messages kept in memory to draw ladders from."`
 	Log            Log               `yaml:"log" doc:"The log, on standard error."`
+	Leaks          Leaks             `yaml:"leaks" doc:"What is inside: a message to the outside that tells of it is counted (legwork_leaks_total) and warned of, with the header and where that came from."`
 	Drain          Drain             `yaml:"drain" doc:"How the process goes when it is asked to."`
 
 	Identities map[string]Identity `yaml:"-"` // of the secured listeners, by name
@@ -132,7 +133,7 @@ type TrunkLimits struct {
 
 // Headers say what crosses: a preset, changed by pass, set and drop.
 type Headers struct {
-	Preset Preset            `yaml:"preset" enum:"edge transparent none" doc:"edge: end-to-end headers; transparent: all but the engine's own; none."`
+	Preset Preset            `yaml:"preset" enum:"edge transparent none" doc:"edge: end-to-end headers, and no IP address of the other side in URIs of people, no origin and name of who made the SDP; transparent: all but the engine's own; none; left out: the headers of edge alone."`
 	Pass   []string          `yaml:"pass" doc:"Headers that cross as well."`
 	Set    map[string]string `yaml:"set" doc:"Headers to write, with their values."`
 	Drop   []string          `yaml:"drop" doc:"Headers that do not cross."`
@@ -347,6 +348,7 @@ func Default() *Config {
 		},
 		Capture: Capture{Ring: 2000},
 		Log:     Log{Level: "info", Format: "text"},
+		Leaks:   Leaks{Every: 100},
 		Drain:   Drain{Timeout: 30 * time.Second},
 	}
 }

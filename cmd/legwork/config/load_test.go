@@ -97,6 +97,7 @@ acl: {allow: [198.51.100.0/24, "2001:db8::/32"], deny: [198.51.100.13]}
 ban: {after: 5, window: 10s, for: 2m}
 capture: {ring: 0}
 log: {level: "${LEVEL:-debug}", format: json}
+leaks: {words: [pbx.inside], networks: ["10.0.0.0/8"], every: 7}
 drain: {timeout: 0s}
 `
 
@@ -128,7 +129,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 				Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(100 * time.Second), Refresher: "uac"},
 			},
 			"pbx": {
-				Match: []string{"198.51.100.0/29"}, Targets: []Target{{URI: "sip:10.0.0.5:5060", Weight: 1}}, Headers: Headers{Preset: PresetEdge},
+				Match: []string{"198.51.100.0/29"}, Targets: []Target{{URI: "sip:10.0.0.5:5060", Weight: 1}},
 				PRACK: PRACKInterwork, Diversion: DiversionKeep, Timer: &TrunkTimer{Off: true},
 				Profile: &Profile{CUCM: filepath.Join(dir, "profile.lua"), Params: Params{"mask": "+1888XXXXXXX", "n": int64(3)}},
 			},
@@ -148,6 +149,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},
 		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute, Timer: Timer{Expires: Seconds(10 * time.Minute), Min: Seconds(100 * time.Second)}},
 		Log:    Log{Level: "debug", Format: "json"},
+		Leaks:  Leaks{Words: []string{"pbx.inside"}, Networks: []string{"10.0.0.0/8"}, Every: 7},
 		Warnings: Problems{{
 			File: filepath.Join(dir, "legwork.yaml"), Line: 27, Col: 15, Cure: "give all the same kind, or passwords",
 			Msg: "users.file: some users have an MD5 HA1 and some one of SHA-256: a phone answers the kind it likes best, whatever its user has",

@@ -40,7 +40,7 @@ func badKeys() []mistake {
 		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
-		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, log, drain`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, log, leaks, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
 	}
@@ -139,6 +139,8 @@ func badTrunks() []mistake {
 		{"trunks: {a: {match: [\"user:bob\"]}}", `legwork.yaml:1:22: match: user:bob can't prove who it is: there are no users; name their file in users.file`},
 		{"trunks: {a: {match: [\"user:b:b\"]}}", `legwork.yaml:1:22: match: "b:b" is not the name of a user; up to 128 characters without colons, quotes and backslashes`},
 		{"trunks:\n  b: {match: [\"listener:udp\"]}\n  a: {match: [\"listener:udp\"]}", `legwork.yaml:3:15: match: listener:udp belongs to trunk "b" already; remove one of them`},
+		{"leaks: {words: [ab]}", `legwork.yaml:1:17: leaks.words: "ab" is found everywhere; three letters at least`},
+		{"leaks: {networks: [10.0.0.1]}", `legwork.yaml:1:20: leaks.networks: "10.0.0.1" is not a CIDR; such as "10.0.0.0/8"`},
 		{"trunks: {a: {match: [\"listener:upd\"]}}", `legwork.yaml:1:22: match: no listener "upd"; did you mean "udp"?`},
 		{"trunks:\n  b: {match: [192.0.2.1]}\n  a: {match: [192.0.2.1/32]}", `legwork.yaml:3:15: match: 192.0.2.1/32 belongs to trunk "b" already; remove one of them, or narrow one to a longer prefix`},
 		{"trunks: {a: {match: [pbx.example, PBX.example.]}}", `legwork.yaml:1:35: match: PBX.example. is listed twice; remove one of them`},
