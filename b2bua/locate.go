@@ -130,6 +130,16 @@ func (s *Server) reachable(b *registrar.Binding) (uri string, at *located, ok bo
 	return u.String(), at, true
 }
 
+// isLost tells whether a binding was a connection to this process that has ended,
+// and nothing else would do: each load of a page would leave one.
+func (s *Server) isLost(b *registrar.Binding) bool {
+	if len(b.Path) > 0 || !s.transport.Ended(b.Flow) {
+		return false
+	}
+	u, err := message.ParseURI(b.Contact)
+	return err == nil && (b.RegID != 0 || isWeb(u))
+}
+
 // isWeb tells whether a URI is a WebSocket client's, whom only its connection
 // leads to.
 func isWeb(u message.URI) bool {

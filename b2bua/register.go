@@ -57,7 +57,7 @@ func (t *txn) file(r *registrar.Registrar, req *message.Message, expires time.Du
 // another proxy the Path leads to the phone.
 func (t *txn) origin() registrar.Origin {
 	f := t.a.flow
-	from := registrar.Origin{Source: f.Remote.String(), Transport: f.Network()}
+	from := registrar.Origin{Source: f.Remote.String(), Transport: f.Network(), Lost: t.server.isLost}
 	if len(t.req.List("Path")) > 0 {
 		return from
 	}
@@ -82,5 +82,24 @@ func (t *txn) registered(e filed) {
 	}
 	res := t.responseTo(t.req, e.Code, e.Reason, t.tag)
 	res.Headers = append(res.Headers, e.Headers...)
+	if e.Code == 200 && t.outbound() {
+		res.Add("Require", "outbound")
+	}
 	t.conclude(res)
+}
+
+// outbound tells whether a registration is one of RFC 5626 (section 6). The phone
+// then keeps its flow alive: over UDP by STUN, which nobody answers here.
+func (t *txn) outbound() bool {
+	contacts := t.req.List("Contact")
+	if !t.a.flow.Stream() || len(contacts) == 0 || len(t.req.List("Path")) > 0 || !t.req.HasToken("Supported", "outbound") {
+		return false
+	}
+	for _, text := range contacts {
+		a, err := message.ParseAddr(text)
+		if err != nil || !a.Params.Has("reg-id") || !a.Params.Has("+sip.instance") {
+			return false
+		}
+	}
+	return true
 }

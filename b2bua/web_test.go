@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,17 +154,70 @@ func TestARegisteredBrowserIsCalledOverItsWebSocket(t *testing.T) {
 	}
 }
 
+func TestAPhoneIsToldThatItsFlowIsKept(t *testing.T) {
+	for contact, want := range map[string]string{
+		"<sip:u1@q7df.invalid;transport=ws>;reg-id=1;+sip.instance=\"<urn:uuid:1>\"": "outbound",
+		"<sip:u1@q7df.invalid;transport=ws>;reg-id=1":                                "",
+		"<sip:u1@q7df.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1>\"":          "",
+	} {
+		play(t, &fixed{}, func(r *rig) {
+			r.withRegistrar(nil)
+			b := r.browse()
+			defer func() { _ = b.Close() }()
+			register := func(m *message.Message) {
+				m.Set("Contact", contact)
+				m.Set("Supported", "path, outbound")
+			}
+			m := r.registerFor(aliceAOR)
+			register(m)
+			b.say(m)
+			if res := b.hear(); res.Status != 200 || res.Get("Require") != want {
+				t.Errorf("over a WebSocket: %s", res)
+			}
+			r.registers(r.alice, aliceAOR, contact, register)
+			if res := r.wait(r.alice, "200 REGISTER"); res.Get("Require") != "" {
+				t.Errorf("over UDP: %s", res)
+			}
+		})
+	}
+}
+
+// Each load of a page registers a contact of its own, and none is ever taken back.
+func TestAPageMayBeLoadedAgainAndAgain(t *testing.T) {
+	play(t, toAOR(aliceAOR), func(r *rig) {
+		r.withRegistrar(nil)
+		b := r.browse()
+		for i := range 30 {
+			b.registers(aliceAOR, "sip:u"+strconv.Itoa(i)+"@q7df.invalid;transport=ws")
+			_ = b.Close()
+			synctest.Wait()
+			b = r.browseAgain()
+		}
+		list, err := r.server.settings().Registrar.Lookup(aliceAOR)
+		if err != nil || len(list) != 1 {
+			t.Errorf("%d bindings, %v", len(list), err)
+		}
+		_ = b.Close()
+	})
+}
+
 // registers binds a contact to an address of record.
 func (b *browser) registers(aor, contact string) {
 	b.Helper()
-	m := b.alice.Invite("sip:sbc.example", "")
-	m.Method = "REGISTER"
-	m.Set("CSeq", "1 REGISTER")
-	m.Set("To", "<"+aor+">")
-	m.Set("From", "<"+aor+">;tag=reg")
+	m := b.registerFor(aor)
 	m.Set("Contact", "<"+contact+">")
 	b.say(m)
 	if res := b.hear(); res.Status != 200 {
 		b.Fatalf("%s", res)
 	}
+}
+
+// registerFor is a REGISTER for an address of record.
+func (r *rig) registerFor(aor string) *message.Message {
+	m := r.alice.Invite("sip:sbc.example", "")
+	m.Method = "REGISTER"
+	m.Set("CSeq", "1 REGISTER")
+	m.Set("To", "<"+aor+">")
+	m.Set("From", "<"+aor+">;tag=reg")
+	return m
 }

@@ -77,6 +77,9 @@ type Origin struct {
 	Flow      string // names the connection to whoever set it; UTF-8
 	Source    string // "ip:port" of the packet
 	Transport string
+	// Lost tells which of the stored bindings lead nowhere any more; the REGISTER
+	// removes them. It is asked from Register alone. Nil: none.
+	Lost func(*Binding) bool
 }
 
 // Result is the answer to a REGISTER.

@@ -26,6 +26,7 @@ type registration struct {
 	removal  bool      // Contact: *
 	contacts []Binding // to set, or to remove when Expires is zero
 	path     []string  // to echo
+	lost     func(*Binding) bool
 }
 
 func (g *registration) isQuery() bool { return !g.removal && len(g.contacts) == 0 }
@@ -46,7 +47,7 @@ func (r *Registrar) read(req *message.Message, from Origin, expires time.Duratio
 	}
 	g := &registration{
 		aor: aor, now: r.config.Now().Truncate(time.Millisecond),
-		callID: req.CallID(), cseq: cseq,
+		callID: req.CallID(), cseq: cseq, lost: from.Lost,
 	}
 	if req.HasToken("Supported", "path") {
 		g.path = path

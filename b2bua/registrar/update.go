@@ -64,6 +64,9 @@ func (g *registration) apply(stored []Binding) ([]Binding, error) {
 			kept = append(kept, *c)
 		}
 	}
+	if g.lost != nil {
+		kept = slices.DeleteFunc(kept, func(b Binding) bool { return g.lost(&b) })
+	}
 	sortBindings(kept)
 	return kept, nil
 }

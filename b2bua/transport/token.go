@@ -45,3 +45,14 @@ func (t *Transport) Redeem(token string) (Flow, bool) {
 	}
 	return Flow{}, false
 }
+
+// Ended tells that a token was given by this process for a connection that is no
+// more. What others have given may be good where they are.
+func (t *Transport) Ended(token string) bool {
+	parts := strings.SplitN(token, " ", 5)
+	if len(parts) != 5 || !strings.HasPrefix(parts[3], t.run) {
+		return false
+	}
+	_, there := t.Redeem(token)
+	return !there
+}

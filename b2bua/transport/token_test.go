@@ -38,9 +38,17 @@ func TestATokenOfAConnectionEndsWithIt(t *testing.T) {
 	if _, ok := r.Redeem(r.Token(Flow{Listener: l, Remote: f.Remote})); ok {
 		t.Error("a flow without a connection has a token")
 	}
+	if r.Ended(token) {
+		t.Error("it has not ended yet")
+	}
 	f.conn.close(ErrClosed)
-	if _, ok := r.Redeem(token); ok {
+	if _, ok := r.Redeem(token); ok || !r.Ended(token) {
 		t.Error("a closed connection is led to")
+	}
+	for _, unknown := range []string{"", r.Token(Flow{Listener: r.listen("udp"), Remote: l.Local}), other.Token(f)} {
+		if r.Ended(unknown) {
+			t.Errorf("%q has ended", unknown)
+		}
 	}
 }
 
