@@ -26,6 +26,7 @@ type edge struct {
 	*chromium
 	page string // where it is served
 	web  string // the listener
+	web6 string // another, on IPv6
 	pbx  string // address of the callee behind the PBX
 }
 
@@ -50,6 +51,7 @@ func TestBrowserPhones(t *testing.T) {
 		"who closes the page hangs up":             pageIsClosed,
 		"a page that crashes has given up":         pageCrashes,
 		"a browser is found on its new connection": browserReconnects,
+		"a browser over IPv6 calls over IPv4":      browserOverIPv6,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &edge{t: t, chromium: b}
@@ -113,9 +115,11 @@ func (e *edge) deploy(cert string) {
 	write(e.t, yaml, strings.NewReplacer(
 		`"127.0.0.1:5060"}`, `"127.0.0.1:0"}`+"\n  - {name: tcp, transport: tcp, address: \"127.0.0.1:0\"}",
 		"127.0.0.1:8443", "127.0.0.1:0", "http://127.0.0.1:8000", e.page, "127.0.0.2:5060", e.pbx,
+		"script:", `  - {name: web6, transport: wss, address: "[::1]:0", cert: cert.pem, key: key.pem}`+"\nscript:",
 	).Replace(read(e.t, yaml))+"admin: {address: \"127.0.0.1:0\"}\nlog: {level: debug}\n")
 	e.running = serve(e.t, dir)
-	e.web = "wss://" + e.waitFor(`msg=ready listen="[^"]*wss ([\d.:]+)`)[1]
+	at := e.waitFor(`msg=ready listen="[^"]*wss ([\d.:]+), wss (\[::1\]:\d+)`)
+	e.web, e.web6 = "wss://"+at[1], "wss://"+at[2]
 }
 
 // phone registers in a page of its own.
@@ -350,3 +354,25 @@ const answersAndIsHungUp = `
 	< ACK
 	< BYE
 	> 200`
+
+func browserOverIPv6(e *edge) {
+	callee := e.story(strings.Replace(answersAndIsHungUp, "< INVITE", "< INVITE | Contact: 127.0.0.1 | Via: 127.0.0.1", 1))
+	p := e.open(e.t, e.page)
+	p.register(e.web6, "alice", "wonderland")
+	p.reads("registered")
+	p.dial("4711")
+	p.reads("talking")
+	p.click("#hangup")
+	sipptest.Finish(e.t, callee)
+	caller := e.calls("alice", `
+		<? 100
+		< 180
+		< 200 | Contact: 127.0.0.1
+		> ACK
+		> BYE
+		< 200`)
+	p.reads("alice calls")
+	p.click("#answer")
+	p.reads("talking")
+	sipptest.Finish(e.t, caller)
+}
