@@ -46,8 +46,8 @@ type Scripts interface {
 // History knows calls that are over, as long as it can.
 type History interface {
 	Record(id string) (*b2bua.Record, bool)
-	// Ladder draws a call, also one in progress. Width is in columns; 0: any.
-	Ladder(id string, width int, colour bool) (string, bool)
+	// Ladder shows a call, also one in progress; false: it is not remembered.
+	Ladder(id string, want Ladder) ([]byte, bool, error)
 }
 
 // Config is what the API needs; all but Token and Log is required.

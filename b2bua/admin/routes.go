@@ -137,30 +137,6 @@ func (a *api) hangUp(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-func (a *api) ladder(w http.ResponseWriter, r *http.Request) {
-	width, colour := 0, false
-	var err error
-	if text := r.URL.Query().Get("width"); text != "" {
-		if width, err = strconv.Atoi(text); err != nil || width < 1 || width > 1000 {
-			refuse(w, http.StatusBadRequest, "width is a number of columns from 1 to 1000")
-			return
-		}
-	}
-	if text := r.URL.Query().Get("colour"); text != "" {
-		if colour, err = strconv.ParseBool(text); err != nil {
-			refuse(w, http.StatusBadRequest, "colour is true or false")
-			return
-		}
-	}
-	text, ok := a.History.Ladder(r.PathValue("id"), width, colour)
-	if !ok {
-		refuse(w, http.StatusNotFound, "no call "+strconv.Quote(r.PathValue("id"))+" is remembered")
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(text)) // the peer has gone if this fails
-}
-
 // trunks lists all of them, or those that a source fits.
 func (a *api) trunks(w http.ResponseWriter, r *http.Request) {
 	list := trunkList(a.Engine.Trunks().Stats())

@@ -25,6 +25,9 @@ func (q *inquiry) field(name, value string) Origin {
 		return set
 	}
 	if q.source == nil {
+		if message.Same(name, "Max-Forwards") {
+			o.Why = "the first hop of a request of our own"
+		}
 		return o
 	}
 	was, there := q.same(name, value)

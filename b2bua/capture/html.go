@@ -63,6 +63,8 @@ type row struct {
 	X1, X2 int
 	Tip    string // of the arrow: its points
 	Middle int
+	Left   int // where the words on an arrow begin
+	Wide   int
 	Class  string
 	Mark   string
 	Where  string
@@ -164,6 +166,8 @@ func (r *row) aim() {
 	r.Tip = fmt.Sprintf("%d,0 %d,-4 %d,4", r.X2, r.X2-back, r.X2-back)
 	right := max(r.X1, r.X2)
 	r.Middle = right - pixLane/2
+	r.Wide = int(pixRune*float64(columns(r.Text))) + 8
+	r.Left = r.Middle - r.Wide/2
 }
 
 func class(code int) string {
@@ -196,7 +200,7 @@ func (s *Story) panel(st *Step) panel {
 			from := s.step(m.Source)
 			p.Source = fmt.Sprintf("%s at %.3f s", from.label(), from.After)
 		} else {
-			p.Plain = strings.Split(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\n")
+			p.Plain = strings.Split(strings.TrimRight(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\n"), "\n")
 		}
 	}
 	return p

@@ -3,6 +3,8 @@ package capture
 import (
 	"fmt"
 	"strings"
+
+	"legwork/b2bua/message"
 )
 
 // Style is how a ladder is drawn.
@@ -231,6 +233,9 @@ func (l *ladder) edits(st *Step) {
 // said is an edit in words.
 func (e *Edit) said() string {
 	value := strings.Join(strings.Fields(e.Value), " ")
+	if message.Same(e.Name, "From") || message.Same(e.Name, "To") {
+		value = message.WithTag(value, "") // it is not the script's
+	}
 	switch {
 	case e.Op == "map":
 		return value
@@ -331,13 +336,17 @@ func (o *Outcome) said() (status, rest string) {
 	return status, rest
 }
 
-// label is the text on an arrow: a response to anything but INVITE tells what
-// it answers.
+// label is the text on an arrow.
 func (st *Step) label() string {
-	m := st.Message
-	if m == nil {
+	if st.Message == nil {
 		return ""
 	}
+	return st.Message.Label()
+}
+
+// Label is a message in few words: a response to anything but INVITE tells what
+// it answers.
+func (m *Message) Label() string {
 	text := m.Method
 	if m.Code > 0 {
 		text = fmt.Sprintf("%d %s", m.Code, m.Reason)

@@ -189,6 +189,8 @@ func (q *inquiry) first(name, value string) Origin {
 		return o
 	}
 	switch {
+	case name == fieldURI && q.out.ToTag() != "":
+		return Origin{Name: name, Value: value, From: Engine, Why: "the dialog's remote target"}
 	case q.source == nil:
 		return Origin{Name: name, Value: value, From: Engine}
 	case name == fieldStatus && strings.TrimSpace(statusLine(q.source)) == value,
@@ -196,8 +198,6 @@ func (q *inquiry) first(name, value string) Origin {
 		return Origin{Name: name, Value: value, From: q.peer}
 	case name == fieldURI && q.route != nil && q.sent.method == "INVITE":
 		return q.decided(name, value)
-	case name == fieldURI && q.out.ToTag() != "":
-		return Origin{Name: name, Value: value, From: Engine, Why: "the dialog's remote target"}
 	}
 	return Origin{Name: name, Value: value, From: Engine}
 }

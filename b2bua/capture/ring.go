@@ -107,6 +107,9 @@ func New(size int) *Ring {
 	return &Ring{size: size, stories: make(map[string]*story), active: list.New(), finished: list.New()}
 }
 
+// Watching implements b2bua.Watcher.
+func (r *Ring) Watching() bool { return r.size > 0 }
+
 // Observe takes one event; it never waits for anything but its own lock.
 func (r *Ring) Observe(ev b2bua.Event) {
 	if r.size <= 0 {

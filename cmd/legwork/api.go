@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"time"
 
 	"legwork/b2bua"
@@ -60,6 +62,27 @@ type historyOf struct{ ring *capture.Ring }
 
 func (h historyOf) Record(id string) (*b2bua.Record, bool) { return h.ring.Record(id) }
 
-func (h historyOf) Ladder(id string, width int, colour bool) (string, bool) {
-	return h.ring.Ladder(id, capture.Style{Width: width, Colour: colour})
+func (h historyOf) Ladder(id string, want admin.Ladder) ([]byte, bool, error) {
+	story, ok := h.ring.Story(id, capture.Mask{Numbers: want.MaskNumbers})
+	if !ok {
+		return nil, false, nil
+	}
+	var out bytes.Buffer
+	err := show(&out, story, want)
+	return out.Bytes(), true, err
+}
+
+// show writes a story in one of its forms.
+func show(to *bytes.Buffer, story *capture.Story, want admin.Ladder) error {
+	switch want.Form {
+	case admin.FormHTML:
+		return story.HTML(to)
+	case admin.FormJSON:
+		encoder := json.NewEncoder(to)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(story)
+	default:
+		to.WriteString(story.Text(capture.Style{Width: want.Width, Colour: want.Colour}))
+		return nil
+	}
 }

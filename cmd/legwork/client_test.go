@@ -49,6 +49,10 @@ func TestACallCanBeSeenAndHungUp(t *testing.T) {
 	r.ask("calls").expect(t, 0, `ID +PHASE`, id+` +talking +\d+s +phones +sip:alice@\S+ +sip:4711@`)
 	r.ask("call", id).expect(t, 0, `phase +talking`, `trunk +phones`, `leg a +127`, `leg b +127`)
 	r.ask("ladder", id).expect(t, 0, `on_invite → route pbx`, `200 OK \+SDP`)
+	r.ask("ladder", id, "--html").expect(t, 0, `^<!DOCTYPE html>`, `<svg`, `200 OK &#43;SDP`)
+	r.ask("headers", id).expect(t, 0, `INVITE \+SDP to pbx`, `FIELD +VALUE`, `From +"Hello alice" .* script main.lua:24 +on_branch`, `X-Legwork +hello +script main.lua:22 +on_branch`, `To +.* caller`, `Max-Forwards +69 +engine +one hop less`)
+	r.ask("headers", id, "--step", "999").expect(t, 1, `no message of call \S+ left at step 999`)
+	r.ask("headers", id, "--json").expect(t, 0, `"from": "caller"`)
 	r.ask("trunks").expect(t, 0, `pbx +up +1 +1 +1 +0`)
 	r.ask("trunks", "disable").expect(t, 1, `name the trunk`)
 	r.ask("trunks", "disable", "nobody").expect(t, 1, `no trunk "nobody"`)
@@ -68,7 +72,7 @@ func TestACallCanBeSeenAndHungUp(t *testing.T) {
 	next(t, alice, "BYE").Reply(200, nil)
 	next(t, bob, "BYE").Reply(200, nil)
 	r.ask("call", id).expect(t, 0, `over: 200 OK, hung up by admin`)
-	r.ask("ladder", id, "--json").expect(t, 0, `"ladder": ".*BYE`)
+	r.ask("ladder", id, "--json").expect(t, 0, `"method": "BYE"`, `"hung_up_by": "admin"`)
 }
 
 func TestWhatIsNotThereIsSaidSo(t *testing.T) {

@@ -1,27 +1,53 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
 )
 
+// shown is part of every command that shows stories of calls.
+type shown struct {
+	HTML bool   `name:"html" help:"Print one HTML page that needs nothing else."`
+	Mask string `enum:",numbers" default:"" placeholder:"numbers" help:"Hide the ends of telephone numbers; secrets always are hidden."`
+}
+
+// form is the parameter format.
+func (o *shown) form(asJSON bool) string {
+	switch {
+	case o.HTML:
+		return "html"
+	case asJSON:
+		return "json"
+	}
+	return "text"
+}
+
 type ladderCommand struct {
 	remote
+	shown
 	ID    string `arg:"" help:"As legwork calls lists it, or of a call that is over."`
 	Width int    `env:"COLUMNS" default:"100" help:"Columns of the screen."`
 }
 
 // Run draws a call.
 func (c *ladderCommand) Run(t *terminal) error {
-	query := "?width=" + strconv.Itoa(c.Width) + "&colour=" + strconv.FormatBool(t.colour && !c.JSON)
-	drawn, err := c.fetch(http.MethodGet, "/api/v1/calls/"+url.PathEscape(c.ID)+"/ladder"+query)
-	if err != nil {
-		return err
+	query := url.Values{"format": {c.form(c.JSON)}, "width": {strconv.Itoa(c.Width)}, "colour": {strconv.FormatBool(t.colour)}}
+	if c.Mask != "" {
+		query.Set("mask", c.Mask)
 	}
-	if c.JSON {
-		return t.json(map[string]string{"id": c.ID, "ladder": string(drawn)})
+	drawn, err := c.fetch(http.MethodGet, ladderPath(c.ID, query))
+	switch {
+	case err != nil:
+		return err
+	case c.JSON && !c.HTML:
+		return t.json(json.RawMessage(drawn))
 	}
 	t.printf("%s", drawn)
 	return nil
+}
+
+func ladderPath(id string, query url.Values) string {
+	return "/api/v1/calls/" + url.PathEscape(id) + "/ladder?" + query.Encode()
 }

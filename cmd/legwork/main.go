@@ -28,6 +28,7 @@ type commands struct {
 	Calls   callsCommand   `cmd:"" help:"List the calls of a running Legwork."`
 	Call    callCommand    `cmd:"" help:"Show one call."`
 	Ladder  ladderCommand  `cmd:"" help:"Draw the messages and decisions of one call."`
+	Headers headersCommand `cmd:"" help:"Say where each header of each message of one call came from."`
 	Hangup  hangupCommand  `cmd:"" help:"Hang up one call."`
 	Trunks  trunksCommand  `cmd:"" help:"List the trunks and what is counted about them; enable or disable one."`
 	Events  eventsCommand  `cmd:"" help:"Follow what happens: calls, trunks, registrations, bans, reloads."`
