@@ -34,7 +34,7 @@ func Check(ctx context.Context, cfg Config) (Problems, []ProfileRow) {
 	if problems = g.try(ctx); len(problems.errors()) > 0 {
 		return problems, nil
 	}
-	return append(problems, g.shadowed()...), g.profileRows()
+	return slices.Concat(problems, g.shadowed(), g.advise()), g.profileRows()
 }
 
 // profileRows is the table that legwork check prints.
