@@ -62,7 +62,7 @@ func (c *Capture) Find(w Wish) (*Call, int, error) {
 	calls := c.Calls()
 	var found []*Call
 	for _, one := range calls {
-		if (w.CallID == "" || w.CallID == one.ID) && (w.Number == "" || one.has(w.Number)) {
+		if (w.CallID == "" || w.CallID == one.ID) && (w.Number == "" || one.Has(w.Number)) {
 			found = append(found, one)
 		}
 	}
@@ -86,9 +86,9 @@ func (c *Capture) Find(w Wish) (*Call, int, error) {
 // shortest is how many digits must be alike for a number to be another's end.
 const shortest = 6
 
-// has tells whether the number is the caller's or the callee's. Prefixes of a
+// Has tells whether the number is the caller's or the callee's. Prefixes of a
 // country or a carrier may differ: 030123456 is +4930123456.
-func (c *Call) has(number string) bool {
+func (c *Call) Has(number string) bool {
 	m := c.Invite()
 	users := []string{m.URI}
 	for _, name := range []string{"From", "To", "P-Asserted-Identity"} {

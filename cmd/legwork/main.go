@@ -25,6 +25,7 @@ type commands struct {
 	Init    initCommand    `cmd:"" help:"Write a commented legwork.yaml, a script, its test and editor settings."`
 	Check   checkCommand   `cmd:"" help:"Check configuration and scripts."`
 	Test    testCommand    `cmd:"" help:"Run the scripts' tests, *_test.lua, on the engine and on virtual time."`
+	Fixture fixtureCommand `cmd:"" help:"Print a Lua test of a call in a capture, to put beside the scripts."`
 	Calls   callsCommand   `cmd:"" help:"List the calls of a running Legwork."`
 	Call    callCommand    `cmd:"" help:"Show one call."`
 	Ladder  ladderCommand  `cmd:"" help:"Draw the messages and decisions of one call."`
