@@ -13,7 +13,7 @@ var errCodecs = errors.New("no codec is left for the target")
 
 // choice is the codecs of a leg's neighbour; nil: any.
 func (l *leg) choice() *offer.Choice {
-	if l == nil || l.trunk == nil {
+	if l == nil || l.trunk == nil || l.searches() {
 		return nil
 	}
 	if c := (*offer.Choice)(&l.trunk.Codecs); !c.Empty() {

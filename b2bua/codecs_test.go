@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -162,5 +163,29 @@ func TestAStreamWithNoneOfTheCodecsIsRemovedFromAnOffer(t *testing.T) {
 		r.expect(in, "4000 8, 0 34")
 		in.Reply(486, nil)
 		r.wait(r.alice, "486")
+	})
+}
+
+func TestATransferHasTheCodecsOfWhoWillTalk(t *testing.T) {
+	byTrunk := func(_ context.Context, v View) Decided {
+		u, _ := message.ParseURI(v.Request.URI)
+		return Decided{Decision: Route{Targets: []Target{{Trunk: u.User}}, Refer: LocalRefer}}
+	}
+	play(t, &fixed{invite: byTrunk}, func(r *rig) {
+		r.speaking(map[string]trunk.Codecs{"bob": {Keep: []string{"PCMU"}}, "alice": {Prefer: []string{"PCMA"}}})
+		call := r.answered()
+		r.say(r.alice, call.alice, "INVITE", answering("0 8 101"))
+		r.wait(r.bob, "INVITE").Reply(200, answering("0 101"))
+		r.wait(r.alice, "200")
+		r.ack(call.alice, 2, "")
+		r.wait(r.bob, "ACK")
+		r.refer(r.bob, call.bob, "<sip:carol@192.0.2.10>", nil)
+		r.wait(r.bob, "202 REFER")
+		in := r.wait(r.carol, "INVITE")
+		r.expect(in, "4000 8 0 101")
+		in.Reply(486, nil)
+		r.notified(r.bob, "486")
+		r.say(r.bob, call.bob, "BYE", nil)
+		r.wait(r.alice, "BYE").Reply(200, nil)
 	})
 }

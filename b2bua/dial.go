@@ -170,6 +170,9 @@ func (c *Call) dial(h hop, load *trunk.State) {
 
 // send builds the INVITE, lets the script see it, and sends it.
 func (c *Call) send(l *leg) error {
+	if err := c.hides(l); err != nil {
+		return err
+	}
 	invite := c.buildInvite(l)
 	if err := tuneOffer(invite, c.a, l); err != nil {
 		return err
@@ -244,6 +247,8 @@ func (c *Call) unreachable(l *leg, err error) phase {
 		return c.next()
 	case errors.Is(err, errCodecs):
 		return c.lost(l, c.failureOf(488, ""), OriginLocal)
+	case errors.Is(err, errPrivacy):
+		return c.lost(l, c.failureOf(500, ""), OriginLocal)
 	case errors.Is(err, errMissing):
 		return c.lost(l, c.failureOf(l.place().at.missing, ""), OriginLocal)
 	case errors.Is(err, errInsecure):

@@ -263,7 +263,7 @@ func (c *Call) stay() phase {
 // to its peer it is the one it knows, changed.
 func (c *Call) offerTo(l *leg, sdp []byte, done func(*message.Message) phase) {
 	l.spliced = true
-	c.errand(l, "INVITE", func(req *message.Message) { putSDP(req, offer.Continue(l.ours, sdp)) }, done)
+	c.errand(l, "INVITE", func(req *message.Message) { putSDP(req, offer.Continue(l.ours, l.veil(sdp))) }, done)
 }
 
 // splice makes an SDP that crosses to a leg go on with the session that its peer

@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"errors"
 	"strings"
 
 	"legwork/b2bua/message"
@@ -25,6 +26,9 @@ type wishes struct {
 	user    bool // what else its user has said of itself, too
 	history bool // who was called before
 	none    bool // nothing is to be hidden
+
+	beyond   bool // what we can't do: session, which media from end to end tell, or what nobody knows
+	critical bool // rather no call than one without
 }
 
 func wishesOf(m *message.Message) (w wishes) {
@@ -39,6 +43,10 @@ func wishesOf(m *message.Message) (w wishes) {
 				w.history = true
 			case "none":
 				w.none = true
+			case "critical":
+				w.critical = true
+			default:
+				w.beyond = true
 			}
 		}
 	}
@@ -72,6 +80,21 @@ func (o *owner) guardIdentity(out, in *message.Message, from, to *leg) {
 	}
 	hideDiversion(out)
 	out.HideHistory()
+}
+
+// errPrivacy is a call whose caller wants more hidden than we can.
+var errPrivacy = errors.New("the caller wants more hidden than is possible")
+
+// hides tells whether all that is hidden from a callee which must be (RFC 3323
+// section 4.3). A trusted one sees to it itself.
+func (c *Call) hides(l *leg) error {
+	if c.trust(l) != trunk.Untrusted {
+		return nil
+	}
+	if w := wishesOf(c.invite); w.critical && w.beyond {
+		return errPrivacy
+	}
+	return nil
 }
 
 func remove(m *message.Message, names ...string) {

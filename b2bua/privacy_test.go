@@ -245,3 +245,33 @@ func TestATrunkIsToldWhoDivertedInItsForm(t *testing.T) {
 		})
 	}
 }
+
+func TestACriticalPrivacyThatCannotBeHadIs500(t *testing.T) {
+	for _, c := range []struct {
+		privacy string
+		bob     trunk.Trust
+		crosses bool
+	}{
+		{"session;critical", trunk.Untrusted, false},
+		{"id;unheard-of; Critical", trunk.Untrusted, false},
+		{"session;critical", trunk.Trusted, true},
+		{"session", trunk.Untrusted, true},
+		{"id;user;header;history;critical", trunk.Untrusted, true},
+		{"session;critical", trunk.TrustUnsaid, true},
+	} {
+		play(t, &fixed{invite: toTrunk("bob")}, func(r *rig) {
+			r.trusting(map[string]trunk.Trust{"bob": c.bob})
+			req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+			req.Add("Privacy", c.privacy)
+			_, err := r.alice.Send(req, sbc)
+			r.check(err)
+			if !c.crosses {
+				r.wait(r.alice, "500")
+				r.never(r.bob, "INVITE")
+				return
+			}
+			r.wait(r.bob, "INVITE").Reply(486, nil)
+			r.wait(r.alice, "486")
+		})
+	}
+}

@@ -44,6 +44,12 @@ func (c *Call) search(refer *message.Message, targets []Target) {
 	s.post(begins{targets})
 }
 
+// searches tells the leg that stands for a caller in a search: it has the trunk of
+// the referrer, and the session of the survivor.
+func (l *leg) searches() bool {
+	return l.role == RoleA && l.call != nil && l.call.onBehalf != nil && l == l.call.a
+}
+
 // searching is the first phase of a search: where to?
 func (c *Call) searching(ev event) phase {
 	e, ok := ev.(begins)

@@ -84,24 +84,29 @@ func withHost(value, host string) string {
 	return a.String()
 }
 
-// veilSDP hides who made the SDP that crosses to a leg. The id of its session is
-// one that only this call gives it, and always the same.
-func veilSDP(m *message.Message, to *leg) {
-	if !to.veiled() || to.call == nil {
-		return
+// veil hides from a leg's peer who made an SDP. The id of its session is one that
+// only this call gives it, and always the same.
+func (l *leg) veil(sdp []byte) []byte {
+	if !l.veiled() || l.call == nil {
+		return sdp
 	}
-	before := sdpOf(m)
-	if len(before) == 0 {
-		return
-	}
-	after := offer.Veil(before, to.ourHost(), func(o offer.Origin) string {
+	return offer.Veil(sdp, l.ourHost(), func(o offer.Origin) string {
 		h := fnv.New64a()
-		for _, part := range []string{to.call.id, o.User, o.ID, o.Address} {
+		for _, part := range []string{l.call.id, o.User, o.ID, o.Address} {
 			_, _ = h.Write([]byte(part + "\x00")) // never fails
 		}
 		return strconv.FormatUint(h.Sum64()>>2, 10)
 	})
-	if bytes.Equal(before, after) {
+}
+
+// veilSDP does so in what crosses.
+func veilSDP(m *message.Message, to *leg) {
+	if !to.veiled() {
+		return
+	}
+	before := sdpOf(m)
+	after := to.veil(before)
+	if len(before) == 0 || bytes.Equal(before, after) {
 		return
 	}
 	if body, err := offer.Replace(m.Get("Content-Type"), m.Body, after); err == nil {
