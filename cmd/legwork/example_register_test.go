@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"text/template"
 	"time"
 
 	"legwork/cmd/legwork/sipptest"
@@ -15,24 +12,7 @@ import (
 // accountConfig is a carrier that wants to be registered with and asks for the
 // password with each call; the world behind it is one address, from which it is
 // called by another.
-const accountConfig = `#!KAMAILIO
-debug=0
-log_stderror=yes
-fork=yes
-children=1
-tcp_children=1
-listen=udp:{{.At}}
-listen=tcp:{{.At}}
-auto_aliases=no
-dns=no
-rev_dns=no
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "siputils.so"
-loadmodule "textops.so"
-loadmodule "usrloc.so"
+const accountConfig = `loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
 modparam("usrloc", "db_mode", 0)
@@ -87,15 +67,8 @@ func (w world) CallerPort() string { return strings.TrimPrefix(w.Caller, "127.0.
 
 func newWorld(t *testing.T) world {
 	t.Helper()
-	path, dir := program(t, "kamailio", "kamailio"), t.TempDir()
 	w := world{At: sipptest.Address(t), Caller: sipptest.Address(t), Callee: sipptest.Address(t)}
-	var text bytes.Buffer
-	if err := template.Must(template.New("").Parse(accountConfig)).Execute(&text, w); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "kamailio.cfg"), text.String())
-	beside(t, path, "-f", filepath.Join(dir, "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4", "-Y", dir, "-w", dir, "-P", filepath.Join(dir, "pid"))
-	_ = dialUntil(t, w.At).Close()
+	routing(t, w.At, accountConfig, w)
 	return w
 }
 

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"text/template"
 	"time"
 
 	"legwork/cmd/legwork/sipptest"
@@ -241,25 +240,7 @@ func TestASoftphoneGivesUpWhileAnotherRings(t *testing.T) {
 
 // proxyConfig is a loose router that stays in the path of what it is given and
 // sends it on to one place.
-const proxyConfig = `#!KAMAILIO
-debug=0
-log_stderror=yes
-fork=yes
-children=1
-tcp_children=1
-listen=udp:{{.Listen}}
-listen=tcp:{{.Listen}}
-auto_aliases=no
-dns=no
-rev_dns=no
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "pv.so"
-{{with .Asks}}loadmodule "auth.so"
+const proxyConfig = `{{with .Asks}}loadmodule "auth.so"
 modparam("auth", "qop", "auth")
 modparam("auth", "nonce_count", 1)
 modparam("auth", "algorithm", "{{.Algorithm}}")
@@ -310,16 +291,10 @@ type asks struct {
 // kamailio proxies to an address ("192.0.2.1:5060;transport=tcp").
 func kamailio(t *testing.T, at, to string, how *asks) {
 	t.Helper()
-	path, dir := program(t, "kamailio", "kamailio"), t.TempDir()
-	var text bytes.Buffer
-	if err := template.Must(template.New("").Parse(proxyConfig)).Execute(&text, struct {
-		Listen, To string
-		Asks       *asks
-	}{at, to, how}); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "kamailio.cfg"), text.String())
-	beside(t, path, "-f", filepath.Join(dir, "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4", "-Y", dir, "-w", dir, "-P", filepath.Join(dir, "pid"))
+	routing(t, at, proxyConfig, struct {
+		To   string
+		Asks *asks
+	}{to, how})
 	c := dialUntil(t, at)
 	_ = c.SetDeadline(time.Now().Add(patience))
 	_, _ = io.WriteString(c, request("OPTIONS", "tcp", "127.0.0.1:5060"))

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"text/template"
 
 	"legwork/b2bua/simnet"
 	"legwork/cmd/legwork/sipptest"
@@ -14,26 +12,8 @@ import (
 
 // carrierConfig is a carrier's registrar: it wants a password, and sends calls
 // where the account is.
-const carrierConfig = `#!KAMAILIO
-debug=0
-log_stderror=yes
-fork=yes
-children=1
-tcp_children=1
-listen=udp:{{.Listen}}
-listen=tcp:{{.Listen}}
-auto_aliases=no
-dns=no
-rev_dns=no
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "maxfwd.so"
-loadmodule "pv.so"
-loadmodule "siputils.so"
-loadmodule "usrloc.so"
+const carrierConfig = `loadmodule "usrloc.so"
 loadmodule "registrar.so"
-loadmodule "textops.so"
 loadmodule "auth.so"
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "max_expires", 60)
@@ -69,25 +49,11 @@ request_route {
 }
 `
 
-// carrier is a Kamailio that registers.
-func carrier(t *testing.T, at string) {
-	t.Helper()
-	path, dir := program(t, "kamailio", "kamailio"), t.TempDir()
-	var text bytes.Buffer
-	of := struct{ Listen, Password string }{at, "s3cret"}
-	if err := template.Must(template.New("").Parse(carrierConfig)).Execute(&text, of); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "kamailio.cfg"), text.String())
-	beside(t, path, "-f", filepath.Join(dir, "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4", "-Y", dir, "-w", dir, "-P", filepath.Join(dir, "pid"))
-	_ = dialUntil(t, at).Close()
-}
-
 // TestACarrierThatIsARegistrarFindsUs registers with a wrong password, then by
 // reload with the right one, is called through the carrier, and says goodbye.
 func TestACarrierThatIsARegistrarFindsUs(t *testing.T) {
 	at := sipptest.Address(t)
-	carrier(t, at)
+	routing(t, at, carrierConfig, struct{ Password string }{"s3cret"})
 	caller, pbx := agent(t), agent(t)
 	dir := deployment(t, pbx.Addr.String(), `
   carrier:
