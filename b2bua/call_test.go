@@ -39,7 +39,7 @@ func TestBasicCallHasItsOwnDialogOnEachLeg(t *testing.T) {
 		if string(ok.Body) != string(sent.Body) {
 			r.Error("the answer did not cross unchanged")
 		}
-		call := &conversation{rig: r, alice: r.alice.Dialog(d.req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		call := d.talk(r.bob, in, sent, ok)
 		r.ack(call.alice, 1, "")
 		r.wait(r.bob, "ACK")
 		call.hangUpByAlice()
@@ -88,7 +88,7 @@ func TestEarlyMediaCrossesWithADialogForEachTag(t *testing.T) {
 		if ok.ToTag() != second.ToTag() {
 			r.Errorf("answered with tag %s, want that of the 180, %s", ok.ToTag(), second.ToTag())
 		}
-		call := &conversation{rig: r, alice: r.alice.Dialog(d.req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		call := d.talk(r.bob, in, sent, ok)
 		r.ack(call.alice, 1, "")
 		r.wait(r.bob, "ACK")
 		call.hangUpByAlice()
@@ -209,7 +209,7 @@ func TestLateOfferCrossesInItsPlaces(t *testing.T) {
 		if _, err := r.bob.Next(400*time.Millisecond, "ACK"); err == nil {
 			r.Error("acknowledged before the caller's answer was there")
 		}
-		call := &conversation{rig: r, alice: r.alice.Dialog(d.req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		call := d.talk(r.bob, in, sent, ok)
 		r.ack(call.alice, 1, sdpOffer)
 		if ack := r.wait(r.bob, "ACK"); string(ack.Body) != sdpOffer {
 			r.Errorf("the answer in the ACK did not cross: %q", ack.Body)

@@ -169,11 +169,10 @@ func TestCancelOfAReInviteCrosses(t *testing.T) {
 
 func TestCancelThatMatchesNothingGets481(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
-		req := r.alice.Invite("sip:bob@"+sbc, "")
-		req.Method = "CANCEL"
-		req.Set("CSeq", "1 CANCEL")
-		_, err := r.alice.Send(req, sbc)
-		r.check(err)
+		r.dialWith("", func(m *message.Message) {
+			m.Method = "CANCEL"
+			m.Set("CSeq", "1 CANCEL")
+		})
 		r.wait(r.alice, "481 CANCEL")
 	})
 }
@@ -193,15 +192,13 @@ func (r *rig) lateCancel(sent []byte) {
 
 func TestCancelAfterTheAnswerChangesNothing(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
-		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-		client, err := r.alice.Send(req, sbc)
-		r.check(err)
-		invite := client.Sent()
+		d := r.dial(sdpOffer)
+		invite := d.client.Sent()
 		in := r.wait(r.bob, "INVITE")
 		sent := in.Reply(200, withSDP)
 		ok := r.wait(r.alice, "200")
 		r.lateCancel(invite)
-		call := &conversation{rig: r, alice: r.alice.Dialog(req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		call := d.talk(r.bob, in, sent, ok)
 		r.ack(call.alice, 1, "")
 		r.wait(r.bob, "ACK")
 		call.hangUpByAlice()
@@ -210,9 +207,7 @@ func TestCancelAfterTheAnswerChangesNothing(t *testing.T) {
 
 func TestCancelAfterAFailureChangesNothing(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
-		client, err := r.alice.Send(r.alice.Invite("sip:bob@"+sbc, sdpOffer), sbc)
-		r.check(err)
-		invite := client.Sent()
+		invite := r.dial(sdpOffer).client.Sent()
 		r.wait(r.bob, "INVITE").Reply(486, nil)
 		r.wait(r.alice, "486")
 		r.lateCancel(invite)

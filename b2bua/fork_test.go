@@ -28,7 +28,7 @@ func TestFirstAnswerOfParallelTargetsWins(t *testing.T) {
 			t.Errorf("Reason of the CANCEL is %q", got)
 		}
 		ok := r.wait(r.alice, "200")
-		call := &conversation{rig: r, alice: r.alice.Dialog(d.req, ok.Message, false), bob: r.carol.Dialog(atCarol.Message, sent, true)}
+		call := d.talk(r.carol, atCarol, sent, ok)
 		r.ack(call.alice, 1, "")
 		r.wait(r.carol, "ACK")
 		r.say(r.alice, call.alice, "BYE", nil)

@@ -13,14 +13,12 @@ import (
 // repeat. It must come out the same on any network that loses no more than one
 // packet.
 func (r *rig) stubborn() {
-	req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-	_, err := r.alice.Send(req, sbc)
-	r.check(err)
+	call := r.dialWith(sdpOffer, nil)
 	stop := make(chan struct{})
 	defer close(stop)
 	go r.answerStubbornly(stop)
 	ok := r.wait(r.alice, "200")
-	d := r.alice.Dialog(req, ok.Message, false)
+	d := r.alice.Dialog(call.req, ok.Message, false)
 	r.ack(d, 1, "")
 	go r.ackAgain(d, stop)
 	time.Sleep(10 * time.Second)

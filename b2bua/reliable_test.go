@@ -32,16 +32,6 @@ func pracked(mode trunk.PRACK) func(context.Context, View) Decided {
 	}
 }
 
-// dialWith is dial with more in the INVITE.
-func (r *rig) dialWith(body string, edit func(*message.Message)) *dialled {
-	r.Helper()
-	req := r.alice.Invite("sip:bob@"+sbc, body)
-	edit(req)
-	client, err := r.alice.Send(req, sbc)
-	r.check(err)
-	return &dialled{r, req, client.Cancel}
-}
-
 func can100rel(m *message.Message)   { m.Set("Supported", "100rel") }
 func wants100rel(m *message.Message) { m.Set("Require", "100rel") }
 

@@ -13,6 +13,7 @@ import (
 	"legwork/b2bua/dialog"
 	"legwork/b2bua/message"
 	"legwork/b2bua/simnet"
+	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
 )
@@ -274,16 +275,37 @@ func (r *rig) only() *Record {
 type dialled struct {
 	*rig
 	req    *message.Message
-	cancel func(reason string)
+	client *transaction.Client
 }
 
 func (r *rig) dial(body string) *dialled {
 	r.Helper()
+	d := r.dialWith(body, nil)
+	r.wait(r.alice, "100")
+	return d
+}
+
+// dialWith lets edit see the INVITE before it is sent, and waits for nothing.
+func (r *rig) dialWith(body string, edit func(*message.Message)) *dialled {
+	r.Helper()
 	req := r.alice.Invite("sip:bob@"+sbc, body)
+	if edit != nil {
+		edit(req)
+	}
 	client, err := r.alice.Send(req, sbc)
 	r.check(err)
-	r.wait(r.alice, "100")
-	return &dialled{r, req, client.Cancel}
+	return &dialled{r, req, client}
+}
+
+func (d *dialled) cancel(reason string) { d.client.Cancel(reason) }
+
+// talk is what a 200 makes of the call: sent by the callee to the INVITE in, and
+// as alice gets it. The ACK comes next.
+func (d *dialled) talk(callee *simnet.Agent, in *simnet.Incoming, sent *message.Message, ok *simnet.Incoming) *conversation {
+	return &conversation{
+		rig: d.rig, atBob: in, ok: ok,
+		alice: d.alice.Dialog(d.req, ok.Message, false), bob: callee.Dialog(in.Message, sent, true),
+	}
 }
 
 // conversation is a call that bob has answered.
@@ -309,10 +331,7 @@ func (r *rig) answeredWith(edit func(*message.Message)) *conversation {
 			edit(res)
 		}
 	})
-	ok := r.wait(r.alice, "200")
-	t := &conversation{rig: r, atBob: in, ok: ok}
-	t.alice = r.alice.Dialog(d.req, ok.Message, false)
-	t.bob = r.bob.Dialog(in.Message, sent, true)
+	t := d.talk(r.bob, in, sent, r.wait(r.alice, "200"))
 	r.ack(t.alice, 1, "")
 	r.wait(r.bob, "ACK")
 	r.wait(r.alice, "180")

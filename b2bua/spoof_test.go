@@ -118,12 +118,11 @@ func TestAForgedCancelChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			play(t, &fixed{invite: toBob}, func(r *rig) {
 				mallory := r.strange()
-				client, err := r.alice.Send(r.alice.Invite("sip:bob@"+sbc, sdpOffer), sbc)
-				r.check(err)
+				d := r.dial(sdpOffer)
 				in := r.wait(r.bob, "INVITE")
 				in.Reply(180, nil)
 				r.wait(r.alice, "180")
-				m, err := message.Parse(client.Sent())
+				m, err := message.Parse(d.client.Sent())
 				r.check(err)
 				m.Method, m.Body = "CANCEL", nil
 				m.Set("CSeq", "1 CANCEL")

@@ -35,19 +35,13 @@ func lines(m *message.Message, list []string) {
 // timedCall is a call of which alice's INVITE and bob's 200 have these lines.
 func (r *rig) timedCall(invite, answer []string) *conversation {
 	r.Helper()
-	req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-	lines(req, invite)
-	_, err := r.alice.Send(req, sbc)
-	r.check(err)
+	d := r.dialWith(sdpOffer, func(m *message.Message) { lines(m, invite) })
 	in := r.wait(r.bob, "INVITE")
 	sent := in.Reply(200, func(res *message.Message) {
 		withSDP(res)
 		lines(res, answer)
 	})
-	ok := r.wait(r.alice, "200")
-	t := &conversation{rig: r, atBob: in, ok: ok}
-	t.alice = r.alice.Dialog(req, ok.Message, false)
-	t.bob = r.bob.Dialog(in.Message, sent, true)
+	t := d.talk(r.bob, in, sent, r.wait(r.alice, "200"))
 	r.ack(t.alice, 1, "")
 	r.wait(r.bob, "ACK")
 	return t
@@ -98,10 +92,7 @@ func TestACallersTooShortIntervalGets422BeforeRouting(t *testing.T) {
 	p := &fixed{invite: func(context.Context, View) Decided { panic("asked") }}
 	play(t, p, func(r *rig) {
 		r.check(r.server.Apply(Settings{Trunks: r.server.settings().Trunks, Timer: trunk.Timer{Min: 300 * time.Second}}))
-		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-		lines(req, []string{"Supported: timer", "Session-Expires: 299"})
-		_, err := r.alice.Send(req, sbc)
-		r.check(err)
+		r.dialWith(sdpOffer, func(m *message.Message) { lines(m, []string{"Supported: timer", "Session-Expires: 299"}) })
 		r.says(r.wait(r.alice, "422").Message, "Min-SE", "300")
 	})
 }
@@ -118,10 +109,7 @@ func TestTheRoutesTimerIsCheckedToo(t *testing.T) {
 		{trunk.Timer{Off: true}, "Require: timer", "420", "Unsupported", "timer"},
 	} {
 		play(t, routed(row.timer), func(r *rig) {
-			req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-			lines(req, []string{"Supported: timer", row.line})
-			_, err := r.alice.Send(req, sbc)
-			r.check(err)
+			r.dialWith(sdpOffer, func(m *message.Message) { lines(m, []string{"Supported: timer", row.line}) })
 			r.says(r.wait(r.alice, row.code).Message, row.name, row.want)
 			r.never(r.bob, "INVITE")
 		})

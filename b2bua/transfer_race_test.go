@@ -276,7 +276,7 @@ func TestALoserOfAForkThatStillTalksDoesNotHarmTheCall(t *testing.T) {
 		r.wait(r.alice, "180")
 		sent := in.Reply(200, withSDP)
 		ok := r.wait(r.alice, "200")
-		call := &conversation{rig: r, alice: r.alice.Dialog(d.req, ok.Message, false), bob: r.bob.Dialog(in.Message, sent, true)}
+		call := d.talk(r.bob, in, sent, ok)
 		r.ack(call.alice, 1, "")
 		r.wait(r.carol, "CANCEL")
 		r.say(r.carol, r.carol.Dialog(loser.Message, ringing, true), "INFO", nil)

@@ -15,15 +15,6 @@ func long(m *message.Message) {
 	m.Body = []byte(sdpOffer + "a=x:" + strings.Repeat("x", 1300) + "\r\n")
 }
 
-func (r *rig) dialLong() {
-	r.Helper()
-	req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-	long(req)
-	_, err := r.alice.Send(req, sbc)
-	r.check(err)
-	r.wait(r.alice, "100")
-}
-
 func TestALongRequestGoesOverTCPWhereItMay(t *testing.T) {
 	for target, want := range map[string]string{
 		"192.0.2.2:5060":               "SIP/2.0/TCP",
@@ -34,7 +25,7 @@ func TestALongRequestGoesOverTCPWhereItMay(t *testing.T) {
 				stream, err := simnet.NewAgent(r.network, "tcp", "192.0.2.2:5060")
 				r.check(err)
 				defer stream.Close()
-				r.dialLong()
+				r.dialWith(sdpOffer, long)
 				at := map[string]*simnet.Agent{"SIP/2.0/TCP": stream, "SIP/2.0/UDP": r.bob}[want]
 				in := r.wait(at, "INVITE")
 				if !strings.HasPrefix(in.Get("Via"), want+" "+sbc+";") || contactOf(in.Message) != "sip:"+sbc {
@@ -51,7 +42,7 @@ func TestALongRequestGoesOverUDPWhereNobodyTakesTCP(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		for range 2 {
 			before := time.Now()
-			r.dialLong()
+			r.dialWith(sdpOffer, long)
 			in := r.wait(r.bob, "INVITE")
 			if !strings.HasPrefix(in.Get("Via"), "SIP/2.0/UDP ") || time.Since(before) != 0 {
 				t.Errorf("Via %s after %s", in.Get("Via"), time.Since(before))
@@ -68,13 +59,10 @@ func TestALongRequestThatWasMovedCanBeCancelled(t *testing.T) {
 		stream, err := simnet.NewAgent(r.network, "tcp", "192.0.2.2:5060")
 		r.check(err)
 		defer stream.Close()
-		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
-		long(req)
-		client, err := r.alice.Send(req, sbc)
-		r.check(err)
+		d := r.dialWith(sdpOffer, long)
 		r.wait(stream, "INVITE").Reply(180, nil)
 		r.wait(r.alice, "180")
-		client.Cancel("")
+		d.cancel("")
 		r.wait(stream, "CANCEL")
 		r.wait(r.alice, "487")
 	})
