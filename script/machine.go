@@ -112,7 +112,7 @@ func (m *machine) open(L *glua.LState) glua.LValue {
 	lua.Register(L, b2b, m.decisions())
 	lua.Register(L, b2b, map[string]glua.LGFunction{"uri": m.newURI, "addr": m.newAddr, "response_map": m.newMapping})
 	lua.Register(L, trunks, map[string]glua.LGFunction{"up": m.trunkUp, "stats": m.trunkStats, "list": m.trunkList})
-	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Call: callOf, Tables: m.gen.tables})
+	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Call: callOf, Watch: watcherOf, Tables: m.gen.tables})
 	b2b.RawSetString("trunk", lua.ReadOnly(L, "b2b.trunk", trunks))
 	return lua.ReadOnly(L, "b2b", b2b)
 }

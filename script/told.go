@@ -9,6 +9,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/script/lib"
 	"legwork/script/lua"
 )
 
@@ -102,5 +103,20 @@ func (r *router) mapped(m *machine, res *message.Message, origin b2bua.Origin) {
 func (r *router) failed(hook string, p Problem) {
 	if r.watched && hook != hookName(b2bua.HookInvite) {
 		r.handle.Tell(b2bua.Event{Kind: b2bua.EventFailed, Hook: hook, Text: p.Msg, Where: p.place()})
+	}
+}
+
+// watcherOf is who hears what a hook looks up, if anybody does.
+func watcherOf(L *glua.LState) func(lib.Told) {
+	a := askingOf(L)
+	if a == nil || a.r == nil || !a.r.watched {
+		return nil
+	}
+	return func(t lib.Told) {
+		ev := b2bua.Event{Kind: b2bua.EventLookedUp, Text: t.Text, Took: t.Took, Where: t.File + ":" + strconv.Itoa(t.Line)}
+		if t.Limit {
+			ev.Kind = b2bua.EventLimited
+		}
+		a.r.handle.Tell(ev)
 	}
 }

@@ -2,10 +2,14 @@ package script
 
 import (
 	"context"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"legwork/b2bua"
+	"legwork/b2bua/message"
+	"legwork/script/lib"
 )
 
 // story is what hooks have told, a line each.
@@ -90,3 +94,54 @@ func TestNobodyIsToldWhenNobodyWatches(t *testing.T) {
 		t.Error("told", got)
 	}
 }
+
+func TestWhatHooksAskIsToldWithItsTime(t *testing.T) {
+	r := run(t, `
+local cache = b2b.redis("cache")
+local prices = b2b.http.client { base = "http://prices.example/v1" }
+function M.on_invite(call)
+  cache:get("k")
+  prices:get("x", { query = { number = "1", api_key = "hidden" } })
+  b2b.limit.concurrent("c", 1)
+  if b2b.limit.rate("r", 1, 1) and not b2b.limit.rate("r", 1, 1) then return b2b.reject(480) end
+end`, func(cfg *Config) { cfg.Lib = withoutNetwork(t) })
+	engine := &fakeCall{}
+	r.Router(engine).Invite(context.Background(), r.call(t).view)
+	var got []string
+	for _, ev := range engine.told {
+		got = append(got, ev.Where+" "+ev.Text)
+		if (ev.Kind == b2bua.EventLookedUp) != (ev.Took > 0) {
+			t.Errorf("%s: kind %d, took %v", ev.Text, ev.Kind, ev.Took)
+		}
+	}
+	want := []string{
+		"main.lua:6 redis cache get k → failed: tests have no network",
+		"main.lua:7 http GET http://prices.example/v1/x?api_key=***&number=1 → 200",
+		`main.lua:8 limit concurrent "c" → allowed`,
+		`main.lua:9 limit rate "r" → allowed`,
+		`main.lua:9 limit rate "r" → refused`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// withoutNetwork is libraries whose HTTP servers all say 200.
+func withoutNetwork(t *testing.T) *lib.Env {
+	t.Helper()
+	env, err := lib.NewEnv(lib.Config{
+		ReasonPhrase: message.ReasonPhrase, Redis: map[string]lib.Redis{"cache": lib.Nowhere{}},
+		Transport: answering(func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}, Request: req}, nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(env.Close)
+	return env
+}
+
+type answering func(*http.Request) (*http.Response, error)
+
+func (f answering) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

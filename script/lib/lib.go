@@ -28,6 +28,9 @@ type Scope struct {
 	Owner func(L *glua.LState) Owner
 	// Call is that call's id, "" when there is none; a nil function likewise.
 	Call func(L *glua.LState) string
+	// Watch gives who hears what the running hook asks; nil: nobody does. A nil
+	// function likewise.
+	Watch func(L *glua.LState) func(Told)
 	// Tables are those of the VM's generation; nil: there are none.
 	Tables *Tables
 }

@@ -25,6 +25,7 @@ func (x *library) limits() map[string]glua.LGFunction {
 			if err != nil {
 				a.fail("%v", err)
 			}
+			x.limited(a, "concurrent", key, ok)
 			return a.give(glua.LBool(ok))
 		}),
 		"rate": function("b2b.limit.rate", func(a args) int {
@@ -34,6 +35,7 @@ func (x *library) limits() map[string]glua.LGFunction {
 			if err != nil {
 				a.fail("%v", err)
 			}
+			x.limited(a, "rate", key, ok)
 			return a.give(glua.LBool(ok))
 		}),
 	}

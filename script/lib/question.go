@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"legwork/b2bua/store"
 	"legwork/script/lua"
@@ -56,9 +57,14 @@ func Reason(err error) string { return failure(err).Error() }
 // counts it. The reason of a failure is for the script. question is asked when
 // somebody wants to know.
 func (x *library) look(a args, kind, server string, question func() Question, live func(ctx context.Context) (Answer, error)) (found Answer, reason string, ok bool) {
-	if lookups := x.env.cfg.Lookups; lookups != nil {
-		q, real := question(), live
+	hear, lookups := x.watcher(a), x.env.cfg.Lookups
+	var q Question
+	if hear != nil || lookups != nil {
+		q = question()
 		q.Kind = kind
+	}
+	if lookups != nil {
+		real := live
 		q.File, q.Line = lua.Where(a.L)
 		if x.scope.Call != nil {
 			q.Call = x.scope.Call(a.L)
@@ -66,10 +72,15 @@ func (x *library) look(a args, kind, server string, question func() Question, li
 		live = func(ctx context.Context) (Answer, error) { return lookups.Look(ctx, &q, real) }
 	}
 	err := lua.Wait(a.L, func(ctx context.Context) error {
-		return x.env.lookups.observe(kind, server, func() (err error) {
+		began := time.Now()
+		err := x.env.lookups.observe(kind, server, func() (err error) {
 			found, err = live(ctx)
 			return err
 		})
+		if hear != nil {
+			hear(Told{Text: inWords(kind, q.Key, found, err), Took: time.Since(began)})
+		}
+		return err
 	})
 	if err != nil {
 		return Answer{}, Reason(err), false

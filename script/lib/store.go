@@ -88,7 +88,9 @@ func (x *library) stored(a args, f func(s store.Store) error) error {
 }
 
 func (x *library) remotely(a args, f func(s store.Shared) error) error {
-	asked := func(ctx context.Context) error {
+	hear := x.watcher(a)
+	ask := func(ctx context.Context) error {
+		began := time.Now()
 		var refused error // because of the script: the look-up is as good as another
 		err := x.env.lookups.observe("store", "shared", func() error {
 			err := f(x.env.remote.Within(ctx))
@@ -97,14 +99,17 @@ func (x *library) remotely(a args, f func(s store.Shared) error) error {
 			}
 			return err
 		})
+		if hear != nil {
+			hear(Told{Text: inWords("store", "shared", Answer{}, err), Took: time.Since(began)})
+		}
 		return cmp.Or(err, refused)
 	}
 	if lua.MayWait(a.L) {
-		return lua.Wait(a.L, asked)
+		return lua.Wait(a.L, ask)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), holdUp)
 	defer cancel()
-	return asked(ctx)
+	return ask(ctx)
 }
 
 // reasonOf is what a script learns of a failure: a full store says so, and a
