@@ -18,8 +18,8 @@ import (
 	"legwork/script/lua"
 )
 
-// generation is one consistent set of compiled scripts. All but calls, retired
-// and home is fixed once it is loaded.
+// generation is one consistent set of compiled scripts. All but what is
+// counted and home is fixed once it is loaded.
 type generation struct {
 	cfg     *Config
 	snap    *Snapshot
@@ -38,9 +38,12 @@ type generation struct {
 	shards  []*shard
 	turn    atomic.Uint32 // the shard of the next call
 	home    *home         // where on_load ran
+	errors  atomic.Uint64 // of its hooks
 
-	calls   int  // guarded by Policy.mu
-	retired bool // guarded by Policy.mu
+	calls   int    // guarded by Policy.mu
+	begun   uint64 // calls that were ever its; guarded by Policy.mu
+	state   State  // guarded by Policy.mu
+	retired bool   // guarded by Policy.mu
 }
 
 // loading limits the main part of a script, on_load and what it reads.

@@ -165,7 +165,7 @@ func (h *home) report(hook string, err error) {
 	p := problemOf(err)
 	h.gen.cfg.Log.Error("hook failed", "hook", hook, "script", p.File, "line", p.Line, "generation", h.gen.name,
 		"err", p.Msg, "traceback", p.Traceback)
-	h.gen.cfg.Errors(hook)
+	h.gen.erred(hook)
 }
 
 // unload ends a generation that no call uses any more: timers, then on_unload.

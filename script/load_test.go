@@ -219,13 +219,13 @@ func TestACallEndsOnTheGenerationItBeganWith(t *testing.T) {
 			t.Errorf("%s, want %s", m.Get("X-G"), want)
 		}
 	}
-	if s := r.Status(); s.Calls != 1 || len(s.Old) != 1 || s.Old[0].Name != first || s.Old[0].Calls != 1 {
+	if s := r.Status(); s.Calls != 1 || len(s.Generations) != 2 || s.Generations[1].Name != first || s.Generations[1].Calls != 1 || s.Generations[1].State != Old {
 		t.Errorf("%+v", s)
 	}
 	c.Close()
 	c.Close() // once more does nothing
 	next.Close()
-	if s := r.Status(); s.Calls != 0 || len(s.Old) != 0 {
+	if s := r.Status(); s.Calls != 0 || len(s.Generations) != 1 || s.Generations[0].Begun != 1 {
 		t.Errorf("%+v", s)
 	}
 }

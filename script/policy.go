@@ -136,6 +136,7 @@ func (p *Policy) Router(handle b2bua.Handle) b2bua.Router {
 	p.mu.Lock()
 	g := p.live
 	g.calls++
+	g.begun++
 	p.mu.Unlock()
 	turn := int(g.turn.Add(1))
 	return &router{policy: p, gen: g, handle: handle, watched: handle.Watched(), shard: g.shards[turn%len(g.shards)]}
@@ -170,11 +171,11 @@ func (p *Policy) swap(g *generation) {
 	p.mu.Lock()
 	last := p.live
 	if g != nil {
-		p.live = g
+		p.live, g.state = g, Live
 	}
 	free := false
 	if last != nil && !last.retired {
-		last.retired = true
+		last.retired, last.state = true, Old
 		if free = last.calls == 0; !free {
 			p.old = append(p.old, last)
 		}
@@ -190,44 +191,4 @@ func (p *Policy) swap(g *generation) {
 func (p *Policy) Close() {
 	p.swap(nil)
 	p.unload.Wait()
-}
-
-// Status is what runs now.
-type Status struct {
-	Name    string    `json:"name"` // main.lua@1a2b3c4d
-	Hash    string    `json:"hash"`
-	Loaded  time.Time `json:"loaded"`
-	Hooks   []string  `json:"hooks"`
-	Calls   int       `json:"calls"`             // on the live generation
-	Old     []Old     `json:"old,omitempty"`     // generations that calls still use
-	Failure string    `json:"failure,omitempty"` // why the last load did not succeed
-	Failed  time.Time `json:"failed,omitzero"`
-}
-
-// Old is a generation that is no longer live.
-type Old struct {
-	Name   string    `json:"name"`
-	Loaded time.Time `json:"loaded"`
-	Calls  int       `json:"calls"`
-}
-
-// Status tells what runs now.
-func (p *Policy) Status() Status {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	g := p.live
-	s := Status{Name: g.name, Hash: g.snap.Hash, Loaded: g.loaded, Calls: g.calls, Failed: p.failed}
-	for hook, name := range hookNames() {
-		if g.shards[0].gen.wants&(1<<hook) != 0 {
-			s.Hooks = append(s.Hooks, name)
-		}
-	}
-	s.Hooks = append(s.Hooks, g.outside...)
-	for _, old := range p.old {
-		s.Old = append(s.Old, Old{old.name, old.loaded, old.calls})
-	}
-	if p.failure != nil {
-		s.Failure = p.failure.Error()
-	}
-	return s
 }

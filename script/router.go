@@ -257,7 +257,7 @@ func (r *router) report(hook, call string, err error) {
 	p := problemOf(err)
 	r.gen.cfg.Log.Error("hook failed", "call", call, "hook", hook, "script", p.File, "line", p.Line,
 		"generation", r.gen.name, "err", p.Msg, "traceback", p.Traceback)
-	r.gen.cfg.Errors(hook)
+	r.gen.erred(hook)
 	r.failed(hook, p)
 }
 

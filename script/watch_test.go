@@ -259,7 +259,7 @@ return M`, n, n)
 	}
 	close(stop)
 	calls.Wait()
-	if s := r.Status(); s.Calls != 0 || len(s.Old) != 0 {
+	if s := r.Status(); s.Calls != 0 || len(s.Generations) != 1 {
 		t.Errorf("%+v", s)
 	}
 	if strings.Contains(r.log.String(), "hook failed") {

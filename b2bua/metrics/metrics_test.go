@@ -35,6 +35,16 @@ func has(t *testing.T, page string, lines ...string) {
 	}
 }
 
+func TestGenerationsAreCountedByState(t *testing.T) {
+	m := New(Sources{Generations: func() []Generation { return []Generation{{"live", 7}, {"old", 1}, {"old", 2}} }})
+	has(t, page(t, m),
+		`legwork_script_generations{state="live"} 1`,
+		`legwork_script_generations{state="old"} 2`,
+		`legwork_script_generation_calls{state="live"} 7`,
+		`legwork_script_generation_calls{state="old"} 3`,
+	)
+}
+
 func TestAFinishedCallIsCounted(t *testing.T) {
 	m := New(Sources{})
 	began := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)

@@ -27,6 +27,14 @@ type Sources struct {
 	Expiries  func() map[string]time.Time // of certificates, by listener
 	Door      func() door.Counters
 	Bans      func() int // that hold
+	// Generations are those of scripts that are loaded, any number of each state.
+	Generations func() []Generation
+}
+
+// Generation is what is told of one generation of scripts.
+type Generation struct {
+	State string // one of few words
+	Calls int    // in progress
 }
 
 // scrape is the collector of what the engine knows by itself.
@@ -65,10 +73,27 @@ func (s scrape) Collect(to chan<- prometheus.Metric) {
 			gauge(to, "tls_certificate_expiry_seconds", "Time until the certificate of a listener expires; negative when it has.", time.Until(at).Round(time.Second).Seconds(), "listener", listener)
 		}
 	}
+	s.generations(to)
 	s.door(to)
 	s.connections(to)
 	s.transactions(to)
 	s.trunks(to)
+}
+
+// generations are counted by state: names of generations come and go.
+func (s scrape) generations(to chan<- prometheus.Metric) {
+	if s.Generations == nil {
+		return
+	}
+	loaded, calls := map[string]int{}, map[string]int{}
+	for _, g := range s.Generations() {
+		loaded[g.State]++
+		calls[g.State] += g.Calls
+	}
+	for _, state := range slices.Sorted(maps.Keys(loaded)) {
+		gauge(to, "script_generations", "Generations of scripts that are loaded.", float64(loaded[state]), "state", state)
+		gauge(to, "script_generation_calls", "Calls in progress, by the state of the scripts that they began with.", float64(calls[state]), "state", state)
+	}
 }
 
 // door tells who is left outside. The labels are those of package door.

@@ -43,6 +43,8 @@ func (e *engine) openObservers(context.Context) error {
 		Expiries:  func() map[string]time.Time { return e.identities.Load().expiries() },
 		Door:      func() door.Counters { return e.server.Door() },
 		Bans:      func() int { return len(e.server.Bans()) },
+
+		Generations: e.generations,
 	})
 	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
 	if e.Config.Admin.Address != "" { // nobody could ask for it

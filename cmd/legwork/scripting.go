@@ -14,6 +14,7 @@ import (
 	"legwork/b2bua"
 	"legwork/b2bua/admin"
 	"legwork/b2bua/message"
+	"legwork/b2bua/metrics"
 	"legwork/b2bua/store"
 	"legwork/cmd/legwork/config"
 	"legwork/script"
@@ -50,6 +51,17 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 		Errors: e.observers.metrics.ScriptError, Reloaded: e.scriptsReloaded,
 	})
 	return mend(scriptError(e.Config, err))
+}
+
+// generations are those that are loaded, for the metrics.
+func (e *engine) generations() (list []metrics.Generation) {
+	if e.policy == nil { // not loaded yet
+		return nil
+	}
+	for _, g := range e.policy.Status().Generations {
+		list = append(list, metrics.Generation{State: string(g.State), Calls: g.Calls})
+	}
+	return list
 }
 
 // scriptsReloaded tells of an attempt to load them.

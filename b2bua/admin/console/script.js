@@ -120,7 +120,7 @@ async function loadTrunks() {
 
 async function loadScript() {
   const s = await json("api/v1/script");
-  byId("script").textContent = s.name + " since " + clock(s.loaded) + (s.old ? ", " + s.old.length + " older still in use" : "");
+  byId("script").textContent = s.name + " since " + clock(s.loaded) + (s.generations.length > 1 ? ", beside it " + s.generations.slice(1).map((g) => g.name + " (" + g.state + ", " + g.calls + " calls)").join(", ") : "");
   const failed = byId("failure");
   failed.hidden = !s.failure;
   failed.textContent = s.failure ? "The scripts saved last do not run, those before them do:\n" + s.failure : "";
