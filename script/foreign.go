@@ -156,10 +156,12 @@ func (r *router) foreignInbound(leg b2bua.Leg, msg *message.Message) (ours bool)
 // script of its trunk.
 func (r *router) foreignOutbound(leg b2bua.Leg, msg *message.Message) (ours bool) {
 	if pass := r.carried.take(leg, msg); pass != nil {
-		edits := &foreignMessage{msg: msg}
+		edits := &foreignMessage{msg: msg, watched: r.watched}
 		if err := pass.Apply(edits); err != nil {
 			edits.restore()
-			r.report("outbound", r.id(), fmt.Errorf("pass through: %w", err))
+			r.report("outbound", r.id(), err)
+		} else {
+			edits.told(r, leg, "pass through")
 		}
 	}
 	return r.runForeign(cucm.Outbound, leg, msg)
@@ -188,59 +190,14 @@ func (r *router) runForeign(side cucm.Side, leg b2bua.Leg, msg *message.Message)
 	}
 	a := &asking{Context: context.Background(), r: r, hook: string(side) + " " + h.Key}
 	run := lua.Run{Ctx: a, Hook: a.hook, Limits: r.gen.cfg.Limits.run(false)}
-	edits := &foreignMessage{msg: msg}
+	edits := &foreignMessage{msg: msg, watched: r.watched}
 	out, err := script.Run(&run, h, edits, r.carried.context(leg))
 	if err != nil {
 		edits.restore()
 		r.report(string(side), r.id(), err)
 		return true
 	}
+	edits.told(r, leg, a.hook)
 	r.carried.keep(leg, msg, out, fmt.Sprintf("%s:%d", h.File, h.Line))
 	return true
-}
-
-// foreignMessage is a message that a CUCM script edits: what may be edited is
-// what a script of ours may edit.
-type foreignMessage struct{ msg, saved *message.Message }
-
-// edit keeps how the message was: an error in the handler takes all edits back.
-func (v *foreignMessage) edit() *message.Message {
-	if v.saved == nil {
-		v.saved = v.msg.Clone()
-	}
-	return v.msg
-}
-
-func (v *foreignMessage) restore() {
-	if v.saved != nil {
-		*v.msg = *v.saved
-	}
-}
-
-func (v *foreignMessage) Read() *message.Message { return v.msg }
-
-func (v *foreignMessage) SetHeader(name string, values ...string) error {
-	return setHeader(v.edit(), name, values...)
-}
-
-func (v *foreignMessage) AddHeader(name, value string) error { return addHeader(v.edit(), name, value) }
-func (v *foreignMessage) SetURI(uri string) error            { return setURI(v.edit(), uri) }
-
-func (v *foreignMessage) SetStatus(code int, reason string) error {
-	if code != 0 {
-		if err := setStatus(v.edit(), code, reason != ""); err != nil {
-			return err
-		}
-	}
-	if reason == "" {
-		return nil
-	}
-	return setReason(v.edit(), reason)
-}
-
-func (v *foreignMessage) SetBody(body, contentType string) error {
-	if err := setBody(v.edit(), body); err != nil || body == "" {
-		return err
-	}
-	return setHeader(v.edit(), "Content-Type", contentType)
 }

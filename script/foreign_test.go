@@ -79,6 +79,7 @@ func TestACUCMScriptEditsHeaders(t *testing.T) {
 		"a nil global":   {`if not notMadeByAnybody then pt = "g" end msg:addHeader("X-R", pt)`, "X-R", "g"},
 		"old escape":     {`msg:addHeader("X-R", (string.gsub("sip\:1", "sip\:", "")))`, "X-R", "1"},
 		"sip utility":    {`local u = sipUtils.parseUri(msg:getUri("To")) msg:addHeader("X-R", u:applyNumberMask("00XX") .. " " .. u:getUser() .. " " .. u:getHost() .. " " .. u:encode())`, "X-R", "0023 0023 sbc.example sip:0023@sbc.example"},
+		"plus signs":     {`msg:addHeader("X-R", (string.gsub("++1", "++", "+")))`, "X-R", "+1"},
 		"no uri":         {`msg:addHeader("X-R", tostring(sipUtils.parseUri("no uri")))`, "X-R", "nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,6 +256,20 @@ return M`, `M = {} function M.outbound_INVITE(msg) msg:addHeader("X-Seen", msg:g
 	}
 }
 
+func TestAPassThroughThatCannotBeIsReportedWithItsLine(t *testing.T) {
+	r := cisco(t, `M = {} function M.inbound_INVITE(msg) local pt = msg:getPassThrough()
+pt:addHeader("X-P", "p")
+pt:addHeader("Via", "x") end return M`, "return {}")
+	c := r.call(t)
+	defer c.Close()
+	c.Inbound(c.view.A, invite(t))
+	m := invite(t)
+	if c.Outbound(c.legB(), m); m.Get("X-P") != "" || r.count("outbound") != 1 {
+		t.Error(m)
+	}
+	wantIn(t, r.log.String(), "script=carrier.lua line=3", "pass through: Via belongs to the engine")
+}
+
 func TestAPassThroughOfAResponseIsOfThatResponseAlone(t *testing.T) {
 	r := cisco(t, "return {}", `M = {} function M.inbound_18X_INVITE(msg) msg:getPassThrough():addHeader("X-P", "p") end return M`)
 	c := r.call(t)
@@ -405,5 +420,35 @@ return M`, "return {}", nil)
 		if _, err := foreignly(t, script, "return {}", nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", script, err)
 		}
+	}
+}
+
+func TestWhatACUCMScriptWritesIsToldWithItsLine(t *testing.T) {
+	r := cisco(t, `M = {}
+function M.inbound_INVITE(msg)
+  msg:setRequestUri("sip:1@x.example")
+  msg:getPassThrough():addHeader("X-P", "p")
+  msg:removeHeader("X-A")
+  msg:addHeader("X-B", "b")
+end
+function M.inbound_BYE(msg) msg:addHeader("X-B", "b") error("no") end
+return M`, "return {}")
+	engine := &fakeCall{}
+	one := r.call(t)
+	c := r.Router(engine)
+	defer c.Close()
+	defer one.Close()
+	c.Inbound(one.view.A, invite(t))
+	c.Outbound(one.legB(), invite(t))
+	bye := invite(t)
+	bye.Method = "BYE"
+	c.Inbound(one.view.A, bye)
+	const want = `inbound INVITE carrier.lua:3 set uri sip:1@x.example
+inbound INVITE carrier.lua:5 remove X-A
+inbound INVITE carrier.lua:6 add X-B b
+pass through carrier.lua:4 add X-P p
+inbound failed at carrier.lua:8`
+	if got := engine.story(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

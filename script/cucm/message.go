@@ -49,6 +49,7 @@ func self(L *glua.LState) *sipMessage {
 			if v.over {
 				lua.RaiseAt(L, "this message belonged to a handler that is over; keep what you need of it in getContext()")
 			}
+			v.msg.At(func() (string, int) { return lua.Where(L) })
 			return v
 		}
 	}

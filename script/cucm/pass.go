@@ -15,8 +15,12 @@ const maxPassed = 64
 // the other leg. It is written by one run, and read only afterwards.
 type PassThrough struct{ items []item }
 
-// item is one edit of that message.
-type item func(m Message) error
+// item is one edit of that message, and the line that asked for it.
+type item struct {
+	edit func(m Message) error
+	file string
+	line int
+}
 
 func (p *PassThrough) orNil() *PassThrough {
 	if p == nil || len(p.items) == 0 {
@@ -28,8 +32,9 @@ func (p *PassThrough) orNil() *PassThrough {
 // Apply edits the message. What asks for a header that it has not is passed over.
 func (p *PassThrough) Apply(m Message) error {
 	for _, one := range p.items {
-		if err := one(m); err != nil {
-			return err
+		m.At(func() (string, int) { return one.file, one.line })
+		if err := one.edit(m); err != nil {
+			return &lua.Error{File: one.file, Line: one.line, Msg: "pass through: " + err.Error()}
 		}
 	}
 	return nil
@@ -88,7 +93,7 @@ func passDef() lua.ClassDef[*PassThrough] {
 }
 
 // pass notes one edit. It is counted as memory of the run.
-func pass(L *glua.LState, one item) int {
+func pass(L *glua.LState, edit func(m Message) error) int {
 	ud, _ := L.Get(1).(*glua.LUserData)
 	if ud == nil {
 		lua.RaiseAt(L, "a pass through object expected, got %s; call its methods with a colon", L.Get(1).Type())
@@ -101,6 +106,7 @@ func pass(L *glua.LState, one item) int {
 		lua.RaiseAt(L, "one message passes at most %d things through", maxPassed)
 	}
 	lua.Charge(L, 128)
-	p.items = append(p.items, one)
+	file, line := lua.Where(L)
+	p.items = append(p.items, item{edit, file, line})
 	return 0
 }

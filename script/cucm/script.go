@@ -28,6 +28,8 @@ type Message interface {
 	SetURI(uri string) error
 	SetStatus(code int, reason string) error // 0, "": as it is
 	SetBody(body, contentType string) error  // "": none, and no type
+	// At says which line of the script the edits that follow are from.
+	At(where func() (file string, line int))
 }
 
 // Config is what one script is loaded with.
