@@ -80,7 +80,7 @@ func (l *library) open(L *glua.LState) glua.LValue {
 	}})
 	t := L.NewTable()
 	lua.Register(L, t, map[string]glua.LGFunction{
-		"it": l.it, "stub": l.stub, "decision": l.decision, "wire": l.wire, "invite": l.invite, "request": l.request, "advance": l.advance, "eq": equal, "ok": truthy, "match": l.matches, "raises": l.raises,
+		"it": l.it, "stub": l.stub, "decision": l.decision, "wire": l.wire, "invite": l.invite, "request": l.request, "advance": l.advance, "eq": equal, "ok": truthy, "match": l.matches, "raises": l.raises, "leaks": l.leaks,
 	})
 	return lua.ReadOnly(L, "b2b.test", t)
 }

@@ -253,3 +253,25 @@ func TestTheStubNamesWhatThereIs(t *testing.T) {
 	}
 	passes(t, failover, it(asked1+code.String()))
 }
+
+func TestWhatALegLearnsOfTheInsideIsListed(t *testing.T) {
+	passes(t, `function M.on_invite(call)
+  return b2b.route { to = { trunk = "pbx" }, headers = { preset = call.req.uri.user, set = { ["X-Own"] = "Made-Inside" } } }
+end`, it(`
+  local inside = { "made-inside", "192.0.2.128/25" }
+  local function call(preset)
+    return t.invite { to = "sip:" .. preset .. "@sbc.example", from_trunk = "carrier", headers = { Subject = "at 192.0.2.130", ["X-Far"] = "192.0.2.131" } }
+  end
+  t.eq(t.leaks(call("none"):b(1), inside), { "INVITE X-Own: made-inside" })
+  local c = call("transparent")
+  t.eq(t.leaks(c:b(1), { "nothing here" }), {})
+  t.eq(#t.leaks(c:b(1), inside), 3)
+  t.raises(function() t.leaks(c:b(1), { "ab" }) end, "found everywhere")
+  t.raises(function() t.leaks(c:b(1), "ab") end, "want a list")
+`), func(c *Config) {
+		c.Trunks = []trunk.Trunk{
+			{Name: "carrier", Match: []string{"192.0.2.64/28"}},
+			{Name: "pbx", Match: []string{"192.0.2.80"}, Targets: []trunk.Endpoint{{URI: "sip:pbx.example"}}},
+		}
+	})
+}
