@@ -92,10 +92,6 @@ type stream struct {
 }
 
 func (s *stream) follow(from *reader, gone <-chan struct{}) error {
-	// The server's limit for reading a request would end the stream.
-	if err := s.control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	batch := make([]Event, batchSize)

@@ -62,6 +62,7 @@ func TestTheConsoleShowsWhatHappens(t *testing.T) {
 	page.run(`document.querySelector("#over button").click()`)
 	page.shows(`document.querySelector("#ladder").open && ` + contains("#drawing", "INVITE") + ` && ` + contains("#drawing", "<img src=x"))
 	page.shows(`document.querySelector("#drawing span.s36") !== null`)
+	page.shows(`!document.querySelector("#page").hidden && document.querySelector("#page").href.startsWith("blob:")`)
 	if got := page.run(`document.title + document.images.length`); got != "Legwork0" {
 		t.Errorf("markup has run: %s", got)
 	}

@@ -78,10 +78,17 @@ async function loadCalls() {
 
 async function draw(id) {
   byId("title").textContent = "Call " + id;
-  const out = byId("drawing");
+  const out = byId("drawing"), page = byId("page");
+  const ladder = "api/v1/calls/" + encodeURIComponent(id) + "/ladder?";
   out.textContent = "";
+  page.hidden = true;
+  URL.revokeObjectURL(page.href);
   try {
-    paint(out, await (await ask("api/v1/calls/" + encodeURIComponent(id) + "/ladder?colour=true&width=140")).text());
+    paint(out, await (await ask(ladder + "format=text&colour=true&width=140")).text());
+    // A link could not send the token, so what it leads to is fetched here.
+    page.href = URL.createObjectURL(await (await ask(ladder + "format=html")).blob());
+    page.download = "call-" + id + ".html";
+    page.hidden = false;
   } catch (e) {
     out.textContent = e.message;
   }
