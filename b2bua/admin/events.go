@@ -132,7 +132,7 @@ func (s *stream) event(e *Event) {
 	if e.ID != "" {
 		s.out.WriteString("id: " + e.ID + "\n")
 	}
-	s.out.WriteString("event: " + e.Type + "\ndata: " + message.Mask(string(line)) + "\n\n")
+	s.out.WriteString("event: " + e.Type + "\ndata: " + string(message.MaskJSON(line)) + "\n\n")
 }
 
 // flush sends what was written; an error says that the client is gone or reads

@@ -3,7 +3,6 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -188,5 +187,5 @@ func write(w http.ResponseWriter, status int, kind string, v any) {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, message.Mask(body.String())) // the peer has gone if this fails
+	_, _ = w.Write(message.MaskJSON(body.Bytes())) // the peer has gone if this fails
 }

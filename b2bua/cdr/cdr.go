@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"legwork/b2bua"
+	"legwork/b2bua/message"
 )
 
 // Config is what a Writer needs.
@@ -173,5 +174,5 @@ func (w *Writer) add(r *b2bua.Record) {
 		w.sink.complain(err)
 		return
 	}
-	w.sink.add(line)
+	w.sink.add(message.MaskJSON(line))
 }

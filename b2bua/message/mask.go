@@ -1,6 +1,8 @@
 package message
 
 import (
+	"bytes"
+	"encoding/json"
 	"regexp"
 	"strings"
 )
@@ -14,9 +16,10 @@ var (
 	passwordInSIP = regexp.MustCompile(`(?i)\b(sips?:[^\s:@<>"]*):[^\s@<>"]*@`)
 	passwordInURL = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://[^\s:@/<>"]*):[^\s/<>"]*@`)
 	inURIHeader   = regexp.MustCompile(`(?i)([?&](?:proxy-)?authorization=)[^&>\s]*`)
-	credentials   = regexp.MustCompile(`(?im)^((?:proxy-)?auth(?:orization|entication-info)[ \t]*:[ \t]*)([^\s,]*)([^\n]*(?:\n[ \t][^\n]*)*)`)
+	credentials   = regexp.MustCompile(`(?i)\b((?:proxy-)?auth(?:orization|entication-info)[ \t]*:[ \t]*)([^\s,]*)([^\n]*(?:\n[ \t][^\n]*)*)`)
 	otherScheme   = regexp.MustCompile(`(?i)\b(?:basic|bearer)\b`)
 	proofOfSecret = regexp.MustCompile(`(?i)\b(response|rspauth|password)(\s*=\s*)(?:"(?:[^"\\]|\\.)*")?[^,\s]*`)
+	digestAlone   = regexp.MustCompile(`(?i)\b(response|rspauth)(\s*=\s*)"?[0-9a-f]{32,}"?`)
 	mediaKey      = regexp.MustCompile(`(inline:)[A-Za-z0-9+/=]+`)
 	mediaSecret   = regexp.MustCompile(`(?m)^(a=ice-pwd:|k=(?:clear|base64|uri):)[^\r\n]*`)
 )
@@ -29,25 +32,27 @@ var (
 // Everything that shows what came or left goes through it: logs, ladders,
 // traces, records, the API.
 func Mask(text string) string {
-	if holdsPassword(text) {
-		text = passwordInSIP.ReplaceAllString(text, "$1:"+masked+"@")
-		text = passwordInURL.ReplaceAllString(text, "$1:"+masked+"@")
-	}
-	if strings.Contains(text, "inline:") {
-		text = mediaKey.ReplaceAllString(text, "${1}"+masked)
-	}
-	if strings.Contains(text, "a=ice-pwd:") || strings.Contains(text, "k=") {
-		text = mediaSecret.ReplaceAllString(text, "${1}"+masked)
-	}
-	if !holdsAuth(text) {
+	if !mayHold(text) {
 		return text
 	}
+	text = passwordInSIP.ReplaceAllString(text, "$1:"+masked+"@")
+	text = passwordInURL.ReplaceAllString(text, "$1:"+masked+"@")
+	text = mediaKey.ReplaceAllString(text, "${1}"+masked)
+	text = mediaSecret.ReplaceAllString(text, "${1}"+masked)
 	text = inURIHeader.ReplaceAllString(text, "${1}"+masked)
-	return credentials.ReplaceAllStringFunc(text, maskCredentials)
+	text = credentials.ReplaceAllStringFunc(text, maskCredentials)
+	return digestAlone.ReplaceAllString(text, "${1}${2}"+masked) // credentials without their name
 }
 
-// holdsPassword is false where the expressions would find none: long texts
-// without secrets are the rule.
+// mayHold is false where the expressions would find nothing: long texts without
+// secrets are the rule.
+func mayHold(text string) bool {
+	return holdsPassword(text) || holdsAuth(text) || strings.Contains(text, "=") &&
+		(strings.Contains(text, "inline:") || strings.Contains(text, "ice-pwd:") || strings.Contains(text, "k=") ||
+			strings.Contains(text, "esponse") || strings.Contains(text, "spauth"))
+}
+
+// holdsPassword looks for two colons before an at.
 func holdsPassword(text string) bool {
 	for {
 		before, after, found := strings.Cut(text, "@")
@@ -65,11 +70,62 @@ func holdsPassword(text string) bool {
 // holdsAuth looks for what the names of the fields begin with.
 func holdsAuth(text string) bool {
 	for i := 0; i+4 <= len(text); i++ {
-		if text[i]|0x20 == 'a' && strings.EqualFold(text[i:i+4], "auth") {
+		if text[i]|0x20 == 'a' && text[i+1]|0x20 == 'u' && text[i+2]|0x20 == 't' && text[i+3]|0x20 == 'h' {
 			return true
 		}
 	}
 	return false
+}
+
+// MaskJSON is Mask for each text within JSON.
+func MaskJSON(text []byte) []byte {
+	if !mayHold(string(text)) {
+		return text
+	}
+	var out bytes.Buffer
+	done := 0
+	for i := 0; i < len(text); i++ {
+		if text[i] != '"' {
+			continue
+		}
+		end := i + 1
+		for end < len(text) && text[end] != '"' {
+			if text[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end = min(end+1, len(text))
+		if changed := maskQuoted(text[i:end]); changed != nil {
+			out.Write(text[done:i])
+			out.Write(changed)
+			done = end
+		}
+		i = end - 1
+	}
+	if done == 0 {
+		return text
+	}
+	out.Write(text[done:])
+	return out.Bytes()
+}
+
+// maskQuoted is nil where there is nothing to mask.
+func maskQuoted(quoted []byte) []byte {
+	const shortest = len(`"a:b:c@"`)
+	var plain string
+	if len(quoted) < shortest || json.Unmarshal(quoted, &plain) != nil {
+		return nil
+	}
+	text := Mask(plain)
+	if text == plain {
+		return nil
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(text) // of a string never fails
+	return bytes.TrimSpace(out.Bytes())
 }
 
 // MaskURI is Mask for a URI alone: it costs nothing where there is no password.

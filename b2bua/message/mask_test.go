@@ -25,6 +25,9 @@ func TestSecretsAreMaskedInWhatPeopleRead(t *testing.T) {
 		"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"":                   "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"",
 		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:QUJD+/==|2^20;inline:RUZH": "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***|2^20;inline:***",
 		"v=0\r\nk=clear:secret\r\na=ice-pwd:secret\r\na=x":                    "v=0\r\nk=clear:***\r\na=ice-pwd:***\r\na=x",
+		"a line with Authorization: Digest nc=1, response=\"01\"":             "a line with Authorization: Digest nc=1, response=***",
+		"Digest nc=1, response=\"0cc175b9c0f1b6a831c399e269772661\", qop=x":   "Digest nc=1, response=***, qop=x",
+		"the response=\"yes\"":                                                "the response=\"yes\"",
 		"no secret at 10:30@noon":                                             "no secret at 10:30@noon",
 	} {
 		if got := Mask(text); got != want {
@@ -68,4 +71,19 @@ func FuzzNoProofSurvivesTheMask(f *testing.F) {
 			t.Errorf("masked twice: %q", got)
 		}
 	})
+}
+
+func TestJSONStaysJSONUnderTheMask(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":"sip:bob:pw@h","b":["<\"x\"> sip:bob:pw@h"],"c":1}`: `{"a":"sip:bob:***@h","b":["<\"x\"> sip:bob:***@h"],"c":1}`,
+		`{"notes":["Authorization: Basic eHk=","x"],"n":2}`:       `{"notes":["Authorization: Basic ***","x"],"n":2}`,
+		`["Authorization: Digest response=\"01\""]`:               `["Authorization: Digest response=***"]`,
+		`{"from":"sip:bob@h"}`:                                    `{"from":"sip:bob@h"}`,
+		`"open sip:bob:pw@h`:                                      `"open sip:bob:pw@h`,
+		`"open \\`:                                                `"open \\`,
+	} {
+		if got := string(MaskJSON([]byte(text))); got != want {
+			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
 }

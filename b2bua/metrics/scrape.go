@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"legwork/b2bua/door"
+	"legwork/b2bua/message"
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
@@ -160,7 +161,7 @@ func (s scrape) trunks(to chan<- prometheus.Metric) {
 			if target.Up {
 				alive = 1
 			}
-			gauge(to, "trunk_target_up", "1 unless the target of a trunk is down.", alive, "trunk", t.Name, "target", target.URI)
+			gauge(to, "trunk_target_up", "1 unless the target of a trunk is down.", alive, "trunk", t.Name, "target", message.MaskURI(target.URI))
 		}
 		if r := t.Registration; r != nil {
 			registered := 0.0

@@ -118,7 +118,7 @@ var mayImport = map[string][]string{
 	"b2bua/transaction": {"b2bua/message", "b2bua/transport"},
 	"b2bua/simnet":      {"b2bua/message", "b2bua/resolve", "b2bua/transport", "b2bua/transaction", "b2bua/dialog"},
 	"b2bua":             {"b2bua/message", "b2bua/transport", "b2bua/transaction", "b2bua/dialog", "b2bua/offer", "b2bua/trunk", "b2bua/q850", "b2bua/number", "b2bua/leak", "b2bua/digest", "b2bua/door", "b2bua/registrar", "b2bua/store", "b2bua/refresh"},
-	"b2bua/cdr":         {"b2bua"},
+	"b2bua/cdr":         {"b2bua", "b2bua/message"},
 	"b2bua/metrics":     {"b2bua", "b2bua/door", "b2bua/message", "b2bua/transaction", "b2bua/transport", "b2bua/trunk"},
 	"b2bua/capture":     {"b2bua", "b2bua/message", "b2bua/number", "b2bua/trunk"},
 	"b2bua/pcap":        {"b2bua/message"},
