@@ -109,11 +109,11 @@ func (r *running) shown(dir, id string) map[string]string {
 	r.t.Helper()
 	texts := map[string]string{}
 	for _, path := range []string{
-		"/api/v1/calls", "/api/v1/calls/ID", "/api/v1/calls/ID/ladder", "/api/v1/trunks", "/api/v1/bans", "/api/v1/script", "/api/v1/events", "/metrics",
+		"/api/v1/calls", "/api/v1/calls/ID", "/api/v1/calls/ID/ladder", "/api/v1/calls/ID/ladder?format=json", "/api/v1/calls/ID/ladder?format=html", "/api/v1/trunks", "/api/v1/bans", "/api/v1/script", "/api/v1/events", "/metrics",
 	} {
 		texts[path] = r.fetched(strings.Replace(path, "ID", id, 1))
 	}
-	for _, args := range [][]string{{"call", id}, {"call", id, "--json"}, {"ladder", id}, {"trunks"}, {"calls"}} {
+	for _, args := range [][]string{{"call", id}, {"call", id, "--json"}, {"ladder", id}, {"ladder", id, "--html"}, {"headers", id}, {"trunks"}, {"calls"}} {
 		got := r.ask(append(args, "--token", "admin-secret")...)
 		texts["legwork "+args[0]] += got.out + got.err
 	}
