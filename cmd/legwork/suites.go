@@ -15,6 +15,7 @@ import (
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
 	"legwork/script"
+	"legwork/script/lib"
 	"legwork/script/luatest"
 )
 
@@ -26,6 +27,7 @@ type suite struct {
 	files  []string // none: all
 	trunks []trunk.Trunk
 	made   bool // trunks are made up
+	asked  *databases
 }
 
 // suites finds out what is to be tested.
@@ -164,14 +166,29 @@ func (s *suite) meet() error {
 		}
 		s.trunks = append(s.trunks, one)
 	}
-	if len(s.trunks) == 0 {
-		snap, err := s.source.Read()
-		if err != nil {
-			return err
-		}
-		s.trunks = luatest.Invent(snap)
+	s.asked = noDatabases(s.cfg)
+	if len(s.trunks) > 0 && !s.made {
+		return nil
+	}
+	snap, err := s.source.Read()
+	if err != nil {
+		return err
+	}
+	s.trunks = luatest.Invent(snap)
+	if s.made {
+		s.invent(luatest.Servers(snap))
 	}
 	return nil
+}
+
+// invent makes up the servers that scripts without a configuration ask.
+func (s *suite) invent(redis, sql []string) {
+	for _, name := range redis {
+		s.asked.redis[name] = lib.Nowhere{}
+	}
+	for _, name := range sql {
+		s.asked.sql[name] = lib.Nowhere{}
+	}
 }
 
 func (s *suite) config() luatest.Config {
@@ -184,7 +201,7 @@ func (s *suite) config() luatest.Config {
 		server.Settings.UnknownSources = b2bua.AllowUnknown
 	}
 	return luatest.Config{
-		Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(noDatabases(c)), Files: s.files,
+		Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(s.asked), Files: s.files,
 		Registrar: func() (*registrar.Registrar, error) { return registrarOf(c.Registrar, store.NewMemory(store.Limits{})) },
 	}
 }

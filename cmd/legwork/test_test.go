@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"encoding/xml"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,4 +184,40 @@ func TestWatchedTestsRunAgainWhenAFileIsSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	await("1 passed, 1 failed")
+}
+
+func TestAScriptAloneMayNameServers(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "main.lua"), `local M, cache = {}, b2b.redis("cache")
+function M.on_invite(call) return b2b.route { to = { trunk = cache:get("trunk") or b2b.sql "routes":row("select trunk").trunk } } end
+return M
+`)
+	write(t, filepath.Join(dir, "main_test.lua"), `local t = require "b2b.test"
+t.it("asks both", function()
+  t.stub { { redis = "cache get trunk" }, { sql = "routes select trunk", rows = { { trunk = "carrier" } } } }
+  t.eq(t.decision(t.invite { to = "sip:1@sbc.example", from_trunk = "carrier" }, "on_invite").action, "route")
+end)
+`)
+	if got := run(t, dir, "test"); got.code != 0 || !strings.Contains(got.out, "1 passed") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestNoLookupLeavesFromTheTestsBeforeAReload asks a server of this machine: it
+// must hear of calls only.
+func TestNoLookupLeavesFromTheTestsBeforeAReload(t *testing.T) {
+	asked := make(chan string, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
+	defer server.Close()
+	r := serve(t, deployment(t, "127.0.0.1:5080", ""))
+	main := filepath.Join(r.dir, "main.lua")
+	script := strings.Replace(read(t, main), "local user = call.req.uri.user\n", "local user = call.req.uri.user\n  "+
+		`local _, err = b2b.http.client { base = "`+server.URL+`" }:get("/asked")  if not err:find("no stub") then return b2b.reject(599) end`+"\n", 1)
+	write(t, main, script)
+	r.waitFor(`msg="script loaded"[\s\S]*msg="script loaded"`)
+	select {
+	case path := <-asked:
+		t.Errorf("%s was asked", path)
+	default:
+	}
 }

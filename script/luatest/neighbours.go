@@ -94,6 +94,24 @@ var (
 	defaulted  = regexp.MustCompile(`\bdefault\s*=\s*["']([^"'\n]+)["']`)
 )
 
+// namedServer is b2b.redis("cache") and the like.
+var namedServer = regexp.MustCompile(`\bb2b\.(redis|sql)\s*\(?\s*["']([^"'\n]+)["']`)
+
+// Servers lists the names that scripts give b2b.redis and b2b.sql, for those that
+// have no configuration.
+func Servers(s *script.Snapshot) (redis, sql []string) {
+	for _, file := range slices.Sorted(maps.Keys(s.Files)) {
+		for _, m := range namedServer.FindAllStringSubmatch(string(s.Files[file]), -1) {
+			if m[1] == "redis" {
+				redis = append(redis, m[2])
+			} else {
+				sql = append(sql, m[2])
+			}
+		}
+	}
+	return redis, sql
+}
+
 // Invent makes up the trunks that scripts and tests name, for those that have
 // no configuration. Each has a target of its name, and credentials.
 func Invent(s *script.Snapshot) []trunk.Trunk {

@@ -6,8 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"legwork/b2bua/message"
 	"legwork/b2bua/pcap"
+	"legwork/script/lua"
 )
 
 // sip writes a message: its start line, From and To with tags, Call-ID, CSeq, and
@@ -153,4 +156,30 @@ func TestNothingInACaptureBecomesCode(t *testing.T) {
 	if got := long("a\x01\"\n"); got != `"a\001\"\n"` {
 		t.Error(got)
 	}
+}
+
+func FuzzAnyCallIsRetoldAsLua(f *testing.F) {
+	f.Add("INVITE sip:1@a.example SIP/2.0", "Subject: ]] \" \\ --", "v=0\n]]", "SIP/2.0 486 Busy", "X-A: ]=]")
+	f.Add("INVITE sip:1@a.example;x=\x01 SIP/2.0", "X-\xff: \x00", "\r\x1b[0m", "BYE sip:x SIP/2.0", "Reason: a\r\n b")
+	f.Fuzz(func(t *testing.T, first, header, body, second, more string) {
+		var c pcap.Capture
+		for i, text := range []string{sip(first, ";tag=a", "", "one", "1 INVITE", header) + body, sip(second, ";tag=a", ";tag=b", "one", "1 INVITE", more) + body} {
+			m, err := message.Parse([]byte(strings.ReplaceAll(text, "\n", "\r\n")))
+			if err != nil {
+				return
+			}
+			c.Messages = append(c.Messages, pcap.Message{At: time.Unix(int64(i), 0), Message: m})
+		}
+		one, _, err := c.Find(pcap.Wish{})
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := (&Retelling{Capture: &c, Call: one, File: "a\nb", Trunk: header, Remark: more}).Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lua.Compile("x_test.lua", b.Bytes()); err != nil {
+			t.Errorf("%v in\n%s", err, &b)
+		}
+	})
 }

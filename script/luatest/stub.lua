@@ -1,5 +1,7 @@
 ---@meta b2b.test
 
+---@alias b2b.test.stub { http?: string, redis?: string, sql?: string, dns?: string, values?: any[], answer?: any|(fun(look: { kind: string, key: string, body?: string, values?: any[] }): any, string?), rows?: table[], error?: string, after?: number|string }
+
 ---@class b2b.test
 local t = {}
 
@@ -21,7 +23,6 @@ function t.request(request) end
 
 ---Answers look-ups of the scripts: a stub, a list of them, or the name of a file of stubs beside the tests. A key may have *.
 ---Without a stub a look-up fails. Stubs of one key in one list answer in turn, and the last stays.
----@alias b2b.test.stub { http?: string, redis?: string, sql?: string, dns?: string, values?: any[], answer?: any|(fun(look: { kind: string, key: string, body?: string, values?: any[] }): any, string?), rows?: table[], error?: string, after?: number|string }
 ---@param stubs b2b.test.stub|b2b.test.stub[]|string
 function t.stub(stubs) end
 
