@@ -444,8 +444,26 @@ func TestOpenAPIHasTheFieldsOfEachShape(t *testing.T) {
 	schemas := document(t).Components.Schemas
 	names := map[reflect.Type]string{reflect.TypeFor[capture.Story](): "CallStory"}
 	for _, v := range []any{
-		CallList{}, Call{}, Leg{}, Story{}, TrunkList{}, Trunk{}, BanList{}, Ban{}, Event{}, Health{}, Problem{}, b2bua.Record{}, b2bua.Attempt{},
-		capture.Story{}, capture.Party{}, capture.Step{}, capture.Message{}, capture.Edit{}, capture.Origin{}, capture.Outcome{},
+		CallList{},
+		Call{},
+		Leg{},
+		Story{},
+		TrunkList{},
+		Trunk{},
+		BanList{},
+		Ban{},
+		Event{},
+		Health{},
+		Problem{},
+		b2bua.Record{},
+		b2bua.Attempt{},
+		capture.Story{},
+		capture.Party{},
+		capture.Step{},
+		capture.Message{},
+		capture.Edit{},
+		capture.Origin{},
+		capture.Outcome{},
 	} {
 		shape := reflect.TypeOf(v)
 		schema := schemas[cmp.Or(names[shape], shape.Name())]
