@@ -52,6 +52,7 @@ type Network struct {
 	servers   map[string][]resolve.SRV
 	rules     map[string][]resolve.NAPTR
 	onPath    func(p Packet) bool
+	refuse    func(p Packet) bool
 	flying    flights
 	seq       int
 	timer     *time.Timer
@@ -101,6 +102,15 @@ func (n *Network) OnPath(f func(p Packet) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.onPath = f
+}
+
+// Refuse closes ports that Everyone would have answered for: f is asked for each
+// datagram to them, and with no bytes for each stream that is dialled there. It
+// must not call the network.
+func (n *Network) Refuse(f func(p Packet) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refuse = f
 }
 
 // Everyone makes an agent's socket or listener, or both of one address, take
@@ -244,7 +254,7 @@ func (n *Network) land() {
 
 func (n *Network) deliver(p Packet) {
 	to := n.sockets[p.To]
-	if to == nil && n.everyone != nil {
+	if to == nil && n.everyone != nil && (n.refuse == nil || !n.refuse(p)) {
 		to = n.everyone
 		p.From = n.seen(path{p.From, p.To})
 	}

@@ -35,7 +35,7 @@ func (n *Network) Dial(_ context.Context, local netip.Addr, remote netip.AddrPor
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := n.listeners[remote]
-	if l == nil {
+	if l == nil && (n.refuse == nil || !n.refuse(Packet{To: remote})) {
 		l = n.accepts
 	}
 	if l == nil {

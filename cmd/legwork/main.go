@@ -24,6 +24,7 @@ type commands struct {
 	Demo    demoCommand    `cmd:"" help:"Start the engine with two built-in agents on this machine, place calls and draw them."`
 	Init    initCommand    `cmd:"" help:"Write a commented legwork.yaml, a script, its test and editor settings."`
 	Check   checkCommand   `cmd:"" help:"Check configuration and scripts."`
+	Explain explainCommand `cmd:"" help:"Play one call on the engine, on virtual time, and say why it goes as it goes."`
 	Test    testCommand    `cmd:"" help:"Run the scripts' tests, *_test.lua, on the engine and on virtual time."`
 	Fixture fixtureCommand `cmd:"" help:"Print a Lua test of a call in a capture, to put beside the scripts."`
 	Calls   callsCommand   `cmd:"" help:"List the calls of a running Legwork."`

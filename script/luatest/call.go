@@ -94,6 +94,10 @@ func (s *stage) hear(a *simnet.Agent, in *simnet.Incoming) {
 	if then != nil {
 		then()
 	}
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
 }
 
 // legOf finds the leg of a message, or begins a B leg; s.mu is held.

@@ -18,6 +18,7 @@ type invitation struct {
 	trunk        string
 	stranger     bool                // from no trunk
 	seen         seen                // the INVITE, as it was written down; zero: one is made
+	at           netip.Addr          // where it comes from; the zero value: from the trunk
 	auth         *digest.Credentials // of the caller; nil: none
 	content
 }
@@ -78,6 +79,8 @@ func (s *stage) source(i invitation) (netip.Addr, error) {
 	names := s.near.table.Names()
 	list := strings.Join(names, ", ")
 	switch {
+	case i.at.IsValid():
+		return i.at, s.placed(i.at)
 	case i.trunk != "":
 		if s.near.table.Get(i.trunk) == nil {
 			if list == "" {

@@ -45,6 +45,7 @@ type stage struct {
 	asked    chan asking   // look-ups that a function of the test answers
 	answer   func(asking)  // answers one, on the test's VM
 	over     chan struct{} // closed when nobody answers any more
+	news     chan struct{} // something has reached an agent; has room for one
 
 	mu      sync.Mutex               // guards all below and what they point to
 	story   map[string][]b2bua.Event // decisions and messages by the engine's id of the call
@@ -86,7 +87,7 @@ func engineFor(a netip.Addr) string {
 func build(cfg *Config, compiled *lua.Compiled, seed uint64) (*stage, error) {
 	s := &stage{
 		cfg: cfg, network: simnet.New(simnet.Faults{}), log: &log{}, ring: capture.New(maxCalls),
-		compiled: compiled, stubs: canned.New(canned.Lua), asked: make(chan asking), over: make(chan struct{}),
+		compiled: compiled, stubs: canned.New(cfg.style), asked: make(chan asking), over: make(chan struct{}), news: make(chan struct{}, 1),
 		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{}, story: map[string][]b2bua.Event{},
 	}
 	s.folder = cfg.Source.FS
@@ -145,7 +146,11 @@ func (a asked) Router(h b2bua.Handle) b2bua.Router { return a.policy.Router(h) }
 func (s *stage) loadScripts(seed uint64) (err error) {
 	cfg := s.cfg.Lib
 	cfg.Rand, cfg.Log, cfg.Store, cfg.ReasonPhrase = rand.NewPCG(seed, 2), slog.New(s.log), nil, message.ReasonPhrase
-	cfg.Transport, cfg.Lookups = s.stubs, s.stubs // nothing leaves from a test
+	if s.cfg.Record != nil {
+		cfg.Lookups = s.cfg.Record
+	} else {
+		cfg.Transport, cfg.Lookups = s.stubs, s.stubs // nothing leaves from a test
+	}
 	if s.shared, err = lib.NewEnv(cfg); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	"legwork/b2bua/registrar"
 	"legwork/b2bua/trunk"
 	"legwork/script"
+	"legwork/script/canned"
 	"legwork/script/lib"
 	"legwork/script/lua"
 )
@@ -42,6 +43,9 @@ type Config struct {
 	// Lib is the libraries'; Rand and Log are filled in here, and each test
 	// begins with an empty store.
 	Lib lib.Config
+	// Record lets look-ups go live, and writes their answers down; nil: nothing
+	// leaves, stubs answer.
+	Record *canned.Recorder
 	// Files are the tests to run, relative to the scripts' folder, and folders
 	// that stand for all below; none: all.
 	Files []string
@@ -49,6 +53,8 @@ type Config struct {
 	// Bubble runs f in a bubble of testing/synctest. Required.
 	Bubble func(f func())
 	Cover  bool // measures which lines of the scripts are run
+	// style is the language of stubs that are missing.
+	style canned.Style
 	// Ran hears of each test when it is over; nil: nobody does.
 	Ran func(Result)
 
@@ -115,6 +121,7 @@ func Run(cfg Config) (*Report, error) {
 	if cfg.Cover {
 		cfg.cover = &lua.Coverage{}
 	}
+	cfg.style = canned.Lua
 	r := &runner{cfg: &cfg, snap: snap}
 	for _, file := range files {
 		r.file(file)

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"legwork/b2bua/message"
+	"legwork/b2bua/pcap"
+	"legwork/b2bua/resolve"
+	"legwork/cmd/legwork/config"
+	"legwork/script"
+	"legwork/script/canned"
+	"legwork/script/luatest"
+)
+
+type explainCommand struct {
+	Message   string        `arg:"" placeholder:"MESSAGE.sip" help:"An INVITE as text, or a capture (pcap, pcapng) that holds one; - reads standard input."`
+	Config    string        `short:"c" placeholder:"FILE" help:"Configuration; default: ./legwork.yaml if it is there, else the main.lua here."`
+	Script    string        `placeholder:"FILE.lua" help:"A script in place of the configured one."`
+	CallID    string        `name:"call-id" placeholder:"ID" help:"Of the call in a capture."`
+	Number    string        `placeholder:"NUMBER" help:"Of caller or callee of the call in a capture."`
+	FromTrunk string        `name:"from-trunk" placeholder:"TRUNK" help:"The call comes from this trunk."`
+	Source    string        `placeholder:"IP" help:"The call comes from this address."`
+	B         []string      `name:"b" sep:"none" placeholder:"ANSWERS" help:"What the targets do, one --b each in turn, the last for all behind it: codes and delays (\"180 5s 200\"), silent, or refuse. Default: \"180 200\"."`
+	Talk      time.Duration `default:"10s" help:"From the answer until the caller hangs up."`
+	Cancel    time.Duration `placeholder:"DURATION" help:"The caller gives up when nobody has answered by then."`
+	Stub      []string      `placeholder:"FILE.json" type:"path" help:"Answers to the script's look-ups."`
+	Record    string        `placeholder:"FILE.json" type:"path" help:"Make the look-ups for real and write their answers here, for --stub."`
+	JSON      bool          `help:"Print JSON."`
+	HTML      string        `name:"html" placeholder:"FILE" type:"path" help:"Also write the call as one page for a browser."`
+}
+
+// Run plays the call: exit status 1 when a script failed in it, 2 for what the
+// user has to mend.
+func (c *explainCommand) Run(t *terminal) error {
+	s, err := c.suite()
+	if err != nil {
+		return mend(err)
+	}
+	scene, err := c.scene(t)
+	if err != nil {
+		return mend(err)
+	}
+	cfg := s.config()
+	var open *databases
+	if c.Record != "" {
+		if open, err = openDatabases(s.cfg); err != nil {
+			return mend(err)
+		}
+		cfg.Lib, cfg.Record = scriptSurroundings(open), &canned.Recorder{}
+		cfg.Lib.DNS = resolve.New(resolve.Config{})
+		// A connection that is kept waits for its peer, and no virtual time passes.
+		cfg.Lib.Transport = &http.Transport{DisableKeepAlives: true}
+		impatient(t)
+	}
+	onVirtualTime(func(test *testing.T) int {
+		cfg.Bubble = func(f func()) { bubble(test, f) }
+		played, err := luatest.Play(cfg, *scene)
+		if err != nil {
+			return t.fail(mend(flagged(s.named(err))))
+		}
+		if err := c.keep(cfg.Record, open); err != nil {
+			return t.fail(mend(err))
+		}
+		return t.fail(c.tell(t, s, scene, played))
+	})
+	return nil // not reached: onVirtualTime ends the process
+}
+
+// suite finds configuration and scripts.
+func (c *explainCommand) suite() (*suite, error) {
+	if c.Script != "" && c.Config == "" {
+		if _, err := os.Stat(usualFile); err != nil {
+			s := &suite{cfg: config.Default(), source: script.Source{Path: c.Script}, made: true}
+			return s, s.meet()
+		}
+	}
+	s, err := suiteHere(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	if c.Script != "" {
+		s.source = script.Source{Path: c.Script}
+	}
+	return s, s.meet()
+}
+
+// flagged names the flags where a test has keys.
+func flagged(err error) error {
+	text := err.Error()
+	if !strings.HasPrefix(text, "from_trunk") {
+		return err
+	}
+	text = strings.Replace(text, "false for a source that nobody knows", "--source IP", 1)
+	return errors.New("--from-trunk" + strings.TrimPrefix(text, "from_trunk"))
+}
+
+// named makes an error of a script say its file as an editor finds it.
+func (s *suite) named(err error) error {
+	if problems, ok := errors.AsType[script.Problems](err); ok {
+		for i := range problems {
+			problems[i].File = s.fromHere(problems[i].File)
+		}
+		return problems
+	}
+	return err
+}
+
+// scene is the call that is played.
+func (c *explainCommand) scene(t *terminal) (*luatest.Scene, error) {
+	scene := &luatest.Scene{Trunk: c.FromTrunk, Talk: c.Talk, Cancel: c.Cancel}
+	for _, text := range c.B {
+		one, err := luatest.ParseCallee(text)
+		if err != nil {
+			return nil, fmt.Errorf("--b %w", err)
+		}
+		scene.Callees = append(scene.Callees, one)
+	}
+	if c.Source != "" {
+		at, err := netip.ParseAddr(strings.Trim(c.Source, "[]"))
+		if err != nil {
+			return nil, fmt.Errorf("--source %s: want an IP address such as 192.0.2.1", c.Source)
+		}
+		if c.FromTrunk != "" {
+			return nil, errors.New("--source and --from-trunk say both where the call comes from; give one")
+		}
+		scene.Source = at
+	}
+	for _, file := range c.Stub {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		list, err := canned.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s, %w", nearest(file), err)
+		}
+		scene.Stubs = append(scene.Stubs, list...)
+	}
+	return scene, c.read(t, scene)
+}
+
+// maxInput bounds what is read of a message or a capture.
+const maxInput = 256 << 20
+
+// read finds the INVITE.
+func (c *explainCommand) read(t *terminal, scene *luatest.Scene) error {
+	var in io.ReadCloser = os.Stdin
+	if c.Message != "-" {
+		file, err := os.Open(c.Message)
+		if err != nil {
+			return err
+		}
+		in = file
+	}
+	defer in.Close()
+	b, err := io.ReadAll(io.LimitReader(in, maxInput))
+	if err != nil {
+		return err
+	}
+	if isCapture(b) {
+		return c.find(t, b, scene)
+	}
+	if c.CallID != "" || c.Number != "" {
+		return fmt.Errorf("%s is no capture: --call-id and --number pick a call out of one", c.Message)
+	}
+	if err := luatest.Invite(string(b)); err != nil {
+		return fmt.Errorf("%s %w", c.Message, err)
+	}
+	scene.Invite, scene.Seen = string(b), viaOf(b)
+	return nil
+}
+
+// find picks the call out of a capture.
+func (c *explainCommand) find(t *terminal, b []byte, scene *luatest.Scene) error {
+	all, err := pcap.Read(bytes.NewReader(b))
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Message, err)
+	}
+	call, count, err := all.Find(pcap.Wish{CallID: c.CallID, Number: c.Number})
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Message, err)
+	}
+	if count > 1 {
+		fmt.Fprintf(t.err, "the first of %s; --call-id or --number picks another\n", counted(count, "call"))
+	}
+	invite := call.Invite()
+	scene.Invite, scene.Seen = string(invite.Raw), invite.From.Addr()
+	return nil
+}
+
+// isCapture knows pcap, in both byte orders and with nanoseconds, and pcapng.
+func isCapture(b []byte) bool {
+	for _, magic := range []string{"\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x0a\x0d\x0d\x0a"} {
+		if bytes.HasPrefix(b, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
+// viaOf is the address that the topmost Via of a text says that it came from.
+func viaOf(text []byte) netip.Addr {
+	m := message.Salvage(text)
+	if m == nil {
+		return netip.Addr{}
+	}
+	via, ok := m.Via()
+	if !ok {
+		return netip.Addr{}
+	}
+	host := strings.Trim(via.Host, "[]")
+	if received, ok := via.Params.Get("received"); ok {
+		host = received
+	}
+	at, _ := netip.ParseAddr(host)
+	return at
+}
+
+// keep writes down what was looked up.
+func (c *explainCommand) keep(record *canned.Recorder, open *databases) error {
+	if record == nil {
+		return nil
+	}
+	open.Close()
+	file, err := os.Create(c.Record)
+	if err != nil {
+		return err
+	}
+	_, err = record.WriteTo(file)
+	return errors.Join(err, file.Close())
+}
+
+// lookupLimit is how long look-ups that are recorded may take in all. No virtual
+// time passes while one waits for the network, so nothing else would end it.
+const lookupLimit = time.Minute
+
+func impatient(t *terminal) {
+	time.AfterFunc(lookupLimit, func() {
+		fmt.Fprintf(t.err, "legwork: the look-ups took more than %s\n", lookupLimit)
+		os.Exit(2)
+	})
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+)
+
+const inviteText = `INVITE sip:+4930123456@sbc.example SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:5062;branch=z9hG4bK77
+From: "Ann" <sip:ann@pbx.example>;tag=1
+To: <sip:+4930123456@sbc.example>
+Call-ID: one@pbx.example
+CSeq: 1 INVITE
+Contact: <sip:ann@127.0.0.1>
+X-Inside: yes
+`
+
+// explainable is examples/failover with an INVITE in it.
+func explainable(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../examples/failover")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "call.sip"), inviteText)
+	return dir
+}
+
+// holds checks that the parts stand in text, one behind the other.
+func holds(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	rest := text
+	for _, part := range parts {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			t.Errorf("no %q, or not in its place, in:\n%s", part, text)
+			return
+		}
+		rest = after
+	}
+}
+
+func TestExplainSaysWhyACallGoesAsItGoes(t *testing.T) {
+	got := run(t, explainable(t), "explain", "call.sip", "--b", "503", "--b", "refuse", "--b", "180 3s 200")
+	if got.code != 0 || got.err != "" {
+		t.Fatalf("exit %d: %s", got.code, got.err)
+	}
+	holds(t, got.out,
+		"from 127.0.0.1:", "trunk pbx by 127.0.0.1, the only match",
+		"target 1: 503", "target 2: refuse", "target 3: 180 3s 200",
+		"◆ main.lua:33 on_invite → route carrier-a carrier-b reserve",
+		"◀ 503 Service Unavail… ─", "✗ sip:+4930123456@127.0.0.3:5060: connection refused", "◀──── 180 Ringing ──────",
+		"3.030", "200 OK · ended by caller · talked 10.000 s",
+		"INVITE to target 1 (carrier-a, 127.0.0.2:5060), made of message 1",
+		"  - INVITE sip:+4930123456@sbc.example SIP/2.0", "  + INVITE sip:+4930123456@127.0.0.2:5060 SIP/2.0", "  - X-Inside: yes",
+		"BYE to target 3 (reserve, 127.0.0.4:5060)",
+		"The caller got 200 OK.")
+}
+
+func TestExplainIsReadByMachines(t *testing.T) {
+	got := run(t, explainable(t), "explain", "call.sip", "--json", "--b", "180 486")
+	var e explained
+	if err := json.Unmarshal([]byte(got.out), &e); err != nil || got.code != 0 {
+		t.Fatalf("exit %d, %v: %s", got.code, err, got.err)
+	}
+	switch {
+	case e.Trunk != "pbx" || e.Match[0].Entry != "127.0.0.1" || e.Callees[0] != "180 486":
+		t.Errorf("source: %+v", e)
+	case e.Code != 486 || len(e.Attempts) != 1 || e.Attempts[0].Trunk != "carrier-a" || !e.Attempts[0].Rang:
+		t.Errorf("outcome: %+v", e)
+	case len(e.Messages) == 0 || len(e.Story.Steps) < 5:
+		t.Errorf("story: %+v", e)
+	}
+}
+
+func TestExplainWritesAPage(t *testing.T) {
+	dir := explainable(t)
+	if got := run(t, dir, "explain", "call.sip", "--html", "call.html"); got.code != 0 {
+		t.Fatal(got.err)
+	}
+	page := read(t, filepath.Join(dir, "call.html"))
+	holds(t, page, "<!DOCTYPE html>", "200 OK", "main.lua:33")
+	if strings.Contains(page, "src=") || strings.Contains(page, "href=\"http") || strings.Contains(page, "url(") {
+		t.Error("the page loads something from elsewhere")
+	}
+}
+
+func TestACallerWhoGivesUpIsExplained(t *testing.T) {
+	got := run(t, explainable(t), "explain", "call.sip", "--b", "180", "--cancel", "12s")
+	holds(t, got.out, "180 Ringing", "12.000", "CANCEL", "487 Request Terminated", "The caller got 487 Request Terminated.")
+}
+
+func TestAScriptThatFailsIsShownWithTheLadderSoFar(t *testing.T) {
+	dir := explainable(t)
+	write(t, filepath.Join(dir, "wrong.lua"), "local M = {}\nfunction M.on_invite(call)\n  call:note('so far')\n  return call.req.uri.user + nil\nend\nreturn M\n")
+	got := run(t, dir, "explain", "call.sip", "--script", "wrong.lua")
+	if got.code != 1 {
+		t.Errorf("exit %d: %s", got.code, got.err)
+	}
+	holds(t, got.out, "INVITE", "wrong.lua:3 so far", "500 Server Internal Error", "Errors of the scripts", "on_invite failed at wrong.lua:4", "stack traceback")
+}
+
+func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
+	dir := explainable(t)
+	write(t, filepath.Join(dir, "other.sip"), "OPTIONS sip:a@sbc.example SIP/2.0\nFrom: <sip:b@pbx.example>;tag=1\n")
+	write(t, filepath.Join(dir, "text.sip"), "hello\n")
+	write(t, filepath.Join(dir, "far.sip"), strings.ReplaceAll(inviteText, "127.0.0.1", "192.0.2.77"))
+	broken := filepath.Join(t.TempDir(), "broken.lua")
+	write(t, broken, "local M = {\n")
+	write(t, filepath.Join(dir, "stubs.json"), "[\n {\"http\": 3}\n]\n")
+	write(t, filepath.Join(dir, "silence.pcap"), captureOf(t, "no telephone call"))
+	for _, c := range []struct{ args, want string }{
+		{"nowhere.sip", "nowhere.sip: no such file"},
+		{"other.sip", "other.sip holds no INVITE"},
+		{"text.sip", "text.sip is no SIP message: not a request line"},
+		{"far.sip", "--from-trunk is missing; one of: carrier-a, carrier-b, pbx, reserve (or --source IP)"},
+		{"call.sip --from-trunk px", `--from-trunk: there is no trunk "px"; there are: carrier-a, carrier-b, pbx, reserve`},
+		{"call.sip --source here", "--source here: want an IP address"},
+		{"call.sip --from-trunk pbx --source 127.0.0.1", "give one"},
+		{"call.sip --b 180,x", `--b "180,x": a callee is codes and delays`},
+		{"call.sip --from-trunk pbx --script " + broken, "broken.lua:1: "},
+		{"call.sip --stub stubs.json", "stubs.json, line 2: "},
+		{"call.sip --number 4930", "call.sip is no capture"},
+		{"silence.pcap", "silence.pcap: "},
+		{"call.sip -c none.yaml", "none.yaml"},
+	} {
+		got := run(t, dir, append([]string{"explain"}, strings.Fields(c.args)...)...)
+		if got.code != 2 || !strings.Contains(got.err, c.want) {
+			t.Errorf("%s: exit %d, want %q in %q", c.args, got.code, c.want, got.err)
+		}
+	}
+}
+
+// captureOf is a capture of packets with these texts, from ports of 127.0.0.1.
+func captureOf(t *testing.T, texts ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := pcapgo.NewWriter(&b)
+	if err := w.WriteFileHeader(65535, layers.LinkTypeRaw); err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range texts {
+		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.IPv4(127, 0, 0, 1), DstIP: net.IPv4(127, 0, 0, 9)}
+		udp := &layers.UDP{SrcPort: layers.UDPPort(5061 + i), DstPort: 5060}
+		_ = udp.SetNetworkLayerForChecksum(ip)
+		packet := gopacket.NewSerializeBuffer()
+		if err := gopacket.SerializeLayers(packet, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, ip, udp, gopacket.Payload(text)); err != nil {
+			t.Fatal(err)
+		}
+		at := gopacket.CaptureInfo{Timestamp: time.Unix(int64(i), 0), CaptureLength: len(packet.Bytes()), Length: len(packet.Bytes())}
+		if err := w.WritePacket(at, packet.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+func TestACallIsPickedOutOfACapture(t *testing.T) {
+	dir := explainable(t)
+	first := strings.ReplaceAll(inviteText, "\n", "\r\n") + "\r\n"
+	second := strings.NewReplacer("one@", "two@", "+4930123456", "+4940654321").Replace(first)
+	write(t, filepath.Join(dir, "day.pcap"), captureOf(t, first, second))
+	got := run(t, dir, "explain", "day.pcap")
+	holds(t, got.out, "trunk pbx by 127.0.0.1", "sip:+4930123456@sbc.example")
+	holds(t, got.err, "the first of 2 calls")
+	for _, pick := range []string{"--number=040654321", "--call-id=two@pbx.example"} {
+		holds(t, run(t, dir, "explain", "day.pcap", pick).out, "sip:+4940654321@sbc.example")
+	}
+}
+
+func TestLookupsAreRecordedAndAnswerAgain(t *testing.T) {
+	dir := t.TempDir()
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		_, _ = w.Write([]byte(`{"to": "sip:` + r.FormValue("n") + `@carrier.example"}`))
+	}))
+	defer server.Close()
+	write(t, filepath.Join(dir, "call.sip"), inviteText)
+	write(t, filepath.Join(dir, "main.lua"), `local M = {}
+local api = b2b.http.client { base = "`+server.URL+`" }
+function M.on_invite(call)
+  local a, err = api:get("/route?n=12")
+  return a and b2b.route { to = a.json.to } or b2b.reject(404, "Unknown")
+end
+return M
+`)
+	got := run(t, dir, "explain", "call.sip")
+	holds(t, got.out, "Look-ups that no stub answered", `{"http":"GET `+server.URL+`/route?n=12"`, "The caller got 404 Unknown.")
+	if asked != 0 {
+		t.Errorf("%d look-ups left without --record", asked)
+	}
+	got = run(t, dir, "explain", "call.sip", "--record", "seen.json")
+	holds(t, got.out, "INVITE to target 1", "The caller got 200 OK.")
+	if asked != 1 {
+		t.Errorf("asked %d times: %s", asked, got.err)
+	}
+	holds(t, run(t, dir, "explain", "call.sip", "--stub", "seen.json").out, "route sip:12@carrier.example", "The caller got 200 OK.")
+	if asked != 1 {
+		t.Error("a stub did not keep the look-up at home")
+	}
+}

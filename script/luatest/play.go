@@ -1,0 +1,159 @@
+package luatest
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"legwork/b2bua"
+	"legwork/b2bua/capture"
+	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
+	"legwork/script/canned"
+	"legwork/script/lua"
+)
+
+// Scene is one call that is played from its INVITE to its end, without a test.
+type Scene struct {
+	// Invite is the text of the caller's INVITE, its lines ended in any way. What
+	// belongs to the hop, Via and Content-Length, is made anew.
+	Invite string
+	Trunk  string     // that the call comes from; "": by Source
+	Source netip.Addr // where it comes from; the zero value: by Trunk
+	Seen   netip.Addr // where it came from once: taken when that is a trunk's and nothing else says
+	// Callees is what each target that is called does, in turn; the last stands
+	// for all behind it.
+	Callees []Callee
+	Stubs   []canned.Stub
+	Talk    time.Duration // from the answer to the caller's BYE
+	Cancel  time.Duration // after which the caller gives up an INVITE that is not answered; 0: never
+}
+
+// Played is what came of a scene.
+type Played struct {
+	Source  netip.AddrPort
+	Match   []trunk.Hit      // entries that the source fits, the one that decides first
+	Story   *capture.Story   // nil: no call came of the INVITE
+	Record  *b2bua.Record    // nil: no call came of it, or it goes on
+	Final   *message.Message // what the caller got; nil: nothing final
+	Errors  []string         // of the scripts, with tracebacks
+	Output  []string         // printed by the scripts
+	Lookups []string         // those that no stub answered, as the lines that would
+	Open    bool             // the call had not ended when the patience with it did
+}
+
+// Patience with a call that does not end, in virtual time.
+const patience = 24 * time.Hour
+
+// Play plays one call. The error is that of scripts that can't be loaded, or of
+// a scene that can't be played.
+func Play(cfg Config, scene Scene) (played *Played, err error) {
+	cfg.style = canned.JSON
+	cfg.Bubble(func() {
+		var s *stage
+		if s, err = build(&cfg, &lua.Compiled{}, 1); err != nil {
+			return
+		}
+		defer s.close()
+		played, err = s.play(scene)
+	})
+	return played, err
+}
+
+func (s *stage) play(scene Scene) (*Played, error) {
+	if err := s.stubs.Add(scene.Stubs...); err != nil {
+		return nil, err
+	}
+	if one, _ := s.near.table.Match(scene.Seen); one != nil && scene.Trunk == "" && !scene.Source.IsValid() {
+		scene.Source = scene.Seen
+	}
+	cast := newCast(s, scene.Callees)
+	c, err := s.invite(invitation{method: "INVITE", seen: seen{text: scene.Invite}, trunk: scene.Trunk, at: scene.Source})
+	if err != nil {
+		return nil, err
+	}
+	p := &Played{Source: c.a.agent.Addr, Match: s.near.table.Fits(c.a.agent.Addr.Addr().String())}
+	open := s.perform(c, cast, &scene)
+	s.mu.Lock()
+	id := c.engine
+	s.mu.Unlock()
+	p.Open, p.Final = open, c.a.final()
+	p.Story, _ = s.ring.Story(id, capture.Mask{})
+	p.Record, _ = s.ring.Record(id)
+	var said Result
+	s.log.tell(&said)
+	p.Errors, p.Output, p.Lookups = said.Errors, said.Output, s.stubs.Unanswered()
+	return p, nil
+}
+
+// perform lets time pass until the call is over; true when it is not.
+func (s *stage) perform(c *call, cast *cast, scene *Scene) (open bool) {
+	began := time.Now()
+	var hangUp, giveUp time.Time
+	if scene.Cancel > 0 {
+		giveUp = began.Add(scene.Cancel)
+	}
+	for time.Since(began) < patience {
+		due := cast.act()
+		s.settle()
+		if s.ended(c) {
+			return false
+		}
+		now := time.Now()
+		switch final := c.a.final(); {
+		case final != nil && final.Status < 300 && hangUp.IsZero():
+			hangUp, giveUp = now.Add(scene.Talk), time.Time{}
+		case final == nil && !giveUp.IsZero() && !now.Before(giveUp):
+			giveUp = time.Time{}
+			_ = c.a.cancel(content{}) // a final response may cross it
+		case !hangUp.IsZero() && !now.Before(hangUp):
+			hangUp = now.Add(patience)
+			_ = c.a.request("BYE", content{})
+		default:
+			s.await(earliest(began.Add(patience), due, hangUp, giveUp))
+		}
+	}
+	return true
+}
+
+// ended tells whether the call's record is closed, or no call came of the INVITE.
+func (s *stage) ended(c *call) bool {
+	s.mu.Lock()
+	id := c.engine
+	s.mu.Unlock()
+	if id == "" {
+		return c.a.final() != nil
+	}
+	_, over := s.ring.Record(id)
+	return over
+}
+
+// await lets time pass up to a moment, or until something reaches an agent.
+func (s *stage) await(until time.Time) {
+	end := time.NewTimer(time.Until(until))
+	defer end.Stop()
+	select {
+	case <-s.news:
+	case <-end.C:
+	}
+}
+
+// earliest is the first of the moments that are set.
+func earliest(first time.Time, others ...time.Time) time.Time {
+	for _, one := range others {
+		if !one.IsZero() && one.Before(first) {
+			first = one
+		}
+	}
+	return first
+}
+
+// Invite tells what keeps a text from being an INVITE that can be played; nil:
+// nothing.
+func Invite(text string) error {
+	if len(text) > maxText {
+		return fmt.Errorf("has %d bytes; a message has at most %d", len(text), maxText)
+	}
+	_, err := parseText(text)
+	return err
+}
