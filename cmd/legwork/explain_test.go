@@ -1,20 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 )
 
 const inviteText = `INVITE sip:+4930123456@sbc.example SIP/2.0
@@ -120,7 +113,7 @@ func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.lua")
 	write(t, broken, "local M = {\n")
 	write(t, filepath.Join(dir, "stubs.json"), "[\n {\"http\": 3}\n]\n")
-	write(t, filepath.Join(dir, "silence.pcap"), captureOf(t, "no telephone call"))
+	captureOf(t, filepath.Join(dir, "silence.pcap"), caught{5061, 5060, []string{"no telephone call"}})
 	for _, c := range []struct{ args, want string }{
 		{"nowhere.sip", "nowhere.sip: no such file"},
 		{"other.sip", "other.sip holds no INVITE"},
@@ -143,35 +136,11 @@ func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	}
 }
 
-// captureOf is a capture of packets with these texts, from ports of 127.0.0.1.
-func captureOf(t *testing.T, texts ...string) string {
-	t.Helper()
-	var b bytes.Buffer
-	w := pcapgo.NewWriter(&b)
-	if err := w.WriteFileHeader(65535, layers.LinkTypeRaw); err != nil {
-		t.Fatal(err)
-	}
-	for i, text := range texts {
-		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.IPv4(127, 0, 0, 1), DstIP: net.IPv4(127, 0, 0, 9)}
-		udp := &layers.UDP{SrcPort: layers.UDPPort(5061 + i), DstPort: 5060}
-		_ = udp.SetNetworkLayerForChecksum(ip)
-		packet := gopacket.NewSerializeBuffer()
-		if err := gopacket.SerializeLayers(packet, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, ip, udp, gopacket.Payload(text)); err != nil {
-			t.Fatal(err)
-		}
-		at := gopacket.CaptureInfo{Timestamp: time.Unix(int64(i), 0), CaptureLength: len(packet.Bytes()), Length: len(packet.Bytes())}
-		if err := w.WritePacket(at, packet.Bytes()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return b.String()
-}
-
 func TestACallIsPickedOutOfACapture(t *testing.T) {
 	dir := explainable(t)
-	first := strings.ReplaceAll(inviteText, "\n", "\r\n") + "\r\n"
+	first := strings.TrimSpace(inviteText)
 	second := strings.NewReplacer("one@", "two@", "+4930123456", "+4940654321").Replace(first)
-	write(t, filepath.Join(dir, "day.pcap"), captureOf(t, first, second))
+	captureOf(t, filepath.Join(dir, "day.pcap"), caught{5061, 5060, strings.Split(first, "\n")}, caught{5062, 5060, strings.Split(second, "\n")})
 	got := run(t, dir, "explain", "day.pcap")
 	holds(t, got.out, "trunk pbx by 127.0.0.1", "sip:+4930123456@sbc.example")
 	holds(t, got.err, "the first of 2 calls")
