@@ -72,7 +72,7 @@ func (o *owner) examine(req *message.Message, from *leg, e Challenge) (user stri
 	if _, known := users(p.user); p.outcome != digest.OK || realm != set.Realm || !known {
 		if p = (proof{outcome: o.proof.outcome, role: role}); e.Users != nil || realm != set.Realm || o.proof.role != role {
 			p = o.server.verify(req, from.flow, realm, role, users)
-			o.server.note(from.flow, from.trunk, p)
+			o.server.note(req, from.flow, from.trunk, p)
 		}
 	}
 	if p.outcome == digest.OK {

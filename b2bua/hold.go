@@ -20,7 +20,7 @@ func (s *Server) hold(in *admitted) bool {
 	if p.claimed != "" && (p.outcome == digest.OK || p.outcome == digest.Wrong) {
 		pause, ok = s.door.Pause(in.flow.Remote.Addr(), p.claimed)
 	}
-	s.note(in.flow, in.trunk, p) // afterwards: the proof must not end its own pause
+	s.note(in.req, in.flow, in.trunk, p) // afterwards: the proof must not end its own pause
 	switch {
 	case !ok:
 		s.refused[refusedGuessed].Add(1)

@@ -34,7 +34,7 @@ func (s *Server) knows(l *leg, t *talk, from transport.Flow) bool {
 func (c *Call) hasMoved(e request) bool {
 	set := c.server.settings()
 	p := c.server.prove(e.req, e.tx.Flow(), set)
-	c.server.note(e.tx.Flow(), nil, p)
+	c.server.note(e.req, e.tx.Flow(), nil, p)
 	switch {
 	case e.leg != c.a || c.source.Account == "" || set.Users == nil || e.req.Method == "ACK":
 		c.reply(e, 481, nil)

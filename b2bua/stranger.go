@@ -48,14 +48,13 @@ func (u *upstreams) met(a netip.Addr) bool {
 // it is from there then, and worth reading whatever is said about that source.
 func (s *Server) vouched(source netip.Addr, b []byte) bool {
 	const most = 4 // credentials
-	at, realm := s.digest.Load().At(placeAt(source)), s.settings().Realm
 	for range most {
 		_, after, found := bytes.Cut(b, []byte(`nonce="`))
 		if !found {
 			return false
 		}
 		nonce, rest, _ := bytes.Cut(after, []byte(`"`))
-		if at.Gave(string(nonce), realm) {
+		if s.digest.Load().At(placeAt(source)).Gave(string(nonce), s.settings().Realm) {
 			return true
 		}
 		b = rest
@@ -78,9 +77,9 @@ func placeAt(a netip.Addr) string {
 	return string(b[:min(len(b), 8)])
 }
 
-// note tells the door what credentials have shown. A wrong answer is its
-// sender's: the nonce in it was sent to his address.
-func (s *Server) note(f transport.Flow, t *trunk.Trunk, p proof) {
+// note tells the door what the credentials of a request have shown. A wrong
+// answer is its sender's: the nonce in it was sent to his address.
+func (s *Server) note(req *message.Message, f transport.Flow, t *trunk.Trunk, p proof) {
 	switch p.outcome {
 	case digest.OK:
 		s.door.Proved(f.Remote.Addr(), p.user)
@@ -88,27 +87,29 @@ func (s *Server) note(f transport.Flow, t *trunk.Trunk, p proof) {
 		if p.claimed != "" {
 			s.door.Guessed(p.claimed)
 		}
-		s.blame(f, t, door.Credentials, p.claimed != "")
+		s.blame(req, f, t, door.Credentials, p.claimed != "")
 	case digest.Malformed, digest.OtherURI:
-		s.blame(f, t, door.Credentials, false)
+		s.blame(req, f, t, door.Credentials, false)
 	}
 }
 
-// blame tells the door that somebody who is no neighbour did something wrong.
-func (s *Server) blame(f transport.Flow, t *trunk.Trunk, why door.Reason, proven bool) {
+// blame tells the door that somebody who is no neighbour did something wrong: who
+// has that address, if that is proven or the message shows it.
+func (s *Server) blame(m *message.Message, f transport.Flow, t *trunk.Trunk, why door.Reason, proven bool) {
 	if t == nil && !s.isNeighbour(door.Knock{Source: f.Remote.Addr(), Listener: f.Listener.Name}) {
-		s.door.Failed(f.Remote.Addr(), why, proven || f.Stream())
+		s.door.Failed(f.Remote.Addr(), why, proven || f.Stream() || m != nil && s.vouched(f.Remote.Addr(), m.Raw))
 	}
 }
 
 // malformedBy counts what can't be read. A bad response is a callee's fault.
 func (s *Server) malformedBy(why *message.Malformed, f transport.Flow) {
 	s.malformed.Add(1)
-	if m := why.Partial; m != nil && !m.IsRequest() {
+	m := why.Partial
+	if m != nil && !m.IsRequest() {
 		return
 	}
 	t, _ := s.settings().neighbour(f)
-	s.blame(f, t, door.Malformed, false)
+	s.blame(m, f, t, door.Malformed, false)
 }
 
 // scanners are the User-Agents of programs that look for what can be abused.
@@ -135,13 +136,13 @@ func (s *Server) leaveOutside(in *admitted, set *Settings) bool {
 	case in.trunk != nil || in.proof.outcome == digest.OK:
 		return false
 	case isScanner(in.req):
-		s.blame(in.flow, nil, door.Scanner, false)
+		s.blame(in.req, in.flow, nil, door.Scanner, false)
 	case set.UnknownSources == AllowUnknown:
 		return false
 	case !s.others.pass(in.flow.Remote.Addr(), &Limits{PerSourceCPS: set.Limits.PerSourceCPS}):
 		why = refusedCPS
 	case set.UnknownSources == DropUnknown && in.proof.outcome == digest.Absent:
-		s.blame(in.flow, nil, door.Unknown, false)
+		s.blame(in.req, in.flow, nil, door.Unknown, false)
 	default:
 		return false
 	}
@@ -172,7 +173,7 @@ func (s *Server) turnAway(in *admitted, set *Settings) {
 	switch in.proof.outcome {
 	case digest.Wrong, digest.Malformed, digest.OtherURI: // note has told of them
 	default:
-		s.blame(in.flow, nil, fault, false)
+		s.blame(in.req, in.flow, nil, fault, false)
 	}
 	s.strangers.Do(func() { // a flood of them must not become one of lines
 		s.log.Info("request of an unknown source", "method", in.req.Method, "source", in.flow.Remote.String(), "code", code)

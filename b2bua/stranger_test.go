@@ -137,8 +137,13 @@ func TestFailuresInAPhonesNameDoNotLockItOut(t *testing.T) {
 		}
 		c := r.client(phone, "alice", "wonder")
 		req := r.ask(phone, "MESSAGE", nil) // its repeats find the slit
-		c.again(req, r.wait(phone, "401 MESSAGE"))
+		res := r.wait(phone, "401 MESSAGE")
+		at := time.Now()
+		c.again(req, res)
 		r.wait(phone, "200 MESSAGE")
+		if took := time.Since(at); took != 0 {
+			t.Errorf("what it proves itself with waits for %s", took)
+		}
 		if got := r.bans(); got != "" {
 			t.Errorf("it has proved itself, and is banned: %s", got)
 		}
@@ -170,6 +175,24 @@ func TestWrongPasswordsBanWhoHasSentThem(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestANonceIsNoPassForWhoDoesNotAnswerIt(t *testing.T) {
+	play(t, &fixed{}, func(r *rig) {
+		r.guarded()
+		a := r.stranger("udp")
+		defer a.Close()
+		r.raw(a, out(a, "REGISTER", nil))
+		_, nonce, _ := strings.Cut(r.wait(a, "401 REGISTER").Get("WWW-Authenticate"), `nonce="`)
+		nonce, _, _ = strings.Cut(nonce, `"`)
+		for range 101 {
+			r.raw(a, out(a, "REGISTER", func(m *message.Message) { m.Set("X-Pass", `nonce="`+nonce+`"`) }))
+		}
+		synctest.Wait()
+		if got := r.bans(); got != "198.51.100.7/32 challenged true" {
+			t.Errorf("bans: %s", got)
+		}
+	})
 }
 
 func TestATrunkIsNeverBanned(t *testing.T) {
