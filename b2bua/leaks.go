@@ -3,6 +3,7 @@ package b2bua
 import (
 	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,6 +73,19 @@ func (s *Server) watchOwn(to netip.Addr, trunk string, m *message.Message, b []b
 	}
 }
 
+// itsOwn tells the places that say what the peer has said itself: of a response
+// what it echoes, of a request in a dialog what names the dialog and leads there.
+func itsOwn(m *message.Message, where string) bool {
+	var names []string
+	switch {
+	case !m.IsRequest():
+		names = []string{"Via", "From", "To", "Call-ID", "CSeq", "Record-Route"}
+	case m.ToTag() != "":
+		names = []string{"first line", "Route", "From", "To", "Call-ID"}
+	}
+	return slices.ContainsFunc(names, func(one string) bool { return message.Same(one, where) })
+}
+
 // heardAs says which message that was, of whom.
 func (l *leg) heardAs(m *message.Message) string {
 	what := m.Method
@@ -106,7 +120,7 @@ func (s *Server) watchLeaks(w *Leaks, to netip.Addr, trunk string, m *message.Me
 	if b == nil {
 		b = m.Bytes()
 	}
-	found := w.Guard.Find(b)
+	found := slices.DeleteFunc(w.Guard.Find(b), func(one leak.Leak) bool { return itsOwn(m, one.Where) })
 	if len(found) == 0 {
 		return
 	}

@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -163,5 +164,30 @@ func TestTheOriginOfASessionStaysTheSameUnderEdge(t *testing.T) {
 		}
 		in.Reply(486, nil)
 		r.wait(r.alice, "486")
+	})
+}
+
+func TestASurvivorSeesNothingOfTheFreshPeerUnderEdge(t *testing.T) {
+	p := &fixed{invite: func(_ context.Context, v View) Decided {
+		u, _ := message.ParseURI(v.Request.URI)
+		return Decided{Decision: Route{Targets: []Target{{Trunk: u.User}}, Refer: LocalRefer}}
+	}}
+	play(t, p, func(r *rig) {
+		r.neighbours(func(t *trunk.Trunk) { t.Headers = trunk.Headers{Preset: trunk.Edge} })
+		call := r.answered()
+		r.refer(r.bob, call.bob, "<sip:carol@192.0.2.10>", nil)
+		r.wait(r.bob, "202 REFER")
+		in := r.wait(r.carol, "INVITE")
+		sent := in.Reply(200, func(m *message.Message) { putSDP(m, []byte(sdpInside)) })
+		r.wait(r.carol, "ACK")
+		again := r.takesOver(r.alice, "192.0.2.1")
+		if body := string(again.Body); strings.Contains(body, "inside") || !strings.Contains(body, " 2 IN IP4 192.0.2.10") || !strings.Contains(body, "c=IN IP4 203.0.113.9") {
+			t.Errorf("the survivor was offered\n%s", body)
+		}
+		r.notified(r.bob, "200")
+		r.say(r.bob, call.bob, "BYE", nil)
+		r.wait(r.bob, "200 BYE")
+		r.say(r.carol, r.carol.Dialog(in.Message, sent, true), "BYE", nil)
+		r.wait(r.alice, "BYE").Reply(200, nil)
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/digest"
+	"legwork/b2bua/message"
 	"legwork/b2bua/resolve"
 	"legwork/b2bua/simnet"
 	"legwork/b2bua/trunk"
@@ -231,5 +232,43 @@ func TestChallengesOfferWhatAllCanAnswer(t *testing.T) {
 		if got := settings(cfg, nil).Algorithms; !slices.Equal(got, c.want) {
 			t.Errorf("%d users: got %v, want %v", len(c.users), got, c.want)
 		}
+	}
+}
+
+func TestWhatIsInsideIsWatchedAndReloaded(t *testing.T) {
+	cfg := withTrunk(config.Trunk{Match: []string{"192.0.2.9"}, Targets: []config.Target{{URI: "sip:192.0.2.9"}}, Diversion: config.DiversionHistory})
+	cfg.Leaks = config.Leaks{Words: []string{"pbx.inside", "our-product"}, Networks: []string{"10.0.0.0/8"}, Every: 1}
+	cfg.SIP.UserAgent = "our-product 1.0"
+	virtual(t, cfg, func(e *engine, n *simnet.Network, log *buffer) {
+		if got := e.trunks.Load().Get("carrier").Diversion; got != message.HistoryForm {
+			t.Errorf("diversion is %d", got)
+		}
+		a, err := simnet.NewAgent(n, "udp", "192.0.2.9:5060")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		req := a.Invite("sip:bob@192.0.2.1:5060", "")
+		req.Method = "OPTIONS"
+		req.Set("CSeq", "1 OPTIONS")
+		req.Set("From", "<sip:alice@pbx.inside>;tag="+req.FromTag())
+		if _, err := a.Send(req, "192.0.2.1:5060"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		want := `header=Server what=our-product from=here method="200 OPTIONS" trunk=carrier`
+		if got := e.server.Leaks()["carrier"]; got != 1 || !strings.Contains(log.String(), want) || strings.Contains(log.String(), "header=From") {
+			t.Errorf("%d leaks, want that of %s in\n%s", got, want, log)
+		}
+		s, err := e.settings(config.Default())
+		if err != nil || s.Leaks != nil {
+			t.Errorf("nothing is inside, and %+v is watched: %v", s.Leaks, err)
+		}
+	})
+	if _, err := leaksOf(config.Leaks{Networks: []string{"x"}}); err == nil {
+		t.Error("a network that is none was taken")
+	}
+	if _, err := leaksOf(config.Leaks{Words: []string{"x"}}); err == nil {
+		t.Error("a word of one letter was taken")
 	}
 }
