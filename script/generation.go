@@ -39,6 +39,8 @@ type generation struct {
 	turn    atomic.Uint32 // the shard of the next call
 	home    *home         // where on_load ran
 	errors  atomic.Uint64 // of its hooks
+	misfits misfits       // the last of them
+	policy  *Policy       // nil: it is only checked
 
 	calls   int    // guarded by Policy.mu
 	begun   uint64 // calls that were ever its; guarded by Policy.mu

@@ -43,12 +43,12 @@ func (p *Policy) reload(ctx context.Context, asked bool) (Report, error) {
 	case !asked && rejected == stamp:
 		return Report{Name: live.name}, nil
 	}
-	g, err := p.make(ctx, snap)
+	g, err := p.tested(ctx, snap)
 	if err != nil {
 		return p.refuse(began, stamp, err)
 	}
 	g.stamp, g.loaded = stamp, time.Now()
-	p.swap(g)
+	p.swap(g, Old)
 	p.mend()
 	r := Report{Name: g.name, Changed: true, Took: time.Since(began)}
 	p.cfg.Log.Info("script loaded", "generation", g.name, "dur", r.Took)
@@ -56,8 +56,31 @@ func (p *Policy) reload(ctx context.Context, asked bool) (Report, error) {
 	return r, nil
 }
 
-// make is everything before the swap.
-func (p *Policy) make(ctx context.Context, snap *Snapshot) (*generation, error) {
+// tested is everything before the swap.
+func (p *Policy) tested(ctx context.Context, snap *Snapshot) (*generation, error) {
+	g, err := p.checked(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	if p.cfg.Test != nil && len(snap.Tests()) > 0 {
+		if err := p.cfg.Test(ctx, snap); err != nil {
+			return nil, fmt.Errorf("tests: %w", err)
+		}
+	}
+	return g, g.begin(ctx)
+}
+
+// raise is that without the tests.
+func (p *Policy) raise(ctx context.Context, snap *Snapshot) (*generation, error) {
+	g, err := p.checked(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.begin(ctx)
+}
+
+// checked makes a generation, as far as that has no effect on anything.
+func (p *Policy) checked(ctx context.Context, snap *Snapshot) (*generation, error) {
 	g, problems := compile(&p.cfg, snap)
 	if len(problems) > 0 {
 		return nil, problems
@@ -69,18 +92,19 @@ func (p *Policy) make(ctx context.Context, snap *Snapshot) (*generation, error) 
 	for _, warning := range problems {
 		p.cfg.Log.Warn("script", "generation", g.name, "reason", warning.String())
 	}
-	if p.cfg.Test != nil && len(snap.Tests()) > 0 {
-		if err := p.cfg.Test(ctx, snap); err != nil {
-			return nil, fmt.Errorf("tests: %w", err)
-		}
-	}
+	g.policy = p
+	return g, nil
+}
+
+// begin makes the other VMs and runs on_load.
+func (g *generation) begin(ctx context.Context) error {
 	if err := g.fill(ctx); err != nil {
-		return nil, Problems{problemOf(err)}
+		return Problems{problemOf(err)}
 	}
 	if err := g.settle(ctx); err != nil {
-		return nil, Problems{problemOf(err)}
+		return Problems{problemOf(err)}
 	}
-	return g, nil
+	return nil
 }
 
 // refuse keeps what runs and says why.
@@ -112,7 +136,7 @@ func (p *Policy) refuse(began time.Time, stamp string, err error) (Report, error
 func (p *Policy) mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rejected, p.failure, p.failed = "", nil, time.Time{}
+	p.rejected, p.failure, p.failed, p.benched = "", nil, time.Time{}, nil
 }
 
 func (p *Policy) profiles() []string {

@@ -34,6 +34,10 @@ type Config struct {
 	// but for those that found nothing new. Both may be nil.
 	Errors   func(hook string)
 	Reloaded func(Report)
+	// Bench is asked at each error; nil: no generation is benched. Changed hears
+	// what becomes of generations besides reloads, in one line; it may be nil.
+	Bench    func() Bench
+	Changed  func(c Change, text string)
 	Log      *slog.Logger
 	Machines int           // VMs; 0: two per core
 	Settle   time.Duration // between a change and its reload; 0: 200 ms
@@ -84,6 +88,8 @@ type Policy struct {
 	rejected string // stamp of the last snapshot that did not load
 	failure  error  // of the last load; nil: it was good
 	failed   time.Time
+	good     *origin     // of the last generation that was worth coming back to; nil: none was
+	benched  *Generation // that no call uses any more
 }
 
 // New loads the scripts. The error is Problems when they are to blame.
@@ -119,6 +125,12 @@ func (c *Config) complete() error {
 	if c.Reloaded == nil {
 		c.Reloaded = func(Report) {}
 	}
+	if c.Bench == nil {
+		c.Bench = func() Bench { return Bench{} }
+	}
+	if c.Changed == nil {
+		c.Changed = func(Change, string) {}
+	}
 	if c.Machines <= 0 {
 		c.Machines = 2 * runtime.GOMAXPROCS(0)
 	}
@@ -149,6 +161,7 @@ func (p *Policy) leave(g *generation) {
 	free := g.retired && g.calls == 0
 	if free {
 		p.forget(g)
+		p.freed(g)
 	}
 	p.mu.Unlock()
 	if free {
@@ -166,8 +179,9 @@ func (p *Policy) forget(g *generation) {
 	}
 }
 
-// swap makes g live; g nil only retires. p.mu is not held.
-func (p *Policy) swap(g *generation) {
+// swap makes g live and the last one what is said; g nil only retires. p.mu is
+// not held.
+func (p *Policy) swap(g *generation, as State) {
 	p.mu.Lock()
 	last := p.live
 	if g != nil {
@@ -175,8 +189,11 @@ func (p *Policy) swap(g *generation) {
 	}
 	free := false
 	if last != nil && !last.retired {
-		last.retired, last.state = true, Old
-		if free = last.calls == 0; !free {
+		last.retired, last.state = true, as
+		p.remember(last)
+		if free = last.calls == 0; free {
+			p.freed(last)
+		} else {
 			p.old = append(p.old, last)
 		}
 	}
@@ -189,6 +206,6 @@ func (p *Policy) swap(g *generation) {
 // Close frees the generations that no call uses, and waits for those that are
 // being freed. Calls in progress may go on; no new one may come.
 func (p *Policy) Close() {
-	p.swap(nil)
+	p.swap(nil, Old)
 	p.unload.Wait()
 }

@@ -23,6 +23,8 @@ type State string
 const (
 	Live State = "live" // new calls are its
 	Old  State = "old"  // only the calls that began with it
+
+	Benched State = "benched" // as old; it erred too often
 )
 
 // Generation is one set of scripts that is loaded.
@@ -43,10 +45,22 @@ func (g *generation) describe() Generation {
 	}
 }
 
+// freed keeps what is told of a benched generation that no call uses any more,
+// until the next reload; p.mu is held.
+func (p *Policy) freed(g *generation) {
+	if g.state == Benched {
+		d := g.describe()
+		p.benched = &d
+	}
+}
+
 // erred counts an error of a hook.
 func (g *generation) erred(hook string) {
 	g.errors.Add(1)
 	g.cfg.Errors(hook)
+	if g.policy != nil {
+		g.policy.suspect(g)
+	}
 }
 
 // Status tells what runs now.
@@ -64,6 +78,9 @@ func (p *Policy) Status() Status {
 	s.Generations = append(s.Generations, g.describe())
 	for _, old := range p.old {
 		s.Generations = append(s.Generations, old.describe())
+	}
+	if p.benched != nil {
+		s.Generations = append(s.Generations, *p.benched)
 	}
 	if p.failure != nil {
 		s.Failure = p.failure.Error()

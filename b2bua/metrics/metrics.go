@@ -32,6 +32,7 @@ type Metrics struct {
 	errors    *prometheus.CounterVec   // hook
 	reloads   prometheus.Counter
 	failures  prometheus.Counter
+	benched   prometheus.Counter
 }
 
 // New makes the metrics of one engine.
@@ -45,12 +46,13 @@ func New(s Sources) *Metrics {
 		errors:    counters("script_errors_total", "Errors of script hooks.", "hook"),
 		reloads:   prometheus.NewCounter(prometheus.CounterOpts{Name: "legwork_script_reloads_total", Help: "Attempts to load changed scripts."}),
 		failures:  prometheus.NewCounter(prometheus.CounterOpts{Name: "legwork_script_reload_failures_total", Help: "Attempts after which the old scripts stayed."}),
+		benched:   prometheus.NewCounter(prometheus.CounterOpts{Name: "legwork_script_benched_total", Help: "Scripts that erred too often and were taken out."}),
 		setup: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "legwork_call_setup_seconds", Help: "Time from the caller's INVITE until a callee rang or answered.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 3, 5, 8, 13, 21, 34, 60, 120},
 		}, []string{"until"}),
 	}
-	m.registry.MustRegister(m.calls, m.setup, m.attempts, m.requests, m.responses, m.errors, m.reloads, m.failures,
+	m.registry.MustRegister(m.calls, m.setup, m.attempts, m.requests, m.responses, m.errors, m.reloads, m.failures, m.benched,
 		scrape{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -90,6 +92,9 @@ func (m *Metrics) Reloaded(err error) {
 		m.failures.Inc()
 	}
 }
+
+// Benched counts scripts that were taken out because they erred.
+func (m *Metrics) Benched() { m.benched.Inc() }
 
 func (m *Metrics) message(direction string, msg *message.Message) {
 	switch {

@@ -49,6 +49,7 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 		Realm:  func() string { return e.live.Load().Users.Realm },
 		Test:   e.testScripts,
 		Errors: e.observers.metrics.ScriptError, Reloaded: e.scriptsReloaded,
+		Bench: e.bench, Changed: e.scriptsChanged,
 	})
 	return mend(scriptError(e.Config, err))
 }
@@ -72,6 +73,17 @@ func (e *engine) scriptsReloaded(r script.Report) {
 		event = admin.Event{Type: admin.ScriptFailed, Text: scriptError(e.Config, r.Err).Error()}
 	}
 	e.observers.feed.Tell(event)
+}
+
+// bench is when the live scripts are taken out.
+func (e *engine) bench() script.Bench { return script.Bench(e.live.Load().Deploy.Bench) }
+
+// scriptsChanged tells of what became of a generation besides a reload.
+func (e *engine) scriptsChanged(c script.Change, text string) {
+	if c == script.ChangeBenched {
+		e.observers.metrics.Benched()
+	}
+	e.observers.feed.Tell(admin.Event{Type: string(c), Text: text})
 }
 
 // testScripts stands between a reload and its going live.

@@ -43,6 +43,7 @@ type Config struct {
 	Capture        Capture           `yaml:"capture" restart:"yes" doc:"Messages kept in memory to draw ladders from."`
 	Log            Log               `yaml:"log" doc:"The log, on standard error."`
 	Leaks          Leaks             `yaml:"leaks" doc:"What is inside: a message to the outside that tells of it is counted (legwork_leaks_total) and warned of, with the header and where that came from."`
+	Deploy         Deploy            `yaml:"deploy" doc:"How new versions of the scripts are watched."`
 	Drain          Drain             `yaml:"drain" doc:"How the process goes when it is asked to."`
 
 	Identities map[string]Identity `yaml:"-"` // of the secured listeners, by name
@@ -288,6 +289,17 @@ type Ban struct {
 	For    time.Duration `yaml:"for" min:"1s" max:"8760h" doc:"Then it is over; legwork unban ends it before."`
 }
 
+// Deploy says how new versions of the scripts are watched.
+type Deploy struct {
+	Bench Bench `yaml:"bench" doc:"A version that errs too often is taken out until the next reload: the last good one is live again."`
+}
+
+// Bench says when a version of the scripts errs too often.
+type Bench struct {
+	Errors int           `yaml:"errors" min:"0" max:"10000" doc:"So many errors of hooks within window; 0: never."`
+	Window time.Duration `yaml:"window" min:"1s" max:"1h" doc:"Errors of longer ago do not count."`
+}
+
 // SIP holds the protocol's figures.
 type SIP struct {
 	T1          time.Duration `yaml:"t1" restart:"yes" min:"10ms" max:"10s" doc:"Round-trip estimate, RFC 3261 section 17."`
@@ -349,6 +361,7 @@ func Default() *Config {
 		Capture: Capture{Ring: 2000},
 		Log:     Log{Level: "info", Format: "text"},
 		Leaks:   Leaks{Every: 100},
+		Deploy:  Deploy{Bench: Bench{Errors: 20, Window: time.Minute}},
 		Drain:   Drain{Timeout: 30 * time.Second},
 	}
 }

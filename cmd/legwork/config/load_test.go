@@ -98,6 +98,7 @@ ban: {after: 5, window: 10s, for: 2m}
 capture: {ring: 0}
 log: {level: "${LEVEL:-debug}", format: json}
 leaks: {words: [pbx.inside], networks: ["10.0.0.0/8"], every: 7}
+deploy: {bench: {errors: 7, window: 30s}}
 drain: {timeout: 0s}
 `
 
@@ -149,6 +150,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},
 		SIP:    SIP{T1: 250 * time.Millisecond, T2: 2 * time.Second, MaxMessage: 20000, UDPMax: 1300, UserAgent: "us", MaxDuration: 90 * time.Minute, Timer: Timer{Expires: Seconds(10 * time.Minute), Min: Seconds(100 * time.Second)}},
 		Log:    Log{Level: "debug", Format: "json"},
+		Deploy: Deploy{Bench: Bench{Errors: 7, Window: 30 * time.Second}},
 		Leaks:  Leaks{Words: []string{"pbx.inside"}, Networks: []string{"10.0.0.0/8"}, Every: 7},
 		Warnings: Problems{{
 			File: filepath.Join(dir, "legwork.yaml"), Line: 27, Col: 15, Cure: "give all the same kind, or passwords",

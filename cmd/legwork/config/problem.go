@@ -58,7 +58,7 @@ func didYouMean(name string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) == 0, len(known) > 20:
+	case len(known) == 0, len(known) > 24:
 		return ""
 	}
 	return "known: " + strings.Join(known, ", ")

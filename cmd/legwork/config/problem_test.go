@@ -40,7 +40,7 @@ func badKeys() []mistake {
 		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
-		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, log, leaks, drain`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, log, leaks, deploy, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
 	}
