@@ -1,8 +1,11 @@
 package script
 
 import (
+	"fmt"
+
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/script/cucm"
 )
 
 // foreignMessage is a message that a CUCM script edits: what may be edited is
@@ -50,6 +53,9 @@ func (v *foreignMessage) Read() *message.Message                  { return v.msg
 func (v *foreignMessage) At(where func() (file string, line int)) { v.where = where }
 
 func (v *foreignMessage) SetHeader(name string, values ...string) error {
+	if engineOwned(name) {
+		return ownedBy(name)
+	}
 	err := setHeader(v.edit(), name, values...)
 	if len(values) == 0 {
 		return v.wrote(err, b2bua.OpRemove, name, "")
@@ -65,7 +71,14 @@ func (v *foreignMessage) SetHeader(name string, values ...string) error {
 }
 
 func (v *foreignMessage) AddHeader(name, value string) error {
+	if engineOwned(name) {
+		return ownedBy(name)
+	}
 	return v.wrote(addHeader(v.edit(), name, value), b2bua.OpAdd, name, value)
+}
+
+func ownedBy(name string) error {
+	return fmt.Errorf("%s %w: each leg has its own", message.LongName(name), cucm.ErrOwned)
 }
 
 func (v *foreignMessage) SetURI(uri string) error {

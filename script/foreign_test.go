@@ -259,7 +259,8 @@ return M`, `M = {} function M.outbound_INVITE(msg) msg:addHeader("X-Seen", msg:g
 func TestAPassThroughThatCannotBeIsReportedWithItsLine(t *testing.T) {
 	r := cisco(t, `M = {} function M.inbound_INVITE(msg) local pt = msg:getPassThrough()
 pt:addHeader("X-P", "p")
-pt:addHeader("Via", "x") end return M`, "return {}")
+pt:addHeader("Via", "x")
+pt:addHeader("a b", "x") end return M`, "return {}")
 	c := r.call(t)
 	defer c.Close()
 	c.Inbound(c.view.A, invite(t))
@@ -267,7 +268,7 @@ pt:addHeader("Via", "x") end return M`, "return {}")
 	if c.Outbound(c.legB(), m); m.Get("X-P") != "" || r.count("outbound") != 1 {
 		t.Error(m)
 	}
-	wantIn(t, r.log.String(), "script=carrier.lua line=3", "pass through: Via belongs to the engine")
+	wantIn(t, r.log.String(), "script=carrier.lua line=4", "pass through: \\\"a b\\\" is not a header name")
 }
 
 func TestAPassThroughOfAResponseIsOfThatResponseAlone(t *testing.T) {
@@ -314,7 +315,7 @@ func TestABlocked18XIsKeptFromTheCaller(t *testing.T) {
 func TestAnErrorOfACUCMScriptTakesItsEditsBack(t *testing.T) {
 	for body, want := range map[string]string{
 		`msg:addHeader("X", "y") error("no")`:             `line=3 generation=`,
-		`msg:addHeader("X", "y") msg:addHeader("Via", 1)`: "Via belongs to the engine",
+		`msg:addHeader("X", "y") msg:addHeader("a b", 1)`: "is not a header name",
 		`msg:addHeader("X", "y") msg:getHedaer("X")`:      "did you mean 'getHeader'?",
 		`msg:modifyHeader("To", "<sip:x@y>;tag=1")`:       "the tag belongs to the engine",
 		`msg:addHeader("X", "a\r\nVia: b")`:               "X: ",
@@ -450,5 +451,31 @@ pass through carrier.lua:4 add X-P p
 inbound failed at carrier.lua:8`
 	if got := engine.story(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestWhatTheEngineOwnsIsPassedOverAndTheRestIsDone(t *testing.T) {
+	r := cisco(t, `M = {}
+function M.inbound_INVITE(msg)
+  msg:removeHeader("Max-Forwards") msg:modifyHeader("v", "x") msg:addHeader("Route", "<sip:x>")
+  msg:addHeaderValueParameter("CSeq", "x") msg:getPassThrough():addHeader("Call-ID", "x")
+  msg:addHeader("User-Agent", "CUBE")
+end
+return M`, "return {}")
+	c := r.call(t)
+	defer c.Close()
+	for range 3 {
+		m, want := invite(t), invite(t)
+		want.Add("User-Agent", "CUBE")
+		if c.Inbound(c.view.A, m); m.String() != want.String() {
+			t.Errorf("%v %s", m, r.log)
+		}
+		out := invite(t)
+		if c.Outbound(c.legB(), out); out.String() != invite(t).String() {
+			t.Error(out)
+		}
+	}
+	if strings.Count(r.log.String(), "passed over: ") != 2 || r.count("inbound")+r.count("outbound") > 0 {
+		t.Error(r.log)
 	}
 }

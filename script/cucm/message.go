@@ -57,6 +57,25 @@ func self(L *glua.LState) *sipMessage {
 	return nil
 }
 
+// maxNoted bounds the lines of which a script was told that they do nothing.
+const maxNoted = 100
+
+// wrote passes over an edit of what the engine owns: in CUCM a script may take
+// Max-Forwards out of a message, and what else it does there is still wanted. The
+// log says so once for each line.
+func (v *sipMessage) wrote(L *glua.LState, err error) {
+	if !errors.Is(err, ErrOwned) {
+		must(L, err)
+		return
+	}
+	file, line := lua.Where(L)
+	at := fmt.Sprintf("%s:%d", file, line)
+	if s := v.script; !s.noted[at] && len(s.noted) < maxNoted {
+		s.noted[at] = true
+		s.print(L, "passed over: "+err.Error())
+	}
+}
+
 const version = "SIP/2.0"
 
 // getRequestLine is msg:getRequestLine(): method, URI and version.
@@ -168,14 +187,16 @@ func getURI(L *glua.LState) int {
 }
 
 func addHeader(L *glua.LState) int {
-	must(L, self(L).msg.AddHeader(wantText(L, 2), wantText(L, 3)))
+	v := self(L)
+	v.wrote(L, v.msg.AddHeader(wantText(L, 2), wantText(L, 3)))
 	return 0
 }
 
 // addValueParam is msg:addHeaderValueParameter(header, name[, value]), which
 // changes the first value; without the header it does nothing.
 func addValueParam(L *glua.LState) int {
-	must(L, setValueParam(self(L).msg, wantText(L, 2), wantText(L, 3), mayText(L, 4)))
+	v := self(L)
+	v.wrote(L, setValueParam(v.msg, wantText(L, 2), wantText(L, 3), mayText(L, 4)))
 	return 0
 }
 
@@ -187,7 +208,8 @@ func setValueParam(m Message, header, name, text string) error {
 }
 
 func addURIParam(L *glua.LState) int {
-	must(L, setHeaderURIParam(self(L).msg, wantText(L, 2), wantText(L, 3), mayText(L, 4)))
+	v := self(L)
+	v.wrote(L, setHeaderURIParam(v.msg, wantText(L, 2), wantText(L, 3), mayText(L, 4)))
 	return 0
 }
 
@@ -227,7 +249,7 @@ func modifyHeader(L *glua.LState) int {
 	v, name := self(L), wantText(L, 2)
 	text := wantText(L, 3)
 	if _, ok := v.msg.Read().Lookup(name); ok {
-		must(L, v.msg.SetHeader(name, text))
+		v.wrote(L, v.msg.SetHeader(name, text))
 	}
 	return 0
 }
@@ -235,14 +257,14 @@ func modifyHeader(L *glua.LState) int {
 func applyNumberMask(L *glua.LState) int {
 	v, name := self(L), wantText(L, 2)
 	mask, wildcard := wantMask(L, 3)
-	must(L, change(v.msg, name, func(one *value) { one.uri, _, _ = maskURI(one.uri, mask, wildcard) }))
+	v.wrote(L, change(v.msg, name, func(one *value) { one.uri, _, _ = maskURI(one.uri, mask, wildcard) }))
 	return 0
 }
 
 func removeHeader(L *glua.LState) int {
 	v, name := self(L), wantText(L, 2)
 	if _, ok := v.msg.Read().Lookup(name); ok {
-		must(L, v.msg.SetHeader(name))
+		v.wrote(L, v.msg.SetHeader(name))
 	}
 	return 0
 }
@@ -266,7 +288,7 @@ func removeHeaderValue(L *glua.LState) int {
 		found = true
 	}
 	if found {
-		must(L, v.msg.SetHeader(name, lines...))
+		v.wrote(L, v.msg.SetHeader(name, lines...))
 	}
 	return 0
 }

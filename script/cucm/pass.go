@@ -1,6 +1,7 @@
 package cucm
 
 import (
+	"errors"
 	"slices"
 
 	glua "github.com/yuin/gopher-lua"
@@ -29,11 +30,12 @@ func (p *PassThrough) orNil() *PassThrough {
 	return p
 }
 
-// Apply edits the message. What asks for a header that it has not is passed over.
+// Apply edits the message. What asks for a header that it has not, or for one that
+// the engine owns, is passed over.
 func (p *PassThrough) Apply(m Message) error {
 	for _, one := range p.items {
 		m.At(func() (string, int) { return one.file, one.line })
-		if err := one.edit(m); err != nil {
+		if err := one.edit(m); err != nil && !errors.Is(err, ErrOwned) {
 			return &lua.Error{File: one.file, Line: one.line, Msg: "pass through: " + err.Error()}
 		}
 	}

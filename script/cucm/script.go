@@ -12,6 +12,7 @@ package cucm
 
 import (
 	"context"
+	"errors"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -20,7 +21,7 @@ import (
 )
 
 // Message is the message that a handler is given. Its edits refuse what may not
-// be written, with an error.
+// be written, with an error, which is ErrOwned for what the engine writes.
 type Message interface {
 	Read() *message.Message
 	SetHeader(name string, values ...string) error // none: removes it
@@ -44,15 +45,20 @@ type Config struct {
 	Cover *lua.Coverage // nil: not noted
 }
 
+// ErrOwned is an edit of what belongs to the engine. The handler goes on without
+// it.
+var ErrOwned = errors.New("belongs to the engine")
+
 // Script is one script in a VM of its own: its globals are seen by no other
-// script, and last as long as the VM. Only trace belongs to the VM's lock; all
-// else no longer changes once it is loaded.
+// script, and last as long as the VM. Only trace and noted belong to the VM's
+// lock; all else no longer changes once it is loaded.
 type Script struct {
 	cfg      Config
 	vm       *lua.VM
 	handlers []Handler
 	classes  classes
 	trace    bool
+	noted    map[string]bool // lines whose edits are passed over
 }
 
 type classes struct {
@@ -63,7 +69,7 @@ type classes struct {
 
 // Load runs the main part of a script. Warnings are handlers that never run.
 func Load(ctx context.Context, cfg Config, limits lua.Limits) (s *Script, warnings []lua.Problem, err error) {
-	s = &Script{cfg: cfg}
+	s = &Script{cfg: cfg, noted: map[string]bool{}}
 	s.vm = lua.NewVM(lua.Config{
 		Rand: cfg.Rand, Print: s.print, Strings: sdpFunctions(), Open: true, Cover: cfg.Cover,
 		Libraries: map[string]func(*glua.LState) glua.LValue{
