@@ -226,6 +226,10 @@ func (c *Call) confirmed(e acked) {
 	}
 	c.heard(e.leg, e.ack)
 	c.stopRepeat()
+	if c.wants(HookInbound) {
+		e.ack = e.ack.Clone()
+		c.router.Inbound(e.leg.view(), e.ack)
+	}
 	e.leg.dialog.carry(offer.ACK, offer.Remote, hasSDP(e.ack))
 	if r.cross != nil {
 		c.confirmModify(r.cross, e.ack)

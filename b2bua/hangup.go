@@ -103,6 +103,10 @@ func (c *Call) saidGoodbye(e request) phase {
 	} else if !c.answered {
 		c.rejectCaller(480, "", "callee")
 	}
+	if c.wants(HookInbound) {
+		e.req = e.req.Clone()
+		c.router.Inbound(e.leg.view(), e.req)
+	}
 	return c.clear(goodbye{by: e.leg.who(), from: e.leg, bye: e.req})
 }
 

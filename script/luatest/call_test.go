@@ -239,3 +239,19 @@ func TestACodeMayBeAString(t *testing.T) {
 t.eq(c:a():received("180").status, 180)
 t.advance("1")`))
 }
+
+func TestProfilesSeeGoodbyesAndLateAnswers(t *testing.T) {
+	passes(t, `
+function M.on_invite(call) return b2b.route { to = "sip:desk@192.0.2.77", headers = { preset = "transparent" } } end
+local function mark(msg) msg.h["X-In"] = msg.method end
+M.inbound = { BYE = mark, ACK = mark }
+M.outbound = { BYE = function(msg) msg.h["X-Out"] = msg.h["X-In"] end, ACK = function(msg) msg.h["X-Out"] = msg.h["X-In"] end }`, `
+t.it("sees both", function()
+  local c = t.invite { to = "sip:1@sbc.example", from_trunk = "pbx", body = false }
+  c:b(1):send(200)
+  t.eq(c:b(1):received("ACK").h["X-Out"], "ACK")
+  c:a():send("BYE")
+  t.eq(c:b(1):received("BYE").h["X-Out"], "BYE")
+end)
+`)
+}
