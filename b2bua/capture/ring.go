@@ -17,6 +17,7 @@ import (
 	"container/list"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"legwork/b2bua"
@@ -40,13 +41,16 @@ const (
 // Ring keeps the last calls. Finished ones go first, oldest first; when more
 // calls are in progress than it holds, the oldest of them go as well.
 type Ring struct {
-	size int
+	size    int
+	tracing atomic.Int32 // len(traces)
 
 	mu       sync.Mutex // guards all below
 	bytes    int        // of messages
 	stories  map[string]*story
 	active   *list.List // of *story, oldest first
 	finished *list.List
+	matching *list.List // in progress, and wanted by a trace
+	traces   []*Trace
 }
 
 // story is one call. Steps behind headSteps are a ring of their own.
@@ -61,6 +65,8 @@ type story struct {
 	record   *b2bua.Record
 	bytes    int // of messages
 	place    *list.Element
+	matches  []match // with the traces that ran when it began
+	matched  bool    // it is in matching
 }
 
 // step is one row of a ladder. Most are messages, so the rest is apart.
@@ -104,15 +110,15 @@ type Summary struct {
 
 // New makes a ring of that many calls; 0 keeps none.
 func New(size int) *Ring {
-	return &Ring{size: size, stories: make(map[string]*story), active: list.New(), finished: list.New()}
+	return &Ring{size: size, stories: make(map[string]*story), active: list.New(), finished: list.New(), matching: list.New()}
 }
 
 // Watching implements b2bua.Watcher.
-func (r *Ring) Watching() bool { return r.size > 0 }
+func (r *Ring) Watching() bool { return r.size > 0 || r.tracing.Load() > 0 }
 
 // Observe takes one event; it never waits for anything but its own lock.
 func (r *Ring) Observe(ev b2bua.Event) {
-	if r.size <= 0 {
+	if !r.Watching() {
 		return
 	}
 	r.mu.Lock()
@@ -130,7 +136,8 @@ func (r *Ring) Observe(ev b2bua.Event) {
 		return
 	}
 	r.bytes += s.add(&ev)
-	for r.bytes > maxAll && r.finished.Len() > 0 {
+	r.shows(s, &ev)
+	for r.bytes > maxAll && r.finished.Len()+r.active.Len() > 1 {
 		r.evict()
 	}
 }
@@ -139,7 +146,7 @@ func (r *Ring) begin(ev b2bua.Event) {
 	if r.stories[ev.Call] != nil {
 		return
 	}
-	for len(r.stories) >= r.size {
+	for r.active.Len()+r.finished.Len() >= r.room() {
 		r.evict()
 	}
 	s := &story{id: ev.Call, started: ev.At, local: ev.Leg.Local, steps: make([]step, 0, 16)}
@@ -149,6 +156,20 @@ func (r *Ring) begin(ev b2bua.Event) {
 	s.meet(ev.Leg)
 	s.place = r.active.PushBack(s)
 	r.stories[ev.Call] = s
+	for _, t := range r.traces {
+		s.matches = append(s.matches, t.begin())
+	}
+	if ev.Message != nil {
+		r.shows(s, &ev)
+	}
+}
+
+// room is how many calls there may be besides those that match a trace.
+func (r *Ring) room() int {
+	if r.size > 0 {
+		return r.size
+	}
+	return maxUnsure + maxAfter
 }
 
 // evict forgets the oldest finished call, or the oldest at all.
@@ -157,10 +178,20 @@ func (r *Ring) evict() {
 	if from.Len() == 0 {
 		from = r.active
 	}
-	if s, ok := from.Remove(from.Front()).(*story); ok {
-		r.bytes -= s.bytes
-		delete(r.stories, s.id)
+	r.forget(from)
+}
+
+// forget forgets the oldest call of a list.
+func (r *Ring) forget(from *list.List) {
+	if s, ok := from.Front().Value.(*story); ok {
+		r.drop(from, s)
 	}
+}
+
+func (r *Ring) drop(from *list.List, s *story) {
+	from.Remove(s.place)
+	r.bytes -= s.bytes
+	delete(r.stories, s.id)
 }
 
 func (r *Ring) end(s *story, record *b2bua.Record) {
@@ -173,8 +204,19 @@ func (r *Ring) end(s *story, record *b2bua.Record) {
 			one.into = nil
 		}
 	}
-	r.active.Remove(s.place)
+	from := r.active
+	if s.matched {
+		from = r.matching
+	}
+	if !r.deliver(s) {
+		r.drop(from, s)
+		return
+	}
+	from.Remove(s.place)
 	s.place = r.finished.PushBack(s)
+	if r.size <= 0 && r.finished.Len() > maxAfter {
+		r.evict()
+	}
 }
 
 // Calls lists the calls of the ring, the newest first.
@@ -182,7 +224,7 @@ func (r *Ring) Calls() []Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	calls := make([]Summary, 0, len(r.stories))
-	for _, l := range []*list.List{r.active, r.finished} {
+	for _, l := range []*list.List{r.active, r.matching, r.finished} {
 		for e := l.Back(); e != nil; e = e.Prev() {
 			if s, ok := e.Value.(*story); ok {
 				calls = append(calls, s.summary())
@@ -311,7 +353,13 @@ func (r *Ring) story(id string) (story, bool) {
 	if s == nil {
 		return story{}, false
 	}
+	return s.copied(), true
+}
+
+// copied is what stays as it is while the call goes on.
+func (s *story) copied() story {
 	c := *s
+	c.matches = nil
 	c.parties = append([]Party(nil), s.parties...)
 	c.steps = append([]step(nil), s.steps...) // what they hold does not change
 	if s.seen > maxSteps {                    // oldest of the end first
@@ -319,5 +367,5 @@ func (r *Ring) story(id string) (story, bool) {
 		at := (s.seen - headSteps) % len(tail)
 		c.steps = append(append(c.steps[:headSteps], tail[at:]...), tail[:at]...)
 	}
-	return c, true
+	return c
 }
