@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"legwork/b2bua"
@@ -48,6 +49,8 @@ type History interface {
 	Record(id string) (*b2bua.Record, bool)
 	// Ladder shows a call, also one in progress; false: it is not remembered.
 	Ladder(id string, want Ladder) ([]byte, bool, error)
+	// Trace begins to keep the calls that match.
+	Trace(f TraceFilter) (Trace, error)
 }
 
 // Config is what the API needs; all but Token and Log is required.
@@ -72,7 +75,7 @@ type Server struct {
 
 // Listen opens the address and serves the API on it until Close.
 func Listen(address string, c Config) (*Server, error) {
-	handler, err := Handler(c)
+	a, err := newAPI(c)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +84,7 @@ func Listen(address string, c Config) (*Server, error) {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	s := &Server{listener: listener, ended: make(chan struct{}), server: &http.Server{
-		Handler:           handler,
+		Handler:           a.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      reloadLimit + 10*time.Second,
@@ -89,7 +92,10 @@ func Listen(address string, c Config) (*Server, error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(logOf(c).Handler(), slog.LevelDebug),
 	}}
-	s.server.RegisterOnShutdown(c.Events.Close) // streams would keep it waiting
+	s.server.RegisterOnShutdown(sync.OnceFunc(func() { // streams would keep it waiting
+		c.Events.Close()
+		close(a.leaving)
+	}))
 	go s.serve()
 	return s, nil
 }

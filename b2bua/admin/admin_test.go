@@ -35,6 +35,9 @@ type double struct {
 	drained  int
 	reloads  int
 	failure  error
+	traced   TraceFilter
+	told     int
+	ended    int
 	wanted   Ladder // as it was asked for last
 }
 
@@ -117,14 +120,18 @@ func behind(t *testing.T) *double {
 
 func serve(t *testing.T, d *double, token string) http.Handler {
 	t.Helper()
-	h, err := Handler(Config{
-		Engine: d, Scripts: d, History: d, Token: token, Events: NewFeed(), Drain: func() { d.drained++ }, Log: slog.New(slog.DiscardHandler),
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "legwork_calls_active 2\n") }),
-	})
+	h, err := Handler(configOf(d, token))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+func configOf(d *double, token string) Config {
+	return Config{
+		Engine: d, Scripts: d, History: d, Token: token, Events: NewFeed(), Drain: func() { d.drained++ }, Log: slog.New(slog.DiscardHandler),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "legwork_calls_active 2\n") }),
+	}
 }
 
 func ask(h http.Handler, method, path string, headers ...string) *httptest.ResponseRecorder {

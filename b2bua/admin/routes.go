@@ -27,6 +27,7 @@ type api struct {
 	log     *slog.Logger
 	guesses guesses
 	console *console
+	leaving chan struct{} // closed when the server goes
 }
 
 // route is one method on one path.
@@ -43,6 +44,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/calls/{id}", false, a.call},
 		{"DELETE", "/api/v1/calls/{id}", false, a.hangUp},
 		{"GET", "/api/v1/calls/{id}/ladder", false, a.ladder},
+		{"GET", "/api/v1/trace", false, a.trace},
 		{"GET", "/api/v1/trunks", false, a.trunks},
 		{"POST", "/api/v1/trunks/{name}/enable", false, a.enable},
 		{"POST", "/api/v1/trunks/{name}/disable", false, a.disable},
@@ -62,6 +64,14 @@ func (a *api) routes() []route {
 
 // Handler is the API without a socket.
 func Handler(c Config) (http.Handler, error) {
+	a, err := newAPI(c)
+	if err != nil {
+		return nil, err
+	}
+	return a.handler(), nil
+}
+
+func newAPI(c Config) (*api, error) {
 	if c.Engine == nil || c.Scripts == nil || c.History == nil || c.Metrics == nil || c.Events == nil || c.Drain == nil {
 		return nil, errors.New("admin: engine, scripts, history, metrics, events and drain are required")
 	}
@@ -69,7 +79,10 @@ func Handler(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	a := &api{Config: c, log: logOf(c), console: page}
+	return &api{Config: c, log: logOf(c), console: page, leaving: make(chan struct{})}, nil
+}
+
+func (a *api) handler() http.Handler {
 	byPath := map[string][]route{}
 	for _, r := range a.routes() {
 		byPath[r.path] = append(byPath[r.path], r)
@@ -82,7 +95,7 @@ func Handler(c Config) (http.Handler, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
 	})
-	return a.guard(mux), nil
+	return a.guard(mux)
 }
 
 // choose picks the route of a path by method and asks for the token.

@@ -58,7 +58,13 @@ func (a *api) trace(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Accel-Buffering", "no")
 	ctx, cancel := context.WithTimeoutCause(r.Context(), lasts, errTraceOver)
 	defer cancel()
-	defer context.AfterFunc(a.leaving, cancel)()
+	go func() {
+		select {
+		case <-a.leaving:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	s := lines{to: w, control: http.NewResponseController(w)}
 	if r.Method != http.MethodHead {
 		s.follow(ctx, t)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"legwork/b2bua"
@@ -20,7 +21,7 @@ func (e *engine) serveAdmin(context.Context) (err error) {
 		return nil
 	}
 	e.admin, err = admin.Listen(c.Address, admin.Config{
-		Engine: e.server, Scripts: scriptsOf{e}, History: historyOf{e.observers.ring}, Metrics: e.observers.metrics.Handler(), Events: e.observers.feed,
+		Engine: e.server, Scripts: scriptsOf{e}, History: historyOf{e.observers.ring, maskOf(e.Config)}, Metrics: e.observers.metrics.Handler(), Events: e.observers.feed,
 		Drain: e.leave, Token: string(c.Token), Log: e.Log,
 	})
 	if err != nil {
@@ -58,18 +59,69 @@ type live struct {
 func (s scriptsOf) Reload(ctx context.Context) error { return s.engine.reload(ctx) }
 
 // historyOf is the ring as the API sees it.
-type historyOf struct{ ring *capture.Ring }
+type historyOf struct {
+	ring *capture.Ring
+	mask capture.Mask // whatever is asked for
+}
 
 func (h historyOf) Record(id string) (*b2bua.Record, bool) { return h.ring.Record(id) }
 
 func (h historyOf) Ladder(id string, want admin.Ladder) ([]byte, bool, error) {
-	story, ok := h.ring.Story(id, capture.Mask{Numbers: want.MaskNumbers})
+	story, ok := h.ring.Story(id, h.masks(want.MaskNumbers))
 	if !ok {
 		return nil, false, nil
 	}
 	var out bytes.Buffer
 	err := show(&out, story, want)
 	return out.Bytes(), true, err
+}
+
+// maskOf is what is hidden always.
+func maskOf(c *config.Config) capture.Mask {
+	return capture.Mask{Numbers: slices.Contains(c.Capture.Mask, "numbers")}
+}
+
+func (h historyOf) masks(numbers bool) capture.Mask {
+	return capture.Mask{Numbers: numbers || h.mask.Numbers}
+}
+
+func (h historyOf) Trace(f admin.TraceFilter) (admin.Trace, error) {
+	t, err := h.ring.Trace(capture.Filter{Number: f.Number, Trunk: f.Trunk})
+	if err != nil {
+		return nil, err
+	}
+	return traceOf{t, h.masks(f.MaskNumbers)}, nil
+}
+
+// traceOf is a trace as the API sees it.
+type traceOf struct {
+	trace *capture.Trace
+	mask  capture.Mask
+}
+
+func (t traceOf) Next(ctx context.Context) ([]byte, bool) {
+	story, ok := t.trace.Next(ctx, t.mask)
+	if !ok {
+		return nil, false
+	}
+	return oneLine(story), true
+}
+
+func (t traceOf) End() [][]byte {
+	var all [][]byte
+	for _, story := range t.trace.End(t.mask) {
+		all = append(all, oneLine(story))
+	}
+	return all
+}
+
+// oneLine is a story as JSON.
+func oneLine(story *capture.Story) []byte {
+	var out bytes.Buffer
+	if err := show(&out, story, admin.Ladder{Form: admin.FormJSON}); err != nil {
+		return nil // a Story is made of texts and numbers
+	}
+	return out.Bytes()
 }
 
 // show writes a story in one of its forms.

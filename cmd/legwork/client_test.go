@@ -75,6 +75,23 @@ func TestACallCanBeSeenAndHungUp(t *testing.T) {
 	r.ask("ladder", id, "--json").expect(t, 0, `"method": "BYE"`, `"hung_up_by": "admin"`)
 }
 
+func TestATraceShowsTheCallsOfANumberAndHidesItIfAsked(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	dir := deployment(t, bob.Addr.String(), "")
+	path := filepath.Join(dir, "legwork.yaml")
+	write(t, path, read(t, path)+"\ncapture: {mask: [numbers]}\n")
+	r := serve(t, dir)
+	r.talk(alice, bob)
+	r.ask("trace", "--number", "4711", "--for", "100ms", "--pages", dir).expect(t, 0, `sip:47\*\*@`, `in progress`, `1 calls matched`)
+	r.ask("ladder", r.id()).expect(t, 0, `sip:47\*\*@`)
+	if pages, err := filepath.Glob(filepath.Join(dir, "*.html")); err != nil || len(pages) != 1 || strings.Contains(read(t, pages[0]), "4711") {
+		t.Error(pages, err)
+	}
+	r.ask("trace", "--trunk", "nobody", "--for", "100ms").expect(t, 0, `^legwork: tracing for 100ms\nlegwork: 0 calls matched\n$`)
+	r.ask("trace").expect(t, 2, `--number or --trunk`)
+	r.ask("trace", "--trunk", "pbx", "--for", "25h").expect(t, 1, `at most 24h`)
+}
+
 func TestWhatIsNotThereIsSaidSo(t *testing.T) {
 	r := serve(t, deployment(t, "192.0.2.1", ""))
 	r.ask("call", "nobody").expect(t, 1, `^legwork: no call "nobody" is in progress or remembered\n$`)

@@ -31,6 +31,7 @@ type commands struct {
 	Call    callCommand    `cmd:"" help:"Show one call."`
 	Ladder  ladderCommand  `cmd:"" help:"Draw the messages and decisions of one call."`
 	Headers headersCommand `cmd:"" help:"Say where each header of each message of one call came from."`
+	Trace   traceCommand   `cmd:"" help:"Show the calls of a number or a trunk as they end, and keep them, ring or not."`
 	Hangup  hangupCommand  `cmd:"" help:"Hang up one call."`
 	Trunks  trunksCommand  `cmd:"" help:"List the trunks and what is counted about them; enable or disable one."`
 	Events  eventsCommand  `cmd:"" help:"Follow what happens: calls, trunks, registrations, bans, reloads."`

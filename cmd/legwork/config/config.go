@@ -319,7 +319,8 @@ type Timer struct {
 
 // Capture bounds the memory that ladders are drawn from.
 type Capture struct {
-	Ring int `yaml:"ring" min:"0" max:"1000000" doc:"Calls kept; 0: none."`
+	Ring int      `yaml:"ring" min:"0" max:"1000000" doc:"Calls kept; 0: none."`
+	Mask []string `yaml:"mask" enum:"numbers" doc:"What ladders and traces hide besides secrets: numbers, the ends of telephone numbers."`
 
 	_ struct{} `later:"hep"`
 }
