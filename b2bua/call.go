@@ -169,6 +169,11 @@ func (c *Call) note(text, where string) {
 	c.tell(Event{Kind: EventNote, Leg: c.a.view(), Text: text, Where: where})
 }
 
+// Opening is how the call begins; see there.
+func (c *Call) Opening() Opening {
+	return Opening{ID: c.id, Trunk: c.source.Trunk, Caller: message.URIOf(c.invite.Get("From")), Call: c.onBehalf == nil}
+}
+
 // Note adds a line to the call's story; see Handle.
 func (c *Call) Note(text, where string) { c.post(noted{text, where}) }
 

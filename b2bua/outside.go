@@ -83,6 +83,11 @@ func (s *Server) newTxn(in *admitted) *txn {
 	return t
 }
 
+// Opening is how it begins; see there.
+func (t *txn) Opening() Opening {
+	return Opening{ID: t.id, Trunk: t.source.Trunk, Caller: message.URIOf(t.req.Get("From"))}
+}
+
 // handle is the whole life of a txn: one event after the other.
 func (t *txn) handle(ev event) {
 	defer t.survive()

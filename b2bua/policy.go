@@ -32,6 +32,16 @@ type Handle interface {
 	Tell(ev Event)
 }
 
+// Opening is how a call, or a request outside any dialog, begins: what a policy
+// that runs two sets of scripts chooses by. The handles of this package tell it,
+// from Policy.Router on until that returns.
+type Opening struct {
+	ID     string
+	Trunk  string // that it comes from
+	Caller string // URI in From
+	Call   bool   // with a record of its own
+}
+
 // Router decides for one call, or for one request outside any dialog. Invite,
 // Failure, Refer, Outside and End may wait: the engine
 // asks them outside the call's mailbox and cancels ctx when the answer is no

@@ -72,6 +72,11 @@ var errNoneGood = errors.New("there is no earlier version that was good")
 // bench makes the last good generation live again in the place of g, until
 // somebody reloads. Its tables are read again: only Lua is kept.
 func (p *Policy) bench(g *generation, rule Bench) {
+	why := fmt.Sprintf("%s has errors: %d within %s", g.name, rule.Errors, rule.Window)
+	if t := p.trial.Load(); t != nil && t.gen == g {
+		p.rollBack(t, why)
+		return
+	}
 	p.load.Lock()
 	defer p.load.Unlock()
 	p.mu.Lock()
@@ -80,11 +85,13 @@ func (p *Policy) bench(g *generation, rule Bench) {
 	if over {
 		return
 	}
-	why := fmt.Sprintf("%s has errors: %d within %s", g.name, rule.Errors, rule.Window)
 	next, err := p.again(good)
 	if err != nil {
 		p.cfg.Log.Error("the script errs too often and stays", "generation", g.name, "reason", why, "err", err)
 		return
+	}
+	if t := p.trial.Load(); t != nil {
+		p.rollBack(t, "the live version was benched meanwhile")
 	}
 	p.swap(next, Benched)
 	p.mu.Lock()

@@ -48,6 +48,9 @@ func (p *Policy) reload(ctx context.Context, asked bool) (Report, error) {
 		return p.refuse(began, stamp, err)
 	}
 	g.stamp, g.loaded = stamp, time.Now()
+	if t := p.trial.Load(); t != nil {
+		p.rollBack(t, "the scripts' folder or the configuration has changed meanwhile, and "+g.name+" is live")
+	}
 	p.swap(g, Old)
 	p.mend()
 	r := Report{Name: g.name, Changed: true, Took: time.Since(began)}

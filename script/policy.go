@@ -3,9 +3,11 @@ package script
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -36,8 +38,11 @@ type Config struct {
 	Reloaded func(Report)
 	// Bench is asked at each error; nil: no generation is benched. Changed hears
 	// what becomes of generations besides reloads, in one line; it may be nil.
-	Bench    func() Bench
-	Changed  func(c Change, text string)
+	Bench   func() Bench
+	Changed func(c Change, text string)
+	// Keep makes the files of a deployment those of the scripts' folder, or
+	// changes nothing and says why; nil: there is no folder to keep them in.
+	Keep     func(files fs.FS) error
 	Log      *slog.Logger
 	Machines int           // VMs; 0: two per core
 	Settle   time.Duration // between a change and its reload; 0: 200 ms
@@ -79,8 +84,9 @@ func (l Limits) run(waits bool) lua.Limits {
 // implements b2bua.Policy.
 type Policy struct {
 	cfg    Config
-	load   sync.Mutex     // one load at a time
-	unload sync.WaitGroup // of freed generations
+	load   sync.Mutex            // one load at a time
+	unload sync.WaitGroup        // of freed generations
+	trial  atomic.Pointer[trial] // changes under mu; nil: nothing is tried
 
 	mu       sync.Mutex // guards all below, and calls and retired of generations
 	live     *generation
@@ -90,6 +96,7 @@ type Policy struct {
 	failed   time.Time
 	good     *origin     // of the last generation that was worth coming back to; nil: none was
 	benched  *Generation // that no call uses any more
+	last     *Trial      // how the last trial ended
 }
 
 // New loads the scripts. The error is Problems when they are to blame.
@@ -145,13 +152,36 @@ func (c *Config) complete() error {
 
 // Router pins a call to the live generation.
 func (p *Policy) Router(handle b2bua.Handle) b2bua.Router {
+	if t := p.trial.Load(); t != nil {
+		return p.tried(t, handle)
+	}
 	p.mu.Lock()
 	g := p.live
 	g.calls++
 	g.begun++
 	p.mu.Unlock()
+	return p.route(g, handle)
+}
+
+func (p *Policy) route(g *generation, handle b2bua.Handle) *router {
 	turn := int(g.turn.Add(1))
 	return &router{policy: p, gen: g, handle: handle, watched: handle.Watched(), shard: g.shards[turn%len(g.shards)]}
+}
+
+// tried pins a call to the generation that a trial has for it, or to the live
+// one when the trial is over by now.
+func (p *Policy) tried(t *trial, handle b2bua.Handle) *router {
+	g, out := t.choose(handle)
+	p.mu.Lock()
+	if p.trial.Load() != t {
+		g, out = p.live, nil
+	}
+	g.calls++
+	g.begun++
+	p.mu.Unlock()
+	r := p.route(g, handle)
+	r.outcome = out
+	return r
 }
 
 // leave counts a call out; the last one of an old generation frees it.
@@ -206,6 +236,7 @@ func (p *Policy) swap(g *generation, as State) {
 // Close frees the generations that no call uses, and waits for those that are
 // being freed. Calls in progress may go on; no new one may come.
 func (p *Policy) Close() {
+	_ = p.Rollback("shutdown") // there may be nothing to roll back
 	p.swap(nil, Old)
 	p.unload.Wait()
 }

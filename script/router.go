@@ -22,6 +22,7 @@ type router struct {
 	watched bool // somebody hears what handle is told
 	closed  atomic.Bool
 	hasData atomic.Bool // call.data was used
+	outcome *outcome    // counts, while a generation is tried; else nil
 	carried *carried    // by CUCM scripts; the call's mailbox owns it
 
 	mu    sync.Mutex // guards all below
@@ -47,6 +48,7 @@ func (r *router) Invite(ctx context.Context, v b2bua.View) b2bua.Decided {
 	if err != nil {
 		return b2bua.Decided{Decision: b2bua.Failed{Err: err}, Where: placeOf(err)}
 	}
+	r.outcome.decided(d.Decision)
 	return d
 }
 
@@ -258,6 +260,7 @@ func (r *router) report(hook, call string, err error) {
 	r.gen.cfg.Log.Error("hook failed", "call", call, "hook", hook, "script", p.File, "line", p.Line,
 		"generation", r.gen.name, "err", p.Msg, "traceback", p.Traceback)
 	r.gen.erred(hook)
+	r.outcome.failed()
 	r.failed(hook, p)
 }
 

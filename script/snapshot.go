@@ -36,10 +36,12 @@ type Snapshot struct {
 	Files map[string][]byte // *.lua by slash-separated path; profiles from elsewhere by absolute path
 	Hash  string            // of Files, 8 hex digits
 	// stamp is Hash and the state of the tables: equal stamps, equal folders.
-	stamp   string
-	folder  fs.FS
-	folders []string // on disk: what to watch
-	links   []string // files on disk that are links
+	stamp  string
+	folder fs.FS
+	// deployed tells that it is not of the configured folder.
+	deployed bool
+	folders  []string // on disk: what to watch
+	links    []string // files on disk that are links
 }
 
 // Tests are the names of the *_test.lua files, in order.
@@ -82,8 +84,20 @@ func (s *Snapshot) open(name string) ([]byte, error) {
 	return b, err
 }
 
+// Deployed is the folder of a snapshot that is not of the configured one; else
+// nil.
+func (s *Snapshot) Deployed() fs.FS {
+	if !s.deployed {
+		return nil
+	}
+	return s.folder
+}
+
 // read takes a snapshot of the folder and of the profiles outside of it.
-func (s Source) read(profiles []string) (*Snapshot, error) {
+func (s Source) read(profiles []string) (*Snapshot, error) { return s.readFor(s, profiles) }
+
+// readFor takes a snapshot that is to stand in for the configured source.
+func (s Source) readFor(configured Source, profiles []string) (*Snapshot, error) {
 	snap := &Snapshot{Main: path.Base(filepath.ToSlash(s.Path)), Files: map[string][]byte{}, folder: s.FS}
 	if snap.folder == nil {
 		root := filepath.Dir(s.Path)
@@ -98,7 +112,7 @@ func (s Source) read(profiles []string) (*Snapshot, error) {
 		return nil, fmt.Errorf("%s: no such script", s.Path)
 	}
 	for _, name := range profiles {
-		if err := r.outside(s, name); err != nil {
+		if err := r.outside(configured, name); err != nil {
 			return nil, err
 		}
 	}
@@ -206,6 +220,9 @@ func (r *reader) keep(key string, b []byte) error {
 func (r *reader) outside(s Source, name string) error {
 	if _, ok := r.snap.Files[s.key(name)]; ok {
 		return nil
+	}
+	if key := s.key(name); !r.onDisk && key != name {
+		return fmt.Errorf("%s, a profile of a trunk, is missing", key)
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {

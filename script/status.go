@@ -11,8 +11,10 @@ type Status struct {
 	Calls   int       `json:"calls"`             // on the live generation
 	Failure string    `json:"failure,omitempty"` // why the last load did not succeed
 	Failed  time.Time `json:"failed,omitzero"`
-	// Generations are those that are loaded: the live one, then the older ones
-	// that calls still use.
+	// Trial is the canary's, or else how the last one ended.
+	Trial *Trial `json:"trial,omitempty"`
+	// Generations are those that are loaded: the live one, the canary, then the
+	// older ones that calls still use.
 	Generations []Generation `json:"generations"`
 }
 
@@ -24,6 +26,7 @@ const (
 	Live State = "live" // new calls are its
 	Old  State = "old"  // only the calls that began with it
 
+	Canary  State = "canary"  // a share of the new calls
 	Benched State = "benched" // as old; it erred too often
 )
 
@@ -76,6 +79,13 @@ func (p *Policy) Status() Status {
 	}
 	s.Hooks = append(s.Hooks, g.outside...)
 	s.Generations = append(s.Generations, g.describe())
+	if t := p.trial.Load(); t != nil {
+		s.Generations = append(s.Generations, t.gen.describe())
+		one := t.describe(t.tallies())
+		s.Trial = &one
+	} else {
+		s.Trial = p.last
+	}
 	for _, old := range p.old {
 		s.Generations = append(s.Generations, old.describe())
 	}

@@ -42,6 +42,11 @@ type Scripts interface {
 	Status() any
 	// Reload loads the scripts again; the error names file and line.
 	Reload(ctx context.Context) error
+	// Deploy makes other scripts live, at once or as a canary, that Promote or
+	// Rollback then decide about; an error has changed nothing.
+	Deploy(ctx context.Context, d Deployment) error
+	Promote() error
+	Rollback() error
 }
 
 // History knows calls that are over, as long as it can.

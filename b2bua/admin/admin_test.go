@@ -34,6 +34,7 @@ type double struct {
 	bans     []door.Ban
 	drained  int
 	reloads  int
+	deployed Deployment
 	failure  error
 	traced   TraceFilter
 	told     int
@@ -82,6 +83,14 @@ func (d *double) Reload(context.Context) error {
 	d.reloads++
 	return d.failure
 }
+
+func (d *double) Deploy(_ context.Context, one Deployment) error {
+	d.deployed = one
+	return d.failure
+}
+
+func (d *double) Promote() error  { return d.failure }
+func (d *double) Rollback() error { return d.failure }
 
 func (d *double) Record(id string) (*b2bua.Record, bool) {
 	r, ok := d.records[id]
@@ -369,7 +378,7 @@ func TestALargeBodyIsRefused(t *testing.T) {
 	r.Host = "localhost"
 	w := httptest.NewRecorder()
 	serve(t, behind(t), "").ServeHTTP(w, r)
-	refused(t, w, 413, "no body")
+	refused(t, w, 413, "too large")
 }
 
 func TestAnAnswerWithoutJSONIsAnError(t *testing.T) {

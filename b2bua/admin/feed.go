@@ -13,16 +13,19 @@ import (
 
 // Types of events besides those of b2bua.Change.
 const (
-	CallStarted   = "call.started"
-	CallAnswered  = "call.answered"
-	CallEnded     = "call.ended"
-	ScriptLoaded  = "script.loaded"
-	ScriptFailed  = "script.failed"  // the old scripts stay
-	ScriptBenched = "script.benched" // it erred too often; the last good one is live
-	ConfigLoaded  = "config.loaded"
-	ConfigFailed  = "config.failed" // the old configuration stays
-	DrainBegan    = "drain.began"
-	Missed        = "missed" // events that this client did not get, of any type
+	CallStarted      = "call.started"
+	CallAnswered     = "call.answered"
+	CallEnded        = "call.ended"
+	ScriptLoaded     = "script.loaded"
+	ScriptFailed     = "script.failed"   // the old scripts stay
+	ScriptBenched    = "script.benched"  // it erred too often; the last good one is live
+	ScriptDeployed   = "script.deployed" // as a canary
+	ScriptPromoted   = "script.promoted"
+	ScriptRolledBack = "script.rolled_back"
+	ConfigLoaded     = "config.loaded"
+	ConfigFailed     = "config.failed" // the old configuration stays
+	DrainBegan       = "drain.began"
+	Missed           = "missed" // events that this client did not get, of any type
 )
 
 // eventTypes are those that a client may ask for. Whoever makes a new one adds
@@ -34,7 +37,7 @@ func eventTypes() []string {
 		string(b2bua.TargetUp), string(b2bua.TargetDown),
 		string(b2bua.RegistrationUp), string(b2bua.RegistrationFailed), string(b2bua.RegistrationDown),
 		string(b2bua.SourceBanned), string(b2bua.SourceUnbanned),
-		ScriptLoaded, ScriptFailed, ScriptBenched, ConfigLoaded, ConfigFailed, DrainBegan,
+		ScriptLoaded, ScriptFailed, ScriptBenched, ScriptDeployed, ScriptPromoted, ScriptRolledBack, ConfigLoaded, ConfigFailed, DrainBegan,
 	}
 }
 

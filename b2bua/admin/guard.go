@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// maxBody bounds what a request may carry; none needs any.
+// maxBody bounds what a request may carry; none but a deployment needs any.
 const maxBody = 64 << 10
 
 // guard stands before every route. A browser on the operator's machine reaches
@@ -20,6 +20,10 @@ const maxBody = 64 << 10
 func (a *api) guard(next http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		most := int64(maxBody)
+		if r.URL.Path == deployPath {
+			most = maxDeployment
+		}
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		switch {
@@ -27,10 +31,10 @@ func (a *api) guard(next http.Handler) http.Handler {
 			refuse(w, http.StatusForbidden, "without a token the API answers to an IP address or localhost, not to a name")
 		case origin.Check(r) != nil:
 			refuse(w, http.StatusForbidden, "requests of other web sites are refused")
-		case r.ContentLength > maxBody:
-			refuse(w, http.StatusRequestEntityTooLarge, "requests carry no body")
+		case r.ContentLength > most:
+			refuse(w, http.StatusRequestEntityTooLarge, "the request is too large")
 		default:
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, most)
 			next.ServeHTTP(w, r)
 		}
 	})

@@ -33,6 +33,7 @@ type Metrics struct {
 	reloads   prometheus.Counter
 	failures  prometheus.Counter
 	benched   prometheus.Counter
+	deployed  *prometheus.CounterVec // result
 }
 
 // New makes the metrics of one engine.
@@ -47,12 +48,13 @@ func New(s Sources) *Metrics {
 		reloads:   prometheus.NewCounter(prometheus.CounterOpts{Name: "legwork_script_reloads_total", Help: "Attempts to load changed scripts."}),
 		failures:  prometheus.NewCounter(prometheus.CounterOpts{Name: "legwork_script_reload_failures_total", Help: "Attempts after which the old scripts stayed."}),
 		benched:   prometheus.NewCounter(prometheus.CounterOpts{Name: "legwork_script_benched_total", Help: "Scripts that erred too often and were taken out."}),
+		deployed:  counters("script_deployments_total", "Scripts that were deployed, by what became of them.", "result"),
 		setup: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "legwork_call_setup_seconds", Help: "Time from the caller's INVITE until a callee rang or answered.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 3, 5, 8, 13, 21, 34, 60, 120},
 		}, []string{"until"}),
 	}
-	m.registry.MustRegister(m.calls, m.setup, m.attempts, m.requests, m.responses, m.errors, m.reloads, m.failures, m.benched,
+	m.registry.MustRegister(m.calls, m.setup, m.attempts, m.requests, m.responses, m.errors, m.reloads, m.failures, m.benched, m.deployed,
 		scrape{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -95,6 +97,15 @@ func (m *Metrics) Reloaded(err error) {
 
 // Benched counts scripts that were taken out because they erred.
 func (m *Metrics) Benched() { m.benched.Inc() }
+
+// Deployed counts scripts that were deployed, and promoted or rolled back.
+func (m *Metrics) Deployed(promoted bool) {
+	result := "rolled_back"
+	if promoted {
+		result = "promoted"
+	}
+	m.deployed.WithLabelValues(result).Inc()
+}
 
 func (m *Metrics) message(direction string, msg *message.Message) {
 	switch {

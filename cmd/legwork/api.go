@@ -56,6 +56,14 @@ type live struct {
 	RestartNeeded []string `json:"restart_needed,omitempty"` // keys
 }
 
+func (s scriptsOf) Deploy(ctx context.Context, d admin.Deployment) error {
+	return s.engine.deploy(ctx, d)
+}
+
+func (s scriptsOf) Promote() error { return s.engine.policy.Promote("admin") }
+
+func (s scriptsOf) Rollback() error { return s.engine.policy.Rollback("admin") }
+
 func (s scriptsOf) Reload(ctx context.Context) error { return s.engine.reload(ctx) }
 
 // historyOf is the ring as the API sees it.

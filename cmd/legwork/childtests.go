@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -31,18 +33,28 @@ func childTests(exe, configPath string) func(ctx context.Context, s *script.Snap
 	if configPath == "" {
 		return nil
 	}
-	return func(ctx context.Context, _ *script.Snapshot) error {
+	return func(ctx context.Context, s *script.Snapshot) error {
+		args := []string{"test", "-c", configPath, "--json"}
+		folder := ""
+		if files := s.Deployed(); files != nil {
+			var err error
+			if folder, err = unpack(files); err != nil {
+				return err
+			}
+			defer os.RemoveAll(folder)
+			args = append(args, "--folder", folder)
+		}
 		ctx, cancel := context.WithTimeout(ctx, childLimit)
 		defer cancel()
 		var out, errs bytes.Buffer
-		cmd := exec.CommandContext(ctx, exe, "test", "-c", configPath, "--json")
+		cmd := exec.CommandContext(ctx, exe, args...)
 		cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errs, 5*time.Second
 		err := cmd.Run()
 		if ctx.Err() != nil {
 			return fmt.Errorf("stopped: they take longer than %s or are no longer wanted", childLimit)
 		}
 		if ended, ok := errors.AsType[*exec.ExitError](err); ok && ended.ExitCode() == 1 {
-			return failedTests(out.Bytes())
+			return failedTests(out.Bytes(), folder)
 		}
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, strings.TrimSpace(errs.String()))
@@ -51,8 +63,21 @@ func childTests(exe, configPath string) func(ctx context.Context, s *script.Snap
 	}
 }
 
-// failedTests reads the child's report.
-func failedTests(report []byte) error {
+// unpack writes scripts that are in no folder into one of their own.
+func unpack(files fs.FS) (string, error) {
+	folder, err := os.MkdirTemp("", "legwork-test-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.CopyFS(folder, files); err != nil {
+		return "", errors.Join(err, os.RemoveAll(folder))
+	}
+	return folder, nil
+}
+
+// failedTests reads the child's report. Files are named from a folder, if one is
+// given.
+func failedTests(report []byte, folder string) error {
 	var told struct {
 		Tests []luatest.Result `json:"tests"`
 	}
@@ -71,6 +96,9 @@ func failedTests(report []byte) error {
 		file, err := filepath.Abs(f.File)
 		if err != nil {
 			file = f.File
+		}
+		if within, err := filepath.Rel(folder, file); folder != "" && err == nil && filepath.IsLocal(within) {
+			file = within
 		}
 		problems = append(problems, script.Problem{
 			File: file, Line: f.Line, Msg: fmt.Sprintf("test %q: %s", one.Name, f.Message),

@@ -56,11 +56,16 @@ func (r *remote) fetch(method, path string) ([]byte, error) {
 
 // open sends a request and returns its answer, which is a good one.
 func (r *remote) open(ctx context.Context, method, path string) (*http.Response, error) {
+	return r.send(ctx, method, path, nil)
+}
+
+// send is open with a body.
+func (r *remote) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	address, token, err := r.place()
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("admin address %q: %w", address, err)
 	}
@@ -78,11 +83,11 @@ func (r *remote) open(ctx context.Context, method, path string) (*http.Response,
 		return res, nil
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	said, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return nil, err
 	}
-	return nil, problemIn(res, body)
+	return nil, problemIn(res, said)
 }
 
 // problemIn is the error that a bad answer tells.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 func TestTheGenerationsAreListed(t *testing.T) {
 	alice, bob := agent(t), agent(t)
 	r := serve(t, deployment(t, bob.Addr.String(), ""))
-	r.ask("deploy").expect(t, 2, `say what is to be done: --status`)
+	r.ask("deploy").expect(t, 2, `say what is to be done, one thing: a folder, --status`)
 	call := r.talk(alice, bob)
 	main := filepath.Join(r.dir, "main.lua")
 	write(t, main, read(t, main)+"\n-- another\n")
@@ -60,4 +61,77 @@ func (r *running) page(path string) string {
 		r.t.Fatal(err)
 	}
 	return string(b)
+}
+
+// another writes scripts beside a deployment's: its own, with this before the
+// last line of main.lua.
+func (r *running) another(lines string) string {
+	r.t.Helper()
+	dir := filepath.Join(r.t.TempDir(), "next")
+	if err := os.CopyFS(dir, os.DirFS(r.dir)); err != nil {
+		r.t.Fatal(err)
+	}
+	main := filepath.Join(dir, "main.lua")
+	write(r.t, main, strings.Replace(read(r.t, main), "\nreturn M\n", "\n"+lines+"\nreturn M\n", 1))
+	return dir
+}
+
+func TestADeploymentIsLiveAndOutlivesTheProcess(t *testing.T) {
+	r := serve(t, deployment(t, "192.0.2.1", ""))
+	yaml, before := read(t, filepath.Join(r.dir, "legwork.yaml")), read(t, filepath.Join(r.dir, "main.lua"))
+	next := r.another("-- the next one")
+	write(t, filepath.Join(next, "legwork.yaml"), "no configuration")
+	write(t, filepath.Join(next, "more.lua"), "return {}")
+	r.ask("deploy", next).expect(t, 0, `main\.lua@\w{8} +live`)
+	for name, want := range map[string]string{"main.lua": read(t, filepath.Join(next, "main.lua")), "more.lua": "return {}", "legwork.yaml": yaml} {
+		if got := read(t, filepath.Join(r.dir, name)); got != want {
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+	backups, err := filepath.Glob(filepath.Join(r.dir, backupName+"*", "main.lua"))
+	if err != nil || len(backups) != 1 || read(t, backups[0]) != before {
+		t.Errorf("%q %v", backups, err)
+	}
+	var s script.Status
+	if err := json.Unmarshal([]byte(r.ask("reload", "--json").out), &s); err != nil || len(s.Generations) != 1 {
+		t.Errorf("what is live is not what the folder holds: %+v %v", s, err)
+	}
+}
+
+func TestADeploymentWhoseTestsFailChangesNothing(t *testing.T) {
+	r := serve(t, deployment(t, "192.0.2.1", ""))
+	before := read(t, filepath.Join(r.dir, "main.lua"))
+	next := r.another("M.responses = nil")
+	r.ask("deploy", next, "--canary", "5%").expect(t, 1, `legwork: tests: main_test\.lua:\d+: test "`)
+	broken := r.another("function M.on_invit() end")
+	r.ask("deploy", broken).expect(t, 1, `legwork: main\.lua:\d+: unknown hook on_invit; did you mean "on_invite"`)
+	r.ask("deploy", t.TempDir()).expect(t, 2, `no \*\.lua there`)
+	r.ask("deploy", next, "--canary", "half").expect(t, 2, `"half" is no share of calls`)
+	r.ask("deploy", next, "--promote").expect(t, 2, `one thing`)
+	r.ask("deploy", "--promote").expect(t, 1, `nothing is being tried`)
+	if got := read(t, filepath.Join(r.dir, "main.lua")); got != before {
+		t.Error("the folder has changed")
+	}
+	r.ask("deploy", "--status").expect(t, 0, `^GENERATION.*\n\S+ +live .*\n$`)
+}
+
+func TestACanaryTakesItsCallsAndIsPromoted(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	r := serve(t, deployment(t, bob.Addr.String(), ""))
+	events := r.follow("--types", "script,trunk")
+	next := r.another("-- the next one")
+	r.ask("deploy", next, "--canary", "99.999%", "--promote-after", "0").expect(t, 0, ` live `, ` canary `, `canary main\.lua@\w{8}: 100% of the calls, by caller`, `not enough calls yet`)
+	events.until("script.deployed")
+	r.talk(alice, bob).hangUp()
+	r.ask("deploy", "--status").expect(t, 0, ` canary +\d+s +1 +0 +0`, `canary +1 +0 of 1, 0\.0% +0 of 1, 0\.0% +1 of 1, 100\.0%`)
+	r.ask("deploy", "--promote").expect(t, 0, ` live +\d+s +1 `, `promoted at .*: asked for by admin`)
+	events.until("script.promoted", "asked for by admin")
+	if got := read(t, filepath.Join(r.dir, "main.lua")); got != read(t, filepath.Join(next, "main.lua")) {
+		t.Error("the folder holds the old ones")
+	}
+	if got := r.page("/metrics"); !strings.Contains(got, `legwork_script_deployments_total{result="promoted"} 1`) {
+		t.Error("it is not counted")
+	}
+	r.ask("deploy", r.another("-- one more"), "--canary", "5%").expect(t, 0, ` canary `)
+	r.ask("deploy", "--rollback").expect(t, 0, `rolled back at .*: asked for by admin`)
 }

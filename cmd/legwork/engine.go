@@ -224,6 +224,9 @@ func (e *engine) shutdown(ctx context.Context) error {
 	e.leave()
 	e.stop()
 	e.tasks.Wait()
+	if e.policy != nil {
+		_ = e.policy.Rollback("shutdown") // there may be nothing to roll back
+	}
 	if e.server != nil {
 		e.observers.feed.Tell(admin.Event{Type: admin.DrainBegan, Text: "no new calls are taken"})
 		drained, cancel := context.WithTimeout(ctx, e.live.Load().Drain.Timeout)

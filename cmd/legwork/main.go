@@ -38,7 +38,7 @@ type commands struct {
 	Bans    bansCommand    `cmd:"" help:"List the sources that are banned, and why."`
 	Unban   unbanCommand   `cmd:"" help:"Let a banned source in again."`
 	Reload  reloadCommand  `cmd:"" help:"Load configuration and scripts anew; calls in progress keep theirs."`
-	Deploy  deployCommand  `cmd:"" help:"List the generations of scripts that are loaded, with what is counted about them."`
+	Deploy  deployCommand  `cmd:"" help:"Make other scripts live, at once or for a share of the calls; list the versions that are loaded."`
 	Drain   drainCommand   `cmd:"" help:"Take no new calls, wait for those in progress, then end the process."`
 	Stubs   stubsCommand   `cmd:"" help:"Write what editors need to know the Lua API."`
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON schema of legwork.yaml."`

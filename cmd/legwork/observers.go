@@ -46,7 +46,7 @@ func (e *engine) openObservers(context.Context) error {
 
 		Generations: e.generations,
 	})
-	o.list = append([]b2bua.Observer{o.ring, o.metrics}, e.Observers...)
+	o.list = append([]b2bua.Observer{o.ring, o.metrics, trials{e}}, e.Observers...)
 	if e.Config.Admin.Address != "" { // nobody could ask for it
 		o.list = append(o.list, o.feed)
 	}

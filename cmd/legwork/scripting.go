@@ -49,7 +49,7 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 		Realm:  func() string { return e.live.Load().Users.Realm },
 		Test:   e.testScripts,
 		Errors: e.observers.metrics.ScriptError, Reloaded: e.scriptsReloaded,
-		Bench: e.bench, Changed: e.scriptsChanged,
+		Bench: e.bench, Changed: e.scriptsChanged, Keep: e.keeper(),
 	})
 	return mend(scriptError(e.Config, err))
 }
@@ -80,8 +80,12 @@ func (e *engine) bench() script.Bench { return script.Bench(e.live.Load().Deploy
 
 // scriptsChanged tells of what became of a generation besides a reload.
 func (e *engine) scriptsChanged(c script.Change, text string) {
-	if c == script.ChangeBenched {
+	switch c {
+	case script.ChangeBenched:
 		e.observers.metrics.Benched()
+	case script.ChangePromoted, script.ChangeRolledBack:
+		e.observers.metrics.Deployed(c == script.ChangePromoted)
+	case script.ChangeDeployed: // its end is what counts
 	}
 	e.observers.feed.Tell(admin.Event{Type: string(c), Text: text})
 }

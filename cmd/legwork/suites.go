@@ -38,6 +38,9 @@ func (c *testCommand) suites() ([]*suite, error) {
 		if err != nil {
 			return nil, err
 		}
+		if c.Folder != "" {
+			s.moveTo(c.Folder)
+		}
 		list = append(list, s)
 	}
 	for _, path := range c.Paths {
@@ -74,6 +77,23 @@ func suiteHere(named string) (*suite, error) {
 		return nil, err
 	}
 	return &suite{path: path, cfg: cfg, source: sourceOf(cfg)}, nil
+}
+
+// moveTo has a folder stand in for that of the configured scripts.
+func (s *suite) moveTo(folder string) {
+	configured := filepath.Dir(s.source.Path)
+	moved := func(path string) string {
+		if within, err := filepath.Rel(configured, path); path != "" && err == nil && filepath.IsLocal(within) {
+			return filepath.Join(folder, within)
+		}
+		return path
+	}
+	for _, one := range s.cfg.Trunks {
+		if p := one.Profile; p != nil {
+			p.Lua, p.CUCM = moved(p.Lua), moved(p.CUCM)
+		}
+	}
+	s.source = script.Source{Path: moved(s.source.Path)}
 }
 
 // suiteOf is the one that a file or folder belongs to: of the configuration

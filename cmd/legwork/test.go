@@ -20,6 +20,7 @@ type testCommand struct {
 	Cover  bool     `help:"Measure which lines of the scripts the tests run."`
 	LCOV   string   `name:"lcov" type:"path" placeholder:"FILE" help:"Write the measured lines in lcov's format."`
 	Watch  bool     `help:"Run them again whenever a file beside them or the configuration is saved; Ctrl-C ends it."`
+	Folder string   `hidden:"" type:"existingdir" help:"Folder that stands in for that of the configuration's scripts."`
 	JSON   bool     `help:"Print JSON."`
 }
 
