@@ -134,7 +134,17 @@ func (c *explainCommand) scene(t *terminal) (*luatest.Scene, error) {
 		}
 		scene.Source = at
 	}
-	for _, file := range c.Stub {
+	var err error
+	if scene.Stubs, err = stubsOf(c.Stub); err != nil {
+		return nil, err
+	}
+	return scene, c.read(t, scene)
+}
+
+// stubsOf reads files of answers to look-ups.
+func stubsOf(files []string) ([]canned.Stub, error) {
+	var all []canned.Stub
+	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
@@ -143,9 +153,9 @@ func (c *explainCommand) scene(t *terminal) (*luatest.Scene, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s, %w", nearest(file), err)
 		}
-		scene.Stubs = append(scene.Stubs, list...)
+		all = append(all, list...)
 	}
-	return scene, c.read(t, scene)
+	return all, nil
 }
 
 // maxInput bounds what is read of a message or a capture.

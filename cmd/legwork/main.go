@@ -25,6 +25,7 @@ type commands struct {
 	Init    initCommand    `cmd:"" help:"Write a commented legwork.yaml, a script, its test and editor settings."`
 	Check   checkCommand   `cmd:"" help:"Check configuration and scripts."`
 	Explain explainCommand `cmd:"" help:"Play one call on the engine, on virtual time, and say why it goes as it goes."`
+	Lab     labCommand     `cmd:"" help:"Play the scripts against neighbours that misbehave, on virtual time, and say what callers meet."`
 	Test    testCommand    `cmd:"" help:"Run the scripts' tests, *_test.lua, on the engine and on virtual time."`
 	Fixture fixtureCommand `cmd:"" help:"Print a Lua test of a call in a capture, to put beside the scripts."`
 	Calls   callsCommand   `cmd:"" help:"List the calls of a running Legwork."`

@@ -89,7 +89,11 @@ func (s *stage) hear(a *simnet.Agent, in *simnet.Incoming) {
 		return
 	}
 	l.got = append(l.got, in.Message)
-	then := l.take(in)
+	take := l.take
+	if s.plays != nil {
+		take = s.plays(l)
+	}
+	then := take(in)
 	s.mu.Unlock()
 	if then != nil {
 		then()

@@ -47,6 +47,10 @@ type stage struct {
 	over     chan struct{} // closed when nobody answers any more
 	news     chan struct{} // something has reached an agent; has room for one
 
+	// plays takes the place of what a leg's phone does by itself; nil: nothing
+	// does. It is called with mu held.
+	plays func(l *leg) (take func(*simnet.Incoming) (then func()))
+
 	mu      sync.Mutex               // guards all below and what they point to
 	story   map[string][]b2bua.Event // decisions and messages by the engine's id of the call
 	told    int                      // events in it
@@ -86,7 +90,7 @@ func engineFor(a netip.Addr) string {
 // build starts the engine; an error leaves nothing behind.
 func build(cfg *Config, compiled *lua.Compiled, seed uint64) (*stage, error) {
 	s := &stage{
-		cfg: cfg, network: simnet.New(simnet.Faults{}), log: &log{}, ring: capture.New(maxCalls),
+		cfg: cfg, network: simnet.New(cfg.faults), log: &log{}, ring: capture.New(maxCalls),
 		compiled: compiled, stubs: canned.New(cfg.style), asked: make(chan asking), over: make(chan struct{}), news: make(chan struct{}, 1),
 		byCall: map[string]*call{}, claims: map[string]string{}, legs: map[string]*leg{}, story: map[string][]b2bua.Event{},
 	}

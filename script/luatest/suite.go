@@ -23,6 +23,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/registrar"
+	"legwork/b2bua/simnet"
 	"legwork/b2bua/trunk"
 	"legwork/script"
 	"legwork/script/canned"
@@ -52,7 +53,8 @@ type Config struct {
 	Match *regexp.Regexp // names of the tests to run; nil: all
 	// Bubble runs f in a bubble of testing/synctest. Required.
 	Bubble func(f func())
-	Cover  bool // measures which lines of the scripts are run
+	Cover  bool          // measures which lines of the scripts are run
+	faults simnet.Faults // of the network
 	// style is the language of stubs that are missing.
 	style canned.Style
 	// Ran hears of each test when it is over; nil: nobody does.
