@@ -260,9 +260,10 @@ func (r *rig) record() *Record {
 	return r.only()
 }
 
-// only is the one record there is.
+// only is the one record there is. What was heard on the wire may be ahead of it.
 func (r *rig) only() *Record {
 	r.Helper()
+	synctest.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.records) != 1 {
