@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,15 +87,11 @@ func itsOwn(m *message.Message, where string) bool {
 
 // heardAs says which message that was, of whom.
 func (l *leg) heardAs(m *message.Message) string {
-	what := m.Method
-	if !m.IsRequest() {
-		what = strconv.Itoa(m.Status) + " " + m.Method
-	}
 	who := "leg " + l.role.String()
 	if l.trunk != nil {
 		who += " (trunk " + l.trunk.Name + ")"
 	}
-	return what + " of " + who
+	return m.Name() + " of " + who
 }
 
 // tells whether a message that came has what leaked.
@@ -128,13 +123,9 @@ func (s *Server) watchLeaks(w *Leaks, to netip.Addr, trunk string, m *message.Me
 	s.leaks.byTrunk[trunk]++
 	s.leaks.mu.Unlock()
 	s.leaks.logged.Do(func() {
-		what := m.Method
-		if !m.IsRequest() {
-			what = strconv.Itoa(m.Status) + " " + m.Method
-		}
 		for _, one := range found {
 			s.log.Warn("the inside leaks", "header", one.Where, "what", one.What, "from", origin(one),
-				"method", what, "trunk", trunk, "target", to.String(), "dialog", m.CallID())
+				"method", m.Name(), "trunk", trunk, "target", to.String(), "dialog", m.CallID())
 		}
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
@@ -135,7 +134,7 @@ func (v *messageView) String() string {
 	case v.msg.IsRequest():
 		return v.msg.Method + " " + v.msg.URI
 	}
-	return strconv.Itoa(v.msg.Status) + " " + v.msg.Reason
+	return statusOf(v.msg)
 }
 
 // getText gives nil for what is not there.

@@ -54,7 +54,7 @@ func (g *Guard) Inside(addr netip.Addr) bool {
 const most = 16
 
 // Find lists what a message says of the inside, each word or address once for
-// each place.
+// each place; no more than most of them.
 func (g *Guard) Find(message []byte) []Leak {
 	var found []Leak
 	where, body, sdp := "first line", false, false
@@ -75,7 +75,7 @@ func (g *Guard) Find(message []byte) []Leak {
 			where = string(bytes.TrimSpace(name))
 		}
 		for _, what := range g.in(line) {
-			if one := (Leak{where, what}); !slices.Contains(found, one) {
+			if one := (Leak{where, what}); len(found) < most && !slices.Contains(found, one) {
 				found = append(found, one)
 			}
 		}

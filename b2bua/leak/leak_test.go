@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,6 +15,16 @@ func guard(t testing.TB) *Guard {
 		t.Fatal(err)
 	}
 	return g
+}
+
+func TestOfManyLeaksAFewAreTold(t *testing.T) {
+	var line strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&line, " 10.0.%d.%d", i/250, i%250)
+	}
+	if found := guard(t).Find([]byte("INFO sip:a@192.0.2.1 SIP/2.0\r\nX-All:" + line.String() + "\r\n\r\n")); len(found) != most {
+		t.Errorf("%d leaks are told, want %d", len(found), most)
+	}
 }
 
 func TestEachPlaceIsNamed(t *testing.T) {

@@ -35,6 +35,14 @@ type Message struct {
 // IsRequest tells a request from a response.
 func (m *Message) IsRequest() bool { return m.Status == 0 }
 
+// Name is the message in short: "INVITE" or "180 INVITE".
+func (m *Message) Name() string {
+	if m.IsRequest() {
+		return m.Method
+	}
+	return strings.TrimSpace(strconv.Itoa(m.Status) + " " + m.Method)
+}
+
 // Same reports whether two header names mean the same field: case does not
 // matter and a compact form (RFC 3261 section 7.3.3) equals its long one.
 func Same(a, b string) bool {

@@ -169,14 +169,6 @@ func (a *Agent) waiting() string {
 	return strings.Join(list, ", ")
 }
 
-// Name is "INVITE" or "180 INVITE".
-func (in *Incoming) Name() string {
-	if in.IsRequest() {
-		return in.Method
-	}
-	return strings.TrimSpace(strconv.Itoa(in.Status) + " " + in.Method)
-}
-
 func (in *Incoming) is(wants []string) bool {
 	name := in.Name()
 	for _, w := range wants {

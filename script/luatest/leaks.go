@@ -38,12 +38,8 @@ func (l *library) leaks(L *glua.LState) int {
 	one.stage.mu.Lock()
 	defer one.stage.mu.Unlock()
 	for _, m := range one.got {
-		name := m.Method
-		if !m.IsRequest() {
-			name = glua.LNumber(m.Status).String() + " " + name
-		}
 		for _, found := range guard.Find(m.Raw) {
-			list.Append(glua.LString(name + " " + found.Where + ": " + found.What))
+			list.Append(glua.LString(m.Name() + " " + found.Where + ": " + found.What))
 		}
 	}
 	L.Push(list)
