@@ -2,15 +2,12 @@ package capture
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
 )
-
-func code(n int) string { return strconv.Itoa(n) }
 
 // field is the origin of a header field: the last who wrote it is asked first.
 func (q *inquiry) field(name, value string) Origin {

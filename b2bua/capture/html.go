@@ -116,13 +116,6 @@ func (s *Story) draw() drawing {
 	return d
 }
 
-func (s *Story) partyName(leg int) string {
-	if leg >= len(s.Parties) {
-		return ""
-	}
-	return s.Parties[leg].name()
-}
-
 // rows are those of a step: one, but for the edits of a hook.
 func (d *drawing) rows(st *Step) []row {
 	own := d.Lanes[min(1, len(d.Lanes)-1)].X

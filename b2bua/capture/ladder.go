@@ -76,7 +76,7 @@ func layout(s *Story, style Style) *ladder {
 	}
 	l.gap = min(l.gap, maxGap)
 	l.lanes = max(len(s.Parties), 1) + 1
-	l.first = timeEnd + 2 + min(columns(l.partyName(0)), minGap)/2
+	l.first = timeEnd + 2 + min(columns(l.story.partyName(0)), minGap)/2
 	room := style.Width - l.first - minGap/2
 	l.lanes = max(min(l.lanes, room/minGap+1), 3)
 	l.lanes = min(l.lanes, max(len(s.Parties), 1)+1)
@@ -120,7 +120,7 @@ func (l *ladder) heading() {
 		role, name := "legwork", l.story.Local
 		switch {
 		case lane == 0:
-			role, name = "caller", l.partyName(0)
+			role, name = "caller", l.story.partyName(0)
 		case lane > 1:
 			role, name = l.callee(lane)
 		}
@@ -137,25 +137,11 @@ func (l *ladder) callee(lane int) (role, name string) {
 	leg, last := lane-1, len(l.story.Parties)-1
 	switch {
 	case last == 1:
-		return "callee", l.partyName(1)
+		return "callee", l.story.partyName(1)
 	case lane == l.lanes-1 && leg < last:
 		return fmt.Sprintf("callees %d-%d", leg, last), ""
 	}
-	return fmt.Sprintf("callee %d", leg), l.partyName(leg)
-}
-
-func (l *ladder) partyName(leg int) string {
-	if leg >= len(l.story.Parties) {
-		return ""
-	}
-	return l.story.Parties[leg].name()
-}
-
-func (p Party) name() string {
-	if p.Trunk != "" {
-		return p.Trunk
-	}
-	return p.Remote
+	return fmt.Sprintf("callee %d", leg), l.story.partyName(leg)
 }
 
 func (l *ladder) centre(row *line, lane int, text string, i ink) {

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"legwork/b2bua"
@@ -134,7 +135,7 @@ func routes(d b2bua.Decision) bool {
 	return false
 }
 
-func statusLine(m *message.Message) string { return code(m.Status) + " " + m.Reason }
+func statusLine(m *message.Message) string { return strconv.Itoa(m.Status) + " " + m.Reason }
 
 // written finds the last edit that gave a field its value.
 func (q *inquiry) written(name, value string) (Origin, bool) {

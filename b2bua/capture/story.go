@@ -27,6 +27,21 @@ type Party struct {
 	Remote string `json:"remote,omitempty"`
 }
 
+func (p Party) name() string {
+	if p.Trunk != "" {
+		return p.Trunk
+	}
+	return p.Remote
+}
+
+// partyName is who is at the far end of a leg; "": nobody knows.
+func (s *Story) partyName(leg int) string {
+	if leg >= len(s.Parties) {
+		return ""
+	}
+	return s.Parties[leg].name()
+}
+
 // Step is one thing that happened.
 type Step struct {
 	N       int      `json:"n"` // counted from 1
