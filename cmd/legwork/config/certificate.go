@@ -129,7 +129,7 @@ func (r *reader) pem(path *string, key string) (src []byte, ok bool) {
 	}
 	src, err := readFile(*path)
 	if err = errors.Join(err, tooLarge(src)); err != nil {
-		r.refuse(path, fmt.Sprintf("%s: %s can't be read: %v", key, *path, errors.Join(err, tooLarge(src))), "name a file that this user may read")
+		r.refuse(path, fmt.Sprintf("%s: %s can't be read: %v", key, *path, err), "name a file that this user may read")
 		return nil, false
 	}
 	return src, true

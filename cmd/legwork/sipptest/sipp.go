@@ -175,9 +175,6 @@ func (p *Process) listening(ctx context.Context) error {
 	}
 }
 
-// PID is the process id.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
-
 // Stop asks SIPp to take no further calls and to end when the present ones have;
 // Wait says when it has.
 func (p *Process) Stop() error {
