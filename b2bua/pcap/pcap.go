@@ -88,6 +88,22 @@ func Read(r io.Reader) (*Capture, error) {
 	return &c, nil
 }
 
+// Is tells whether a file begins as a capture does: pcap in both byte orders and
+// with nanoseconds, by gzip too, or pcapng.
+func Is(head []byte) bool {
+	for _, magic := range [...]string{
+		"\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x1f\x8b", sectionHeader,
+	} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
+// sectionHeader is what pcapng begins with.
+const sectionHeader = "\x0a\x0d\x0d\x0a"
+
 // source is a file of packets.
 type source interface {
 	ReadPacketData() (data []byte, meta gopacket.CaptureInfo, err error)
@@ -101,7 +117,7 @@ func open(r io.Reader) (packets source, link func(gopacket.CaptureInfo) layers.L
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %d bytes", ErrNoCapture, len(head))
 	}
-	if bytes.Equal(head, []byte{0x0a, 0x0d, 0x0d, 0x0a}) {
+	if string(head) == sectionHeader {
 		ng, err := pcapgo.NewNgReader(b, pcapgo.NgReaderOptions{WantMixedLinkType: true, SkipUnknownVersion: true})
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w: %w", ErrNoCapture, err)

@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"net"
@@ -218,6 +219,25 @@ func TestACutCaptureIsReadAsFarAsItGoes(t *testing.T) {
 	got, err := Read(bytes.NewReader(file.Bytes()[:file.Len()-10]))
 	if err != nil || ids(got) != "one udp 192.0.2.1:5061" || got.Cut == nil {
 		t.Errorf("%v %+v", err, got)
+	}
+}
+
+func TestACaptureIsKnownByItsFirstBytes(t *testing.T) {
+	packet := stack(t, layers.LinkTypeRaw, v4(layers.IPProtocolUDP), udp(), invite("one", 0))
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err := w.Write(plain(t, packet).Bytes())
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for what, file := range map[string][]byte{"pcap": plain(t, packet).Bytes(), "pcapng": capture(t, packet).Bytes(), "gzip": packed.Bytes()} {
+		got, err := Read(bytes.NewReader(file))
+		if !Is(file) || err != nil || len(got.Messages) != 1 {
+			t.Errorf("%s: %v %v %+v", what, Is(file), err, got)
+		}
+	}
+	if Is([]byte("INVITE")) || Is(nil) {
+		t.Error("a message is taken for a capture")
 	}
 }
 

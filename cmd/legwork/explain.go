@@ -176,7 +176,7 @@ func (c *explainCommand) read(t *terminal, scene *luatest.Scene) error {
 	if err != nil {
 		return err
 	}
-	if isCapture(b) {
+	if pcap.Is(b) {
 		return c.find(t, b, scene)
 	}
 	if c.CallID != "" || c.Number != "" {
@@ -191,30 +191,13 @@ func (c *explainCommand) read(t *terminal, scene *luatest.Scene) error {
 
 // find picks the call out of a capture.
 func (c *explainCommand) find(t *terminal, b []byte, scene *luatest.Scene) error {
-	all, err := pcap.Read(bytes.NewReader(b))
+	_, call, err := t.pick(bytes.NewReader(b), pcap.Wish{CallID: c.CallID, Number: c.Number})
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Message, err)
-	}
-	call, count, err := all.Find(pcap.Wish{CallID: c.CallID, Number: c.Number})
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Message, err)
-	}
-	if count > 1 {
-		fmt.Fprintf(t.err, "the first of %s; --call-id or --number picks another\n", counted(count, "call"))
 	}
 	invite := call.Invite()
 	scene.Invite, scene.Seen = string(invite.Raw), invite.From.Addr()
 	return nil
-}
-
-// isCapture knows pcap, in both byte orders and with nanoseconds, and pcapng.
-func isCapture(b []byte) bool {
-	for _, magic := range []string{"\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d", "\x0a\x0d\x0d\x0a"} {
-		if bytes.HasPrefix(b, []byte(magic)) {
-			return true
-		}
-	}
-	return false
 }
 
 // viaOf is the address that the topmost Via of a text says that it came from.

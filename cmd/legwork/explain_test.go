@@ -144,6 +144,12 @@ func TestACallIsPickedOutOfACapture(t *testing.T) {
 	got := run(t, dir, "explain", "day.pcap")
 	holds(t, got.out, "trunk pbx by 127.0.0.1", "sip:+4930123456@sbc.example")
 	holds(t, got.err, "the first of 2 calls")
+	whole, err := os.ReadFile(filepath.Join(dir, "day.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "cut.pcap"), string(whole[:len(whole)-10]))
+	holds(t, run(t, dir, "explain", "cut.pcap").err, "the capture is not read to its end")
 	for _, pick := range []string{"--number=040654321", "--call-id=two@pbx.example"} {
 		holds(t, run(t, dir, "explain", "day.pcap", pick).out, "sip:+4940654321@sbc.example")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -24,11 +25,12 @@ type fixtureCommand struct {
 
 // Run prints a test: exit status 2 for a capture without the call.
 func (c *fixtureCommand) Run(t *terminal) error {
-	capture, err := readCapture(c.Capture)
+	file, err := os.Open(c.Capture)
 	if err != nil {
 		return mend(err)
 	}
-	call, found, err := capture.Find(pcap.Wish{CallID: c.CallID, Number: c.Number})
+	defer file.Close()
+	capture, call, err := t.pick(file, pcap.Wish{CallID: c.CallID, Number: c.Number})
 	if err != nil {
 		return mend(fmt.Errorf("%s: %w", c.Capture, err))
 	}
@@ -39,27 +41,24 @@ func (c *fixtureCommand) Run(t *terminal) error {
 		}
 	}
 	fmt.Fprintf(t.err, "legwork: %s\n", call)
-	if capture.Cut != nil {
-		fmt.Fprintf(t.err, "legwork: the capture is not read to its end: %v\n", capture.Cut)
-	}
-	if found > 1 {
-		fmt.Fprintf(t.err, "legwork: the first of %d; --call-id or --number picks another. Legs towards callees count too\n", found)
-	}
 	return r.Write(t.out)
 }
 
-// readCapture reads one and says on which file an error is.
-func readCapture(path string) (*pcap.Capture, error) {
-	file, err := os.Open(path)
+// pick reads a capture and finds the call that is wished for in it. What of the
+// file counts for nothing is said on t.err.
+func (t *terminal) pick(from io.Reader, w pcap.Wish) (*pcap.Capture, *pcap.Call, error) {
+	all, err := pcap.Read(from)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer file.Close()
-	capture, err := pcap.Read(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if all.Cut != nil {
+		fmt.Fprintf(t.err, "legwork: the capture is not read to its end: %v\n", all.Cut)
 	}
-	return capture, nil
+	call, found, err := all.Find(w)
+	if found > 1 {
+		fmt.Fprintf(t.err, "legwork: the first of %d calls; --call-id or --number picks another. Legs towards callees count too\n", found)
+	}
+	return all, call, err
 }
 
 // trunkOf is the trunk that an address belongs to. Without a configuration trunks

@@ -67,7 +67,7 @@ func TestACaptureBecomesATestThatPasses(t *testing.T) {
 	if got.code != 0 || !strings.Contains(got.out, `from_trunk = "phones"`) || !strings.Contains(got.out, "t.eq(c:a():final().status, 480)") {
 		t.Fatalf("%+v", got)
 	}
-	if !strings.Contains(got.err, "legwork: 2027-01-15 08:00:00.000  sip:12@127.0.0.1 → sip:4711@127.0.0.1  one\nlegwork: the first of 2;") {
+	if !strings.Contains(got.err, "legwork: 2027-01-15 08:00:00.000  sip:12@127.0.0.1 → sip:4711@127.0.0.1  one\n") || !strings.Contains(got.err, "legwork: the first of 2 calls;") {
 		t.Error(got.err)
 	}
 	write(t, filepath.Join(dir, "seen_test.lua"), got.out)
