@@ -19,11 +19,7 @@ func (c *Call) Invite() Message { return c.Messages[0] }
 // String is one line for people.
 func (c *Call) String() string {
 	m := c.Invite()
-	from := m.Get("From")
-	if addr, err := message.ParseAddr(from); err == nil {
-		from = addr.URI
-	}
-	return fmt.Sprintf("%s  %s → %s  %s", m.At.UTC().Format("2006-01-02 15:04:05.000"), from, m.URI, c.ID)
+	return fmt.Sprintf("%s  %s → %s  %s", m.At.UTC().Format("2006-01-02 15:04:05.000"), message.URIOf(m.Get("From")), m.URI, c.ID)
 }
 
 // Calls lists the calls whose first INVITE was seen, in its order.
@@ -92,9 +88,7 @@ func (c *Call) Has(number string) bool {
 	m := c.Invite()
 	users := []string{m.URI}
 	for _, name := range []string{"From", "To", "P-Asserted-Identity"} {
-		if addr, err := message.ParseAddr(m.Get(name)); err == nil {
-			users = append(users, addr.URI)
-		}
+		users = append(users, message.URIOf(m.Get(name)))
 	}
 	want := digits(number)
 	for _, one := range users {

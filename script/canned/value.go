@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"legwork/script/lib"
+	"legwork/script/lua"
 )
 
 // binary is how a text that is no UTF-8 stands in a file: {"$base64": "..."}.
@@ -194,7 +195,7 @@ func inLua(text string) string {
 		if m := jsonText.FindString(text); m != "" {
 			var s string
 			if json.Unmarshal([]byte(m), &s) == nil {
-				m = luaText(s)
+				m = lua.Quote(s)
 			}
 			b.WriteString(m)
 			text = text[len(jsonText.FindString(text)):]
@@ -213,23 +214,4 @@ func inLua(text string) string {
 		text = text[1:]
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(b.String(), "{  }", "{}"), "= null", "= nil")
-}
-
-// luaText quotes a text for Lua 5.1.
-func luaText(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c < ' ' || c == 0x7f:
-			fmt.Fprintf(&b, `\%03d`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

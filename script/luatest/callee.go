@@ -182,8 +182,8 @@ func (c *cast) meet() {
 	}
 }
 
-// at is the address of a call that says where it comes from.
-func (s *stage) placed(at netip.Addr) error {
+// placed refuses an address that no call comes from.
+func placed(at netip.Addr) error {
 	if !at.IsValid() || at.IsUnspecified() || at.IsMulticast() || at.Zone() != "" {
 		return fmt.Errorf("%s: no call comes from there", at)
 	}

@@ -80,7 +80,7 @@ func (s *stage) source(i invitation) (netip.Addr, error) {
 	list := strings.Join(names, ", ")
 	switch {
 	case i.at.IsValid():
-		return i.at, s.placed(i.at)
+		return i.at, placed(i.at)
 	case i.trunk != "":
 		if s.near.table.Get(i.trunk) == nil {
 			if list == "" {

@@ -42,7 +42,7 @@ type Played struct {
 	Open    bool             // the call had not ended when the patience with it did
 }
 
-// Patience with a call that does not end, in virtual time.
+// patience with a call that does not end, in virtual time.
 const patience = 24 * time.Hour
 
 // Play plays one call. The error is that of scripts that can't be loaded, or of

@@ -84,20 +84,12 @@ func sameHost(a, b netip.AddrPort) bool {
 // related goes by who is called and who calls.
 func (r *Retelling) related(m pcap.Message) bool {
 	other := &pcap.Call{ID: m.CallID(), Messages: []pcap.Message{m}}
-	for _, user := range []string{userOf(r.Call.Invite().URI), userOf(addressOf(r.Call.Invite().Get("From")))} {
+	for _, user := range []string{userOf(r.Call.Invite().URI), userOf(message.URIOf(r.Call.Invite().Get("From")))} {
 		if user != "" && other.Has(user) {
 			return true
 		}
 	}
 	return false
-}
-
-func addressOf(header string) string {
-	addr, err := message.ParseAddr(header)
-	if err != nil {
-		return ""
-	}
-	return addr.URI
 }
 
 func userOf(uri string) string {

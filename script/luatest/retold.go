@@ -9,6 +9,7 @@ import (
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/pcap"
+	"legwork/script/lua"
 )
 
 // Write writes the test.
@@ -28,9 +29,9 @@ func (r *Retelling) Write(w io.Writer) error {
 	if called == "" {
 		called = hops[0].first.URI
 	}
-	fmt.Fprintf(&b, "t.it(%s, function()\n", quoted("calls "+called+" as on "+r.Call.Invite().At.UTC().Format("2006-01-02 15:04:05")))
+	fmt.Fprintf(&b, "t.it(%s, function()\n", lua.Quote("calls "+called+" as on "+r.Call.Invite().At.UTC().Format("2006-01-02 15:04:05")))
 	r.writeInvite(&b, hops[0].first)
-	now, attempts := hops[0].first.At, 0
+	now, attempts, addresses := hops[0].first.At, 0, addressesOf(hops)
 	for _, s := range steps {
 		if gap := s.at.Sub(now).Seconds(); gap >= 0.05 {
 			fmt.Fprintf(&b, "  t.advance(%s)\n", strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.3f", gap), "0"), "."))
@@ -40,7 +41,7 @@ func (r *Retelling) Write(w io.Writer) error {
 			attempts++
 			fmt.Fprintf(&b, "  t.eq(c:attempts(), %d)\n", attempts)
 		}
-		s.write(&b, r.addresses())
+		s.write(&b, addresses)
 	}
 	if attempts > 0 {
 		fmt.Fprintf(&b, "  t.eq(c:attempts(), %d)\n", attempts)
@@ -72,22 +73,22 @@ func (r *Retelling) writeInvite(b *bytes.Buffer, m pcap.Message) {
 	text.WriteString("\n" + strings.ReplaceAll(string(invite.Body), "\r\n", "\n"))
 	b.WriteString("  local c = t.invite {\n")
 	if r.Trunk != "" {
-		fmt.Fprintf(b, "    from_trunk = %s,", quoted(r.Trunk))
+		fmt.Fprintf(b, "    from_trunk = %s,", lua.Quote(r.Trunk))
 		if r.Remark != "" {
 			b.WriteString(" -- " + oneLine(r.Remark))
 		}
 		b.WriteString("\n")
 	}
 	if user != "" {
-		fmt.Fprintf(b, "    auth = { user = %s, password = \"?\" }, -- its password is not in the capture\n", quoted(user))
+		fmt.Fprintf(b, "    auth = { user = %s, password = \"?\" }, -- its password is not in the capture\n", lua.Quote(user))
 	}
 	fmt.Fprintf(b, "    text = %s,\n  }\n", long(text.String()))
 }
 
-// addresses are the hosts of the capture: they are others in a test.
-func (r *Retelling) addresses() []string {
+// addressesOf are the hosts of the capture: they are others in a test.
+func addressesOf(hops []*hop) []string {
 	var list []string
-	for _, h := range r.hops() {
+	for _, h := range hops {
 		for _, at := range []string{h.first.From.Addr().String(), h.first.To.Addr().String()} {
 			if !slices.Contains(list, at) {
 				list = append(list, at)
@@ -104,7 +105,7 @@ func (s *step) write(b *bytes.Buffer, addresses []string) {
 	case s.invite:
 		s.writeExpected(b, addresses)
 	case s.IsRequest():
-		fmt.Fprintf(b, "  t.ok(%s:received(%s))\n", s.hop.name, quoted(s.Message.Method))
+		fmt.Fprintf(b, "  t.ok(%s:received(%s))\n", s.hop.name, lua.Quote(s.Message.Method))
 	case s.hop.name == "c:a()" && s.Message.Method == "INVITE" && s.Status >= 200 && number(s.Message) == number(s.hop.first):
 		fmt.Fprintf(b, "  t.eq(%s:final().status, %d)\n", s.hop.name, s.Status)
 	default:
@@ -127,7 +128,7 @@ func told(name string) bool {
 }
 
 func (s *step) writeSent(b *bytes.Buffer) {
-	what := quoted(s.Message.Method)
+	what := lua.Quote(s.Message.Method)
 	if !s.IsRequest() {
 		what = fmt.Sprint(s.Status)
 	}
@@ -141,7 +142,7 @@ func (s *step) writeSent(b *bytes.Buffer) {
 			continue
 		}
 		done[name] = true
-		headers = append(headers, fmt.Sprintf("[%s] = %s", quoted(name), valuesOf(s.All(name))))
+		headers = append(headers, fmt.Sprintf("[%s] = %s", lua.Quote(name), valuesOf(s.All(name))))
 	}
 	args := []string{what}
 	if len(headers) > 0 {
@@ -158,11 +159,11 @@ func (s *step) writeSent(b *bytes.Buffer) {
 
 func valuesOf(values []string) string {
 	if len(values) == 1 {
-		return quoted(values[0])
+		return lua.Quote(values[0])
 	}
 	list := make([]string, len(values))
 	for i, v := range values {
-		list[i] = quoted(v)
+		list[i] = lua.Quote(v)
 	}
 	return "{ " + strings.Join(list, ", ") + " }"
 }
@@ -172,7 +173,7 @@ func (s *step) writeExpected(b *bytes.Buffer, addresses []string) {
 	name := "b" + strings.Trim(s.hop.name, "c:b()")
 	fmt.Fprintf(b, "  local %s = %s:received(\"INVITE\")\n", name, s.hop.name)
 	fmt.Fprintf(b, "  t.eq(%s.uri.user, %s)\n", name, orNil(userOf(s.URI)))
-	fmt.Fprintf(b, "  t.eq(%s.from.uri.user, %s)\n", name, orNil(userOf(addressOf(s.Get("From")))))
+	fmt.Fprintf(b, "  t.eq(%s.from.uri.user, %s)\n", name, orNil(userOf(message.URIOf(s.Get("From")))))
 	done := map[string]bool{}
 	for _, h := range s.Headers {
 		header := message.LongName(h.Name)
@@ -180,7 +181,7 @@ func (s *step) writeExpected(b *bytes.Buffer, addresses []string) {
 			continue
 		}
 		done[header] = true
-		line := fmt.Sprintf("t.eq(%s.h[%s], %s)", name, quoted(header), quoted(h.Value))
+		line := fmt.Sprintf("t.eq(%s.h[%s], %s)", name, lua.Quote(header), lua.Quote(h.Value))
 		if slices.ContainsFunc(addresses, func(a string) bool { return strings.Contains(h.Value, a) }) {
 			line = "-- " + line + " names an address"
 		}
@@ -197,38 +198,17 @@ func orNil(text string) string {
 	if text == "" {
 		return "nil"
 	}
-	return quoted(text)
+	return lua.Quote(text)
 }
 
 // oneLine keeps a remark from becoming code.
 func oneLine(text string) string { return printable(strings.Join(strings.Fields(text), " ")) }
 
-// quoted is a text as Lua 5.1 reads it.
-func quoted(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c == '\n':
-			b.WriteString(`\n`)
-		case c < ' ' || c == 0x7f:
-			fmt.Fprintf(&b, `\%03d`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
-
 // long is a text of lines.
 func long(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\n' && c != '\t' || c == 0x7f {
-			return quoted(s)
+			return lua.Quote(s)
 		}
 	}
 	level := ""
