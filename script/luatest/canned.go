@@ -3,6 +3,7 @@ package luatest
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -65,7 +66,7 @@ func (l *library) readStub(t *glua.LTable) (canned.Stub, error) {
 		}
 		plain, err := lua.ToGo(v)
 		if err != nil {
-			failed = errors.Join(failed, errors.New(k.String()+": "+err.Error()))
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", k, err))
 		}
 		fields[k.String()] = plain
 	})
@@ -84,11 +85,11 @@ func (l *library) readStub(t *glua.LTable) (canned.Stub, error) {
 func (l *library) readFile(file string) ([]canned.Stub, error) {
 	text, err := l.stage.beside(file, maxCapture)
 	if err != nil {
-		return nil, errors.New(file + err.Error())
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	list, err := canned.Parse(text)
 	if err != nil {
-		return nil, errors.New(file + ", " + err.Error())
+		return nil, fmt.Errorf("%s, %w", file, err)
 	}
 	return list, nil
 }

@@ -172,7 +172,7 @@ func TestAMisspeltStubIsExplained(t *testing.T) {
 		`{ redis = "a", answer = { f = function() end } }`: `t.stub: answer: f: a function is not a plain value`,
 		`5`:           `t.stub{http =, redis =, sql = or dns =, answer = ...}: want a table or the name of a file, got 5`,
 		`"none.json"`: `t.stub: none.json: open none.json: no such file or directory`,
-		`"../x.json"`: `t.stub: ../x.json leads out of the scripts' folder`,
+		`"../x.json"`: `t.stub: ../x.json: it leads out of the scripts' folder`,
 		`"main.lua"`:  `t.stub: main.lua, line 1: invalid character 'l'`,
 	} {
 		if got := breaks(t, failover, it("t.stub("+stub+")")); !strings.Contains(got, want) {

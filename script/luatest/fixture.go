@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"path"
@@ -60,7 +61,7 @@ func (s *stage) readInvite(from seen) (*message.Message, error) {
 	}
 	b, err := s.beside(from.file, maxText)
 	if err != nil {
-		return nil, fmt.Errorf("file = %q%w", from.file, err)
+		return nil, fmt.Errorf("file = %q: %w", from.file, err)
 	}
 	m, err := parseText(string(b))
 	if err != nil {
@@ -69,20 +70,22 @@ func (s *stage) readInvite(from seen) (*message.Message, error) {
 	return m, nil
 }
 
-// beside reads a file of the tests' folder. The error goes on behind its name.
-func (s *stage) beside(file string, most int) ([]byte, error) {
+// beside reads a file of the tests' folder.
+func (s *stage) beside(file string, most int64) ([]byte, error) {
 	name := path.Clean(file)
 	if !fs.ValidPath(name) {
-		return nil, errors.New(" leads out of the scripts' folder")
+		return nil, errors.New("it leads out of the scripts' folder")
 	}
-	b, err := fs.ReadFile(s.folder, name)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf(": %w", err)
-	case len(b) > most:
-		return nil, fmt.Errorf(" has %d bytes; at most %d are read", len(b), most)
+	f, err := s.folder.Open(name)
+	if err != nil {
+		return nil, err
 	}
-	return b, nil
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("it is larger than the %d bytes that are read", most)
+	}
+	return b, err
 }
 
 // parseText reads an INVITE as people write it: with any line ends, and its
@@ -111,7 +114,7 @@ func parseText(text string) (*message.Message, error) {
 func (s *stage) captured(from seen) (pcap.Message, error) {
 	b, err := s.beside(from.pcap, maxCapture)
 	if err != nil {
-		return pcap.Message{}, errors.New(strings.TrimLeft(err.Error(), ": "))
+		return pcap.Message{}, err
 	}
 	c, err := pcap.Read(bytes.NewReader(b))
 	if err != nil {

@@ -52,7 +52,7 @@ func TestAMisuseOfACallIsExplained(t *testing.T) {
 		{`t.invite { to = "sip:1@x.example", headers = { ["X A"] = "1" } }`, `headers: X A is not the name of a header`},
 		{`t.invite { to = "sip:1@x.example", body = "a", sdp = "b" }`, `t.invite: give body or sdp, not both`},
 		{`t.invite { to = "sip:1@x.example", body = ("x"):rep(60001) }`, `a body of 60001 bytes; at most 60000 are sent`},
-		{`t.invite { file = "../secret.sip", from_trunk = "pbx" }`, `t.invite: file = "../secret.sip" leads out of the scripts' folder`},
+		{`t.invite { file = "../secret.sip", from_trunk = "pbx" }`, `t.invite: file = "../secret.sip": it leads out of the scripts' folder`},
 		{`t.invite { file = "none.sip", from_trunk = "pbx" }`, `t.invite: file = "none.sip": `},
 		{`t.invite { file = "main.lua", from_trunk = "pbx" }`, `t.invite: file = "main.lua" is no SIP message`},
 		{asked1 + `c:b(2)`, `c:b(2): only one callee was invited`},

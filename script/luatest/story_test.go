@@ -107,7 +107,7 @@ func TestAnInviteIsTakenFromACapture(t *testing.T) {
   t.eq(t.decision(c).action, "route")
   t.raises(function() t.invite { pcap = "call.pcap", call_id = "other" } end, 'pcap = "call.pcap": no such call; there are:')
   t.raises(function() t.invite { pcap = "main.lua" } end, "no capture: neither pcap nor pcapng")
-  t.raises(function() t.invite { pcap = "../x" } end, 'pcap = "../x": leads out of')
+  t.raises(function() t.invite { pcap = "../x" } end, 'pcap = "../x": it leads out of')
 `), func(cfg *Config) {
 		captures(t, filepath.Join(filepath.Dir(cfg.Source.Path), "call.pcap"), captured{70, 1, written})
 	})
