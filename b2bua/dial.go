@@ -341,7 +341,7 @@ func (o *owner) respectRetryAfter(l *leg, res *message.Message) {
 			o.server.dead.bury(l.flow, rest)
 			return
 		}
-		o.server.trunks.Of(l.trunk.Name).PenalizeTarget(l.place().next, time.Now().Add(rest))
+		o.server.restTarget(l.trunk.Name, l.place().next, rest)
 	}
 }
 

@@ -233,7 +233,41 @@ func (s *Server) missedTarget(name, uri, why string) {
 	}
 }
 
-// turned tells when the whole trunk comes up or goes down with a target.
+// restTarget leaves a target alone for as long as it has asked for.
+func (s *Server) restTarget(name, uri string, rest time.Duration) {
+	if s.trunks.Of(name).PenalizeTarget(uri, time.Now().Add(rest)) {
+		s.log.Log(s.ctx, slog.LevelWarn, "target rests", "trunk", name, "target", uri, "dur", rest)
+		s.report(TargetDown, name, uri, "target rests for "+rest.String()+": "+uri)
+	}
+	s.rests(name)
+}
+
+// rests watches over a trunk that is penalized, or of which a target is, until that
+// is over. One timer does for all its penalties.
+func (s *Server) rests(name string) {
+	s.turned(name)
+	if s.trunks.Of(name).Watch() {
+		s.awaitRest(name)
+	}
+}
+
+func (s *Server) awaitRest(name string) {
+	up, next := s.trunks.Of(name).Rested()
+	for _, uri := range up {
+		s.report(TargetUp, name, uri, "target has rested: "+uri)
+	}
+	s.turned(name)
+	if next.IsZero() {
+		return
+	}
+	time.AfterFunc(max(time.Until(next), time.Millisecond), func() {
+		if s.ctx.Err() == nil {
+			s.awaitRest(name)
+		}
+	})
+}
+
+// turned tells when the whole trunk comes up or goes down, with a target or by a penalty.
 func (s *Server) turned(name string) {
 	switch alive, news := s.trunks.Of(name).Turned(); {
 	case news && alive:

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"legwork/b2bua/message"
 	"legwork/b2bua/simnet"
 	"legwork/b2bua/trunk"
 )
@@ -247,5 +248,65 @@ func TestADisabledTrunkTakesNoNewCallsEitherWay(t *testing.T) {
 		if got := r.heard(); !slices.Equal(got, want) {
 			t.Errorf("observers hear %q", got)
 		}
+	})
+}
+
+func TestATrunkThatAsksForARestComesAfterTheOthersAndIsSeenToRest(t *testing.T) {
+	both := func(context.Context, View) Decided {
+		return Decided{Decision: Route{Targets: []Target{{Trunk: "carrier"}, {Trunk: "spare"}}}}
+	}
+	play(t, &fixed{invite: both}, func(r *rig) {
+		r.apply(
+			trunk.Trunk{Name: "carrier", Targets: []trunk.Endpoint{{URI: "sip:192.0.2.2:5060"}}},
+			trunk.Trunk{Name: "spare", Targets: []trunk.Endpoint{{URI: "sip:192.0.2.3:5060"}}})
+		asked := 0
+		r.bob.Hear(func(in *simnet.Incoming) {
+			if in.Message.Method == "INVITE" {
+				asked++
+				in.Reply(503, func(res *message.Message) { res.Set("Retry-After", "3600") })
+			}
+		})
+		r.carol.Hear(always(486))
+		for range 3 {
+			r.dial(sdpOffer)
+			r.wait(r.alice, "486")
+		}
+		stats := r.server.Trunks().Of("carrier").Stats()
+		if asked != 1 || stats.Up || len(stats.Targets) != 1 || time.Until(stats.Targets[0].Until) > maxRetryAfter || stats.Targets[0].Why == "" {
+			t.Errorf("asked %d times, %+v", asked, stats)
+		}
+		time.Sleep(maxRetryAfter)
+		r.dial(sdpOffer)
+		r.wait(r.alice, "486")
+		if asked != 2 {
+			t.Errorf("asked %d times after its rest", asked)
+		}
+		got := slices.DeleteFunc(r.heard(), func(s string) bool { return !strings.HasPrefix(s, "carrier ") })
+		want := []string{
+			"carrier target.down sip:192.0.2.2:5060", "carrier trunk.down", "carrier target.up sip:192.0.2.2:5060", "carrier trunk.up",
+			"carrier target.down sip:192.0.2.2:5060", "carrier trunk.down",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("observers hear %q", got)
+		}
+		r.apply()
+	})
+}
+
+func TestAPenaltyIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
+	play(t, &fixed{}, func(r *rig) {
+		r.apply(trunk.Trunk{Name: "carrier", Targets: []trunk.Endpoint{{URI: "sip:192.0.2.2:5060"}}})
+		carrier := r.server.Trunks().Of("carrier")
+		carrier.Penalize(time.Now().Add(time.Second))
+		carrier.Penalize(time.Now().Add(10 * time.Second))
+		time.Sleep(9 * time.Second)
+		if got := r.heard(); !slices.Equal(got, []string{"carrier trunk.down"}) {
+			t.Errorf("observers hear %q", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := r.heard(); !slices.Equal(got, []string{"carrier trunk.down", "carrier trunk.up"}) {
+			t.Errorf("observers hear %q", got)
+		}
+		r.apply()
 	})
 }

@@ -137,6 +137,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg.defaults()
 	s := &Server{cfg: cfg, log: cfg.Log, index: newIndex(), gate: newGate(), others: newGate(), trunks: trunk.NewStates(), leaks: newLeaks(), strangers: rate.Sometimes{Interval: time.Second}, bansTold: rate.Sometimes{First: 20, Interval: time.Second}}
+	s.trunks.Rests = s.rests
 	s.door = s.newDoor()
 	_, _ = rand.Read(s.seal[:]) // never fails (crypto/rand)
 	for _, one := range cfg.Observers {

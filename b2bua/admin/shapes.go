@@ -69,7 +69,7 @@ type Trunk struct {
 	Failed   uint64    `json:"failed"`
 
 	Registration *Registration `json:"registration,omitempty"` // nil: it wants none
-	Targets      []Target      `json:"targets,omitempty"`      // those whose health is counted
+	Targets      []Target      `json:"targets,omitempty"`      // those whose health is counted, or that rest
 
 	// Match is the entry that the source fits which was asked for, Host tells that
 	// it is a name.
@@ -83,6 +83,7 @@ type Target struct {
 	Up    bool      `json:"up"`
 	Since time.Time `json:"since,omitzero"` // absent: since the start
 	Why   string    `json:"why,omitempty"`  // it is down
+	Until time.Time `json:"down_until,omitzero"`
 }
 
 // Registration is how far registering with a trunk has come.

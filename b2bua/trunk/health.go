@@ -1,6 +1,9 @@
 package trunk
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Health says when a target of a trunk counts as down: after so many failures in
 // a row, of calls and of probes alike, until as many answers in a row.
@@ -31,6 +34,7 @@ type TargetStats struct {
 	Up    bool
 	Since time.Time // zero: since the start
 	Why   string    // it is down
+	Until time.Time // when its rest ends; zero: none
 }
 
 // Heard counts an answer of a target, also one that refuses. It is true when the
@@ -71,15 +75,18 @@ func (s *State) Missed(uri, why string) bool {
 	return true
 }
 
-// Turned tells whether a target is alive, as far as is known, and whether that
-// is news since it was asked last.
+// Turned tells whether no penalty is running and a target is alive, as far as is
+// known, and whether that is news since it was asked last.
 func (s *State) Turned() (alive, news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	alive = len(s.pulses) == 0
-	for _, p := range s.pulses {
-		alive = alive || !p.down
+	now := time.Now()
+	alive = len(s.order) == 0
+	for _, uri := range s.order {
+		p := s.pulses[uri]
+		alive = alive || (p == nil || !p.down) && !s.resting(uri, now)
 	}
+	alive = alive && !now.Before(s.until)
 	news = s.dead == alive
 	s.dead = !alive
 	return alive, news
@@ -90,6 +97,11 @@ func (s *State) Turned() (alive, news bool) {
 func (s *State) watch(t *Trunk) {
 	before := s.pulses
 	s.health, s.pulses, s.order = t.Health, nil, nil
+	for _, e := range t.Targets {
+		if !slices.Contains(s.order, e.URI) {
+			s.order = append(s.order, e.URI)
+		}
+	}
 	if t.Health == nil {
 		return
 	}
@@ -98,7 +110,6 @@ func (s *State) watch(t *Trunk) {
 		if s.pulses[e.URI] != nil {
 			continue
 		}
-		s.order = append(s.order, e.URI)
 		if s.pulses[e.URI] = before[e.URI]; before[e.URI] == nil {
 			s.pulses[e.URI] = &pulse{}
 		}
@@ -119,8 +130,8 @@ func (s *State) sick(uri string, now time.Time) bool {
 	return true
 }
 
-// Reachable tells whether the trunk is enabled and any target is not known to be
-// down, or is due for a trial.
+// Reachable tells whether the trunk is enabled and any target is not at rest and not
+// known to be down, or is due for a trial.
 func (s *State) Reachable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,22 +139,40 @@ func (s *State) Reachable() bool {
 }
 
 func (s *State) reachable(now time.Time) bool {
-	for _, p := range s.pulses {
-		if !p.down || s.health.Options == 0 && !now.Before(p.trial) {
+	if len(s.pulses) == 0 && len(s.targets) == 0 {
+		return true
+	}
+	for _, uri := range s.order {
+		p := s.pulses[uri]
+		if !s.resting(uri, now) && (p == nil || !p.down || s.health.Options == 0 && !now.Before(p.trial)) {
 			return true
 		}
 	}
-	return len(s.pulses) == 0
+	return len(s.order) == 0
 }
 
-// pulsesNow lists the targets whose health is counted; the caller holds the lock.
+// pulsesNow lists the targets whose health is counted, and those at rest; the
+// caller holds the lock.
 func (s *State) pulsesNow() []TargetStats {
 	var list []TargetStats
+	now := time.Now()
 	for _, uri := range s.order {
-		p := s.pulses[uri]
-		one := TargetStats{URI: uri, Up: !p.down, Since: p.since}
-		if p.down {
+		p, rests := s.pulses[uri], s.resting(uri, now)
+		if p == nil && !rests {
+			continue
+		}
+		one := TargetStats{URI: uri, Up: true}
+		if p != nil {
+			one.Up, one.Since = !p.down, p.since
+		}
+		switch {
+		case !one.Up:
 			one.Why = p.why
+		case rests:
+			one.Up, one.Why = false, "it asked for a rest (Retry-After)"
+		}
+		if rests {
+			one.Until = s.targets[uri]
 		}
 		list = append(list, one)
 	}

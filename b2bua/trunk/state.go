@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +19,10 @@ var (
 // States keeps what changes about trunks: one State by name, for the life of
 // the process, whatever the configuration does meanwhile.
 type States struct {
+	// Rests is told of each trunk that is penalized; nil: nobody is. It is set before
+	// the first State is asked for.
+	Rests func(name string)
+
 	mu     sync.Mutex // guards byName
 	byName map[string]*State
 }
@@ -33,7 +36,7 @@ func (s *States) Of(name string) *State {
 	defer s.mu.Unlock()
 	one := s.byName[name]
 	if one == nil {
-		one = &State{name: name}
+		one = &State{name: name, rests: s.Rests}
 		s.byName[name] = one
 	}
 	return one
@@ -72,15 +75,17 @@ func (s *States) Stats() []Stats {
 // goroutine and do not wait.
 type State struct {
 	name                       string
+	rests                      func(name string)
 	attempts, answered, failed atomic.Uint64
 
 	mu       sync.Mutex // guards all below
 	limits   Limits
 	calls    int
-	tokens   float64   // of the rate limit, as of refilled
-	refilled time.Time // zero: full
-	until    time.Time // penalized so long
-	targets  map[string]time.Time
+	tokens   float64              // of the rate limit, as of refilled
+	refilled time.Time            // zero: full
+	until    time.Time            // penalized so long
+	targets  map[string]time.Time // at rest so long
+	watched  bool                 // somebody waits for the end of penalties and rests
 
 	registration *Registration // nil: none is wanted
 
@@ -88,7 +93,7 @@ type State struct {
 	health *Health           // nil: not counted
 	dead   bool              // no target is alive, as Turned has told
 	pulses map[string]*pulse // by target, while it is
-	order  []string          // its keys as configured
+	order  []string          // the targets as configured
 }
 
 // Stats is a State at one moment.
@@ -104,7 +109,7 @@ type Stats struct {
 	Failed   uint64
 
 	Registration *Registration // nil: none is wanted; read only
-	Targets      []TargetStats // those whose health is counted
+	Targets      []TargetStats // those whose health is counted, or that rest
 }
 
 // Admit counts a call in, or says why the trunk takes none. Each nil wants one
@@ -191,15 +196,6 @@ func (s *State) Answered() { s.answered.Add(1) }
 // Failed counts an attempt that ended without one.
 func (s *State) Failed() { s.failed.Add(1) }
 
-// Penalize keeps the trunk down until then, or longer if it already is.
-func (s *State) Penalize(until time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if until.After(s.until) {
-		s.until = until
-	}
-}
-
 // Up tells whether it is enabled, no penalty is running and a target is alive.
 func (s *State) Up() bool {
 	s.mu.Lock()
@@ -210,36 +206,6 @@ func (s *State) Up() bool {
 func (s *State) up() bool {
 	now := time.Now()
 	return !s.off && !now.Before(s.until) && s.reachable(now)
-}
-
-// maxPenalties bounds the targets of one trunk that are remembered as down.
-const maxPenalties = 256
-
-// PenalizeTarget keeps one target of the trunk down, as after a Retry-After.
-func (s *State) PenalizeTarget(uri string, until time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.targets) >= maxPenalties {
-		now := time.Now()
-		maps.DeleteFunc(s.targets, func(_ string, t time.Time) bool { return !now.Before(t) })
-	}
-	if s.targets == nil {
-		s.targets = make(map[string]time.Time)
-	}
-	if len(s.targets) < maxPenalties && until.After(s.targets[uri]) {
-		s.targets[strings.Clone(uri)] = until
-	}
-}
-
-// Down tells whether a target is down or penalized; it is what Pick wants to know.
-func (s *State) Down(uri string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	if until, ok := s.targets[uri]; ok && now.Before(until) {
-		return true
-	}
-	return s.sick(uri, now)
 }
 
 // Stats is the state now.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"legwork/b2bua/admin"
+	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
 )
 
@@ -55,10 +56,10 @@ func (c *trunksCommand) Run(t *terminal) error {
 			}
 			rows = append(rows, []string{
 				one.Name, stateOf(&one), calls, strconv.FormatUint(one.Attempts, 10), strconv.FormatUint(one.Answered, 10),
-				strconv.FormatUint(one.Failed, 10), registered(one.Registration),
+				strconv.FormatUint(one.Failed, 10), registered(one.Registration), whyDown(&one),
 			})
 		}
-		t.table("no trunks", []string{"NAME", "STATE", "CALLS", "ATTEMPTS", "ANSWERED", "FAILED", "REGISTERED"}, rows)
+		t.table("no trunks", []string{"NAME", "STATE", "CALLS", "ATTEMPTS", "ANSWERED", "FAILED", "REGISTERED", "WHY"}, rows)
 	})
 }
 
@@ -102,7 +103,7 @@ func registered(r *admin.Registration) string {
 }
 
 // stateOf is a trunk's state in a word, with how many of its targets are alive
-// when not all are.
+// when not all are. One on trial has none, and takes the next call all the same.
 func stateOf(one *admin.Trunk) string {
 	alive := 0
 	for _, t := range one.Targets {
@@ -113,10 +114,32 @@ func stateOf(one *admin.Trunk) string {
 	switch {
 	case !one.Enabled:
 		return "disabled"
+	case !one.Until.IsZero():
+		return "down until " + one.Until.Local().Format(time.TimeOnly)
 	case !one.Up:
 		return "down"
+	case alive == 0 && len(one.Targets) > 0:
+		return "on trial"
 	case alive < len(one.Targets):
 		return fmt.Sprintf("up, %d of %d", alive, len(one.Targets))
 	}
 	return "up"
+}
+
+// whyDown says of a trunk's first target that is down what is the matter with it.
+func whyDown(one *admin.Trunk) string {
+	for _, t := range one.Targets {
+		if t.Up {
+			continue
+		}
+		why := message.MaskURI(t.URI) + ": " + t.Why
+		if !t.Until.IsZero() {
+			why += ", until " + t.Until.Local().Format(time.TimeOnly)
+		}
+		return why
+	}
+	if !one.Until.IsZero() {
+		return "penalized by a script"
+	}
+	return "-"
 }
