@@ -108,20 +108,22 @@ type labCall struct {
 	Trunk        string          `json:"trunk,omitempty"` // that it came from
 	Code         int             `json:"code"`            // of what the caller got; 0: nothing final
 	Reason       string          `json:"reason"`
-	After        float64         `json:"after_seconds"` // from the INVITE to that
-	Attempts     []b2bua.Attempt `json:"attempts"`
-	Lasted       float64         `json:"lasted_seconds"`   // from the INVITE to the end of the call
-	Cleared      float64         `json:"cleared_seconds"`  // from there until nothing was left of it
-	Open         bool            `json:"open,omitempty"`   // the call did not end
-	Left         []string        `json:"left"`             // what was left of it for good
-	Errors       []string        `json:"errors,omitempty"` // of scripts, with tracebacks
-	Story        *capture.Story  `json:"story,omitempty"`  // as calls/{id}/ladder of the admin API has it
+	After        float64         `json:"after_seconds"`     // from the INVITE to that
+	Tries        int             `json:"tries"`             // targets that were called
+	Attempts     []b2bua.Attempt `json:"attempts"`          // empty when the call did not end
+	Lasted       float64         `json:"lasted_seconds"`    // from the INVITE to the end of the call
+	Cleared      float64         `json:"cleared_seconds"`   // from there until nothing was left of it
+	Open         bool            `json:"open,omitempty"`    // the call did not end
+	Left         []string        `json:"left"`              // what was left of it for good
+	Errors       []string        `json:"errors,omitempty"`  // of scripts, with tracebacks
+	Lookups      []string        `json:"lookups,omitempty"` // that no stub answered, as the lines that would
+	Story        *capture.Story  `json:"story,omitempty"`   // as calls/{id}/ladder of the admin API has it
 }
 
 func newLabCall(m luatest.Met) *labCall {
 	c := &labCall{
 		Misbehaviour: m.Misbehaviour, Says: m.Says, Trunk: m.Trunk, Code: m.Code, Reason: m.Reason, After: m.After.Seconds(),
-		Attempts: m.Attempts, Lasted: m.Lasted.Seconds(), Cleared: m.Cleared.Seconds(), Open: m.Open, Left: m.Left, Errors: m.Errors,
+		Tries: m.Tries, Attempts: m.Attempts, Lookups: m.Lookups, Lasted: m.Lasted.Seconds(), Cleared: m.Cleared.Seconds(), Open: m.Open, Left: m.Left, Errors: m.Errors,
 		Story: m.Story,
 	}
 	if c.Attempts == nil {
@@ -153,14 +155,14 @@ func (c *labCall) cells() []string {
 		ended = "never"
 	}
 	cleared := seconds(c.Cleared)
-	if len(c.Left) > 0 {
+	if c.Open || len(c.Left) > 0 {
 		cleared = "never"
 	}
 	left := slices.Clone(c.Left)
 	if len(c.Errors) > 0 {
 		left = append(left, counted(len(c.Errors), "script error"))
 	}
-	return []string{met, fmt.Sprint(len(c.Attempts)), ended, cleared, cmp.Or(strings.Join(left, ", "), "-")}
+	return []string{met, fmt.Sprint(c.Tries), ended, cleared, cmp.Or(strings.Join(left, ", "), "-")}
 }
 
 // seconds are those of a call, in tenths.
@@ -227,12 +229,23 @@ func (c *labCommand) tell(t *terminal, calls []*labCall, took time.Duration) err
 		for _, r := range grid {
 			t.lines("Errors of the scripts, "+r.Misbehaviour+" from "+strings.Join(r.Trunks, " "), r.Errors)
 		}
+		t.lines("Look-ups that no stub answered; these lines would, in a file for --stub", lookupsOf(calls))
 		t.printf("\n%s to %s in %s: %s\n", counted(len(calls), "call"), c.to(), took.Round(time.Millisecond), labVerdict(wrong))
 	}
 	if wrong > 0 {
 		return exit{code: 1}
 	}
 	return nil
+}
+
+// lookupsOf are those of all calls, each once.
+func lookupsOf(calls []*labCall) []string {
+	var all []string
+	for _, one := range calls {
+		all = append(all, one.Lookups...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func labVerdict(wrong int) string {

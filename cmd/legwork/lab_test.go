@@ -86,6 +86,24 @@ return M
 	holds(t, got.out, "busy ", "nobody known", "486 Busy Here after 0.1s", "1 script error", "double-200", "200 OK", "Errors of the scripts, busy", "main.lua:6", "1 call went wrong")
 }
 
+func TestTheLabTellsAScriptThatLetsACallerWaitForEver(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "main.lua"), `local M = {}
+local api = b2b.http.client { base = "http://api.example" }
+function M.on_invite(call)
+  api:get("/caller")
+  return b2b.route { to = "sip:bob@192.0.2.9", ring = 80000, budget = 86400 }
+end
+return M
+`)
+	got := run(t, dir, "lab", "--only", "busy,rings-for-ever")
+	if got.code != 1 {
+		t.Errorf("exit %d: %s", got.code, got.err)
+	}
+	holds(t, got.out, "busy", "486 Busy Here", "rings-for-ever  nobody known  nothing final ", " 1 ", " never  never ",
+		"Look-ups that no stub answered", `{"http":"GET http://api.example/caller"`, "1 call went wrong")
+}
+
 func TestALabIsReadByMachines(t *testing.T) {
 	got := run(t, "../../examples/failover", "lab", "--json", "--only=503-burst,no-ack", "--from=pbx")
 	var told struct {

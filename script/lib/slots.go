@@ -36,6 +36,13 @@ func newSlots(gone func(p place)) *slots {
 	return &slots{used: make(map[string]int), held: make(map[Owner]map[string]string), gone: gone}
 }
 
+// Holding counts the calls that have a place under a key of b2b.limit.concurrent.
+func (e *Env) Holding() int {
+	e.slots.mu.Lock()
+	defer e.slots.mu.Unlock()
+	return len(e.slots.held)
+}
+
 // take gives the owner a place under the key unless max calls have one. An
 // owner that has a place keeps it, whatever max is by now; isNew tells that it
 // had none.

@@ -42,7 +42,9 @@ type Met struct {
 	Code         int           // of the final response that the caller got; 0: none
 	Reason       string        // of that
 	After        time.Duration // from the INVITE to the final response
+	Tries        int           // targets that were called
 	Attempts     []b2bua.Attempt
+	Lookups      []string      // that no stub answered, as the lines that would
 	Open         bool          // the call had not ended when the patience with it did
 	Lasted       time.Duration // from the INVITE to the end of the call
 	Cleared      time.Duration // from the end of the call until nothing was left of it
@@ -217,15 +219,13 @@ func (l *lab) play(from, to string) (Met, error) {
 		}
 	}
 	met.end(s, id, began)
-	met.clear(s, began)
-	if followed {
-		met.Left = append(met.Left, left()...)
-	}
-	s.settle()
-	for id, at := range goroutines() {
-		if _, known := before[id]; !known {
-			met.Left = append(met.Left, "goroutine in "+at)
+	if !met.Open {
+		met.clear(s, began)
+		if followed {
+			met.Left = append(met.Left, left()...)
 		}
+		s.settle()
+		met.Left = append(met.Left, since(before)...)
 	}
 	met.tell(p, id, began)
 	return met, nil
@@ -235,7 +235,11 @@ func (l *lab) play(from, to string) (Met, error) {
 func (m *Met) end(s *stage, id string, began time.Time) {
 	m.Lasted = time.Since(began)
 	if r, over := s.ring.Record(id); over {
-		m.Attempts, m.Lasted = r.Attempts, r.Ended.Sub(began)
+		m.Tries, m.Attempts, m.Lasted = len(r.Attempts), r.Attempts, r.Ended.Sub(began)
+		return
+	}
+	if state, ok := s.server.Call(id); ok {
+		m.Tries = state.Attempts
 	}
 }
 
@@ -265,6 +269,7 @@ func left(s *stage) []string {
 		{now.Transactions, "transaction"},
 		{held(s), "call of a trunk"},
 		{running(s), "call of the scripts"},
+		{s.shared.Holding(), "call in a limit"},
 	} {
 		if one.n > 0 {
 			list = append(list, fmt.Sprintf("%d × %s", one.n, one.what))
@@ -303,7 +308,7 @@ func (m *Met) tell(p *player, id string, began time.Time) {
 	m.Story, _ = s.ring.Story(id, capture.Mask{})
 	var said Result
 	s.log.tell(&said)
-	m.Errors = said.Errors
+	m.Errors, m.Lookups = said.Errors, s.stubs.Unanswered()
 }
 
 // goroutines lists those of this bubble that are the engine's or the scripts',
@@ -326,6 +331,18 @@ func goroutines() map[string]string {
 		found[id] = where
 	}
 	return found
+}
+
+// since lists goroutines that were not there before.
+func since(before map[string]string) []string {
+	var list []string
+	for id, at := range goroutines() {
+		if _, known := before[id]; !known {
+			list = append(list, "goroutine in "+at)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // bubbleOf reads which bubble a goroutine belongs to.
