@@ -38,7 +38,9 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 	in.trunk = s.registered(req, f.Remote.Addr(), in.trunk, set.Trunks)
 	in.proof = s.prove(req, f, set)
 	if own := set.Trunks.MatchUser(in.proof.user); own != nil { // who it is says more than where
-		in.trunk = own
+		if in.trunk = own.Of(f.Remote.Addr()); in.trunk == nil {
+			in.proof = proof{} // the password is not to be used from there
+		}
 	}
 	if !s.leaveOutside(in, set) && !s.hold(in) {
 		s.enter(in)

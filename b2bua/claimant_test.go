@@ -111,3 +111,28 @@ func TestWhatFitsNoTrunkIsThatOfItsListener(t *testing.T) {
 		}
 	})
 }
+
+func TestATrunksOwnListKeepsOutWhoWouldBeItsOtherwise(t *testing.T) {
+	play(t, sayTrunk(), func(r *rig) {
+		home := func(a netip.Addr) bool { return a == netip.MustParseAddr("198.51.100.8") }
+		notAlice := func(a netip.Addr) bool { return a != netip.MustParseAddr("192.0.2.1") }
+		table, err := trunk.NewTable([]trunk.Trunk{
+			{Name: "carrier", Match: []string{"user:alice"}, Admits: home},
+			{Name: "net", Match: []string{"192.0.2.0/24"}, Admits: notAlice},
+		}, nil)
+		r.check(err)
+		r.withUsers(func(s *Settings) { s.Trunks = table })
+		for address, want := range map[string]string{"198.51.100.7:5060": "401", "198.51.100.8:5060": "200"} {
+			roamer := r.agent(address)
+			req := r.ask(roamer, "MESSAGE", nil)
+			r.client(roamer, "alice", "wonder").again(req, r.wait(roamer, "401 MESSAGE"))
+			r.wait(roamer, want+" MESSAGE")
+			roamer.Close()
+		}
+		r.ask(r.alice, "MESSAGE", nil)
+		r.wait(r.alice, "401 MESSAGE")
+		if hits := table.Fits("192.0.2.1"); len(hits) != 1 || !hits[0].Barred {
+			t.Errorf("%+v", hits)
+		}
+	})
+}

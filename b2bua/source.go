@@ -67,7 +67,7 @@ func sourceAt(f transport.Flow) Source {
 func (s *Settings) neighbour(f transport.Flow) (t *trunk.Trunk, name string) {
 	names := f.TLSNames()
 	if t, name = s.Trunks.MatchName(names); t != nil {
-		return t, name
+		return t.Of(f.Remote.Addr()), name
 	}
 	if t, _ = s.Trunks.Match(f.Remote.Addr()); t == nil && f.Listener != nil {
 		t = s.Trunks.MatchListener(f.Listener.Name)
@@ -75,7 +75,7 @@ func (s *Settings) neighbour(f transport.Flow) (t *trunk.Trunk, name string) {
 	if len(names) > 0 {
 		name = names[0]
 	}
-	return t, name
+	return t.Of(f.Remote.Addr()), name
 }
 
 // names tells whether a URI's host is that address, or a name.

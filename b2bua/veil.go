@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,7 @@ func veilParties(m *message.Message, to *leg) {
 
 // veilHeaders does so in what crosses of who calls and who was called before.
 func veilHeaders(m *message.Message, to *leg) {
+	veilLinks(m, to)
 	next, _ := message.ParseURI(m.URI)
 	for _, name := range [...]string{
 		"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info", "Referred-By", "Reply-To",
@@ -60,6 +62,38 @@ func veilHeaders(m *message.Message, to *leg) {
 			m.Add(name, one)
 		}
 	}
+}
+
+// veilLinks gives pictures, ring tones and the like ours for an address that they are
+// fetched from: whoever fetches it now could not reach it there.
+func veilLinks(m *message.Message, to *leg) {
+	for _, name := range [...]string{"Alert-Info", "Call-Info", "Error-Info"} {
+		before := m.List(name)
+		if len(before) == 0 {
+			continue
+		}
+		m.Del(name)
+		for _, one := range before {
+			m.Add(name, linkWithHost(one, to.ourHost()))
+		}
+	}
+}
+
+// linkWithHost replaces the host of <scheme://host/...> where that is an IP address.
+func linkWithHost(value, host string) string {
+	link := message.URIOf(value)
+	u, err := url.Parse(link)
+	if err != nil {
+		return value
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil {
+		return withHost(value, host)
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	u.Host, u.User = host, nil
+	return strings.Replace(value, link, u.String(), 1)
 }
 
 // withHost replaces the host of an address value where that is an IP address: a

@@ -48,6 +48,9 @@ func (r *rig) insideTalks() {
 			{Name: "Diversion", Value: "<sip:al@192.0.2.1>;reason=user-busy"},
 			{Name: "Allow", Value: "INSIDE"},
 			{Name: "Feature-Caps", Value: "inside"},
+			{Name: "Alert-Info", Value: "<http://192.0.2.1:8088/ring?x=1>;info=alert-internal, <urn:alert:source:internal>"},
+			{Name: "Call-Info", Value: "<https://al@192.0.2.1/al.jpg>;purpose=icon"},
+			{Name: "Error-Info", Value: "<sip:why@192.0.2.1>"},
 		} {
 			m.Add(h.Name, h.Value)
 		}
@@ -190,4 +193,19 @@ func TestASurvivorSeesNothingOfTheFreshPeerUnderEdge(t *testing.T) {
 		r.say(r.carol, r.carol.Dialog(in.Message, sent, true), "BYE", nil)
 		r.wait(r.alice, "BYE").Reply(200, nil)
 	})
+}
+
+func TestALinkKeepsAllButTheAddressOfItsHost(t *testing.T) {
+	for _, c := range []struct{ value, host, want string }{
+		{"<http://192.0.2.1:8088/ring?x=1>;info=alert", "203.0.113.7", "<http://203.0.113.7/ring?x=1>;info=alert"},
+		{"<http://[2001:db8::1]/a.jpg>;purpose=icon", "2001:db8::7", "<http://[2001:db8::7]/a.jpg>;purpose=icon"},
+		{"<http://pictures.example/a.jpg>", "203.0.113.7", "<http://pictures.example/a.jpg>"},
+		{"<sip:why@192.0.2.1:5062>", "203.0.113.7", "<sip:why@203.0.113.7>"},
+		{"<urn:alert:source:internal>", "203.0.113.7", "<urn:alert:source:internal>"},
+		{"no link % at all", "203.0.113.7", "no link % at all"},
+	} {
+		if got := linkWithHost(c.value, c.host); got != c.want {
+			t.Errorf("%s: %s, want %s", c.value, got, c.want)
+		}
+	}
 }

@@ -75,6 +75,8 @@ type Trunk struct {
 	// it is a name.
 	Match string `json:"match,omitempty"`
 	Host  bool   `json:"host,omitempty"`
+	// Barred tells that the source is none of the trunk's all the same, by its acl.
+	Barred bool `json:"barred,omitempty"`
 }
 
 // Target is one place of a trunk.
@@ -135,7 +137,7 @@ func trunkList(stats []trunk.Stats) TrunkList {
 	for _, s := range stats {
 		list.Trunks = append(list.Trunks, Trunk{
 			s.Name, s.Up, !s.Off, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
-			registrationOf(s.Registration), targetsOf(s.Targets), "", false,
+			registrationOf(s.Registration), targetsOf(s.Targets), "", false, false,
 		})
 	}
 	return list
@@ -148,7 +150,7 @@ func (l TrunkList) fitting(hits []trunk.Hit) TrunkList {
 		i := slices.IndexFunc(l.Trunks, func(t Trunk) bool { return t.Name == h.Trunk })
 		if i >= 0 {
 			one := l.Trunks[i]
-			one.Match, one.Host = h.Entry, h.Host
+			one.Match, one.Host, one.Barred = h.Entry, h.Host, h.Barred
 			found.Trunks = append(found.Trunks, one)
 		}
 	}

@@ -79,7 +79,7 @@ func (t *Table) Fits(source string) []Hit {
 	}
 	for entry, one := range t.named {
 		if strings.HasPrefix(entry, listenerEntry) {
-			hits = append(hits, Hit{Trunk: one.Name, Entry: entry})
+			hits = append(hits, Hit{Trunk: one.Name, Entry: entry, Barred: one.Of(addr) == nil})
 		}
 	}
 	slices.SortFunc(hits, func(a, b Hit) int { return strings.Compare(a.Entry, b.Entry) })

@@ -139,9 +139,10 @@ func (t *Table) claimOf(addr netip.Addr) *claim {
 
 // Hit is an entry that a source address fits.
 type Hit struct {
-	Trunk string
-	Entry string // as Match tells it
-	Host  bool   // the entry is a host name
+	Trunk  string
+	Entry  string // as Match tells it
+	Host   bool   // the entry is a host name
+	Barred bool   // the trunk's own list of who may come keeps the address out
 }
 
 // Matches lists all entries that an address fits, the longest prefix first: its
@@ -149,7 +150,7 @@ type Hit struct {
 func (t *Table) Matches(addr netip.Addr) []Hit {
 	var hits []Hit
 	for c := t.claimOf(addr); c != nil; c = c.outer {
-		hits = append(hits, Hit{c.trunk.Name, c.why, c.host})
+		hits = append(hits, Hit{c.trunk.Name, c.why, c.host, c.trunk.Of(addr) == nil})
 	}
 	return hits
 }

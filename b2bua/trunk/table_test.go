@@ -55,9 +55,9 @@ func TestAllEntriesAroundAnAddressAreTold(t *testing.T) {
 		Trunk{Name: "named", Match: []string{"sip.carrier.example"}},
 	)
 	for addr, want := range map[string]string{
-		"192.0.2.200": "[{named sip.carrier.example (192.0.2.200) true} {net 192.0.2.0/24 false} {all 0.0.0.0/0 false}]",
-		"192.0.2.130": "[{near 192.0.2.128/26 false} {net 192.0.2.0/24 false} {all 0.0.0.0/0 false}]",
-		"192.0.3.1":   "[{all 0.0.0.0/0 false}]",
+		"192.0.2.200": "[{named sip.carrier.example (192.0.2.200) true false} {net 192.0.2.0/24 false false} {all 0.0.0.0/0 false false}]",
+		"192.0.2.130": "[{near 192.0.2.128/26 false false} {net 192.0.2.0/24 false false} {all 0.0.0.0/0 false false}]",
+		"192.0.3.1":   "[{all 0.0.0.0/0 false false}]",
 		"2001:db8::1": "[]",
 	} {
 		if got := fmt.Sprint(tb.Matches(netip.MustParseAddr(addr))); got != want {

@@ -11,6 +11,7 @@ package trunk
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"legwork/b2bua/message"
@@ -20,10 +21,11 @@ import (
 // Table.
 type Trunk struct {
 	Name      string
-	Match     []string   // sources: CIDR, IP address, host name, "user:NAME", "listener:NAME"
-	Targets   []Endpoint // where its calls go
-	Listen    string     // name of the listener its calls leave from; "": any
-	Headers   Headers    // what crosses to it
+	Match     []string              // sources: CIDR, IP address, host name, "user:NAME", "listener:NAME"
+	Admits    func(netip.Addr) bool // who of these may come; nil: all
+	Targets   []Endpoint            // where its calls go
+	Listen    string                // name of the listener its calls leave from; "": any
+	Headers   Headers               // what crosses to it
 	Trust     Trust
 	Codecs    Codecs // of the sessions with it
 	Q850      Q850
@@ -39,6 +41,15 @@ type Trunk struct {
 	Timer     *Timer    // nil: the server's
 	Health    *Health   // nil: not counted
 	Register  *Register // nil: it knows where we are
+}
+
+// Of is the trunk if it is that of who comes from an address, which its own list of
+// those may forbid; else nil. t may be nil.
+func (t *Trunk) Of(source netip.Addr) *Trunk {
+	if t != nil && t.Admits != nil && !t.Admits(source) {
+		return nil
+	}
+	return t
 }
 
 // Numbers say how a neighbour writes telephone numbers, in SIP URIs.

@@ -239,6 +239,7 @@ func TestWhyASourceBelongsToATrunkIsSaid(t *testing.T) {
 		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.1"}, {Match: "192.0.2.0/24"}}, []string{"the longest prefix", "shorter than 192.0.2.1"}},
 		{"192.0.2.1", []admin.Trunk{{Match: "a.example (192.0.2.1)", Host: true}}, []string{"an address of that name"}},
 		{"A.example", []admin.Trunk{{Match: "a.example"}}, []string{"a name in its certificate, whatever its address"}},
+		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.1", Barred: true}}, []string{"the only match; but its acl keeps it out"}},
 		{"user:bob", []admin.Trunk{{Match: "user:bob"}}, []string{"its user, wherever it comes from"}},
 		{"192.0.2.1", []admin.Trunk{{Match: "listener:a"}, {Match: "listener:b"}}, []string{"what comes there and fits no other", "what comes there and fits no other"}},
 	} {

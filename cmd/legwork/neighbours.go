@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"legwork/b2bua/door"
 	"legwork/b2bua/message"
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
@@ -32,6 +33,10 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 	if err != nil {
 		return trunk.Trunk{}, err
 	}
+	acl, err := door.NewACL(c.ACL.Prefixes())
+	if err != nil {
+		return trunk.Trunk{}, fmt.Errorf("acl: %w", err)
+	}
 	diversion, _ := message.ParseDiversionForm(string(c.Diversion)) // config knows no others
 	t := trunk.Trunk{
 		Name: name, Match: c.Match, Listen: c.Listen, Responses: responses, Params: c.Params,
@@ -40,6 +45,9 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 		Q850: causes(c.Q850), Numbers: numbers(c.Numbers), Diversion: diversion,
 		Headers: crossing(c.Headers), Auth: credentials(c.Auth), PRACK: reliability(c.PRACK), Timer: sessionTimer(c.Timer),
 		Register: registration(c.Register), Health: health(c.Health),
+	}
+	if acl != nil {
+		t.Admits = acl.Admits
 	}
 	if c.Profile != nil {
 		t.Profile = c.Profile.Lua

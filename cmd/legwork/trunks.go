@@ -82,6 +82,9 @@ func reasons(source string, hits []admin.Trunk) [][]string {
 		case len(hits) > 1:
 			why = "the longest prefix"
 		}
+		if one.Barred {
+			why += "; but its acl keeps it out"
+		}
 		rows = append(rows, []string{one.Name, one.Match, why})
 	}
 	return rows

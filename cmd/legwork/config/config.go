@@ -81,6 +81,7 @@ type Listener struct {
 // Trunk is one neighbour, in both directions.
 type Trunk struct {
 	Match     []string    `yaml:"match" doc:"Sources that belong to it: CIDR, IP address or host name, the longest prefix first; user:NAME, who has proved to be that user and goes before all others; listener:NAME, whatever comes there and fits no other. A host name is also that of a verified certificate (client_ca), which goes before addresses."`
+	ACL       ACL         `yaml:"acl" doc:"Who of those sources may come, such as the addresses of a user:NAME; to the others the trunk is none of theirs: they are unknown."`
 	Targets   []Target    `yaml:"targets" doc:"Where its calls go: SIP URIs, or {uri, weight, priority}."`
 	Listen    string      `yaml:"listen" doc:"Listener its calls leave from; empty: chosen by transport and address."`
 	Limits    TrunkLimits `yaml:"limits" doc:"What this neighbour takes."`

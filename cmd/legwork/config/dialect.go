@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"legwork/b2bua/number"
 )
 
 // Privacy says whether a neighbour is trusted with who calls.
@@ -117,6 +119,8 @@ func (r *reader) numbers(n *Numbers) {
 	}
 	if c := n.Country; c != "" && (len(c) != 2 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
 		r.refuse(&n.Country, fmt.Sprintf("numbers.country: %q is not a country", c), "two capital letters, such as DE")
+	} else if c != "" && !number.Known(c) {
+		r.refuse(&n.Country, fmt.Sprintf("numbers.country: there is no country %q", c), "its letters in ISO 3166, such as DE, or GB for the United Kingdom")
 	}
 }
 

@@ -13,14 +13,17 @@ func (r *reader) door(c *Config) {
 	for i := range c.Listen {
 		r.acl(&c.Listen[i].ACL)
 	}
-	if len(c.ACL.Allow)+len(c.ACL.Deny) == 0 {
-		return
-	}
 	for _, name := range slices.SortedFunc(maps.Keys(c.Trunks), r.asWritten(c)) {
 		t := c.Trunks[name]
+		r.acl(&t.ACL)
 		for i := range t.Match {
-			if source, ok := prefixOf(t.Match[i]); ok && !c.ACL.admits(source) {
+			source, ok := prefixOf(t.Match[i])
+			switch {
+			case !ok:
+			case !c.ACL.admits(source):
 				r.warn(&t.Match[i], fmt.Sprintf("match: the acl keeps out %s of trunk %q", t.Match[i], name), "add it to acl.allow")
+			case !t.ACL.admits(source):
+				r.warn(&t.Match[i], fmt.Sprintf("match: the trunk's own acl keeps out %s", t.Match[i]), "add it to acl.allow of the trunk, or remove it from match")
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func conform(s map[string]any, v any, at string) string {
 				fault = fmt.Sprintf("%q does not match %v", text, arg)
 			}
 		case "minimum", "maximum":
-			if n, ok := number(v); ok && (word == "minimum" && n < arg.(float64) || word == "maximum" && n > arg.(float64)) {
+			if n, ok := numeral(v); ok && (word == "minimum" && n < arg.(float64) || word == "maximum" && n > arg.(float64)) {
 				fault = fmt.Sprintf("%v beyond %s %v", v, word, arg)
 			}
 		case "anyOf":
@@ -123,7 +123,7 @@ func conformItems(s map[string]any, list []any, at string) string {
 	return ""
 }
 
-func number(v any) (float64, bool) {
+func numeral(v any) (float64, bool) {
 	switch n := v.(type) {
 	case uint64:
 		return float64(n), true

@@ -187,7 +187,11 @@ func targetFault(uri string) (msg, cure string) {
 		rest = rest[i+1:]
 	}
 	host, params, _ := strings.Cut(rest, ";")
-	if !isHost(strings.Trim(host, "[]")) && !isHostPort(host) {
+	bare, bracketed := strings.CutPrefix(host, "[")
+	if bracketed {
+		bare, bracketed = strings.CutSuffix(bare, "]")
+	}
+	if !(isHost(bare) && bracketed == strings.Contains(bare, ":")) && !isHostPort(host) {
 		return fmt.Sprintf("%q is not a host", host), `such as "sip:192.0.2.1:5060"`
 	}
 	for p := range strings.SplitSeq(params, ";") {
