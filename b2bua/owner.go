@@ -84,3 +84,11 @@ func (o *owner) fault(r any) {
 	o.server.faults.Add(1)
 	o.log().Error("fault in a call", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
 }
+
+// dice are the random numbers that order its targets.
+func (o *owner) dice() func() float64 {
+	if d := o.server.cfg.Dice; d != nil {
+		return d(o.id)
+	}
+	return o.server.cfg.Rand
+}

@@ -50,8 +50,8 @@ func (a *attempt) leave() {
 func (t *txn) follow(r Route) {
 	r.Try = orDefault(r.Try, defaultTry)
 	t.route = r
-	for _, target := range t.server.order(&r, t.req) {
-		t.hops = append(t.hops, t.server.places(target, t.req.URI)...)
+	for _, target := range t.server.order(&r, t.req, t.dice()) {
+		t.hops = append(t.hops, t.server.places(target, t.req.URI, t.dice())...)
 	}
 	if len(t.hops) == 0 {
 		t.reply(404, "", nil, nil)

@@ -135,7 +135,7 @@ func (c *Call) follow(r Route) phase {
 	if c.a.peer.requires && c.prack(c.a) == trunk.NoPRACK {
 		return c.reject(Reject{Code: 420, Headers: []message.Header{{Name: "Unsupported", Value: "100rel"}}})
 	}
-	c.stages = c.expand(c.server.order(&r, c.invite), r.Strategy == Parallel)
+	c.stages = c.expand(c.server.order(&r, c.invite, c.dice()), r.Strategy == Parallel)
 	if len(c.stages) == 0 {
 		return c.reject(Reject{Code: 404})
 	}
@@ -172,7 +172,7 @@ func (c *Call) expand(targets []Target, together bool) [][]hop {
 	var stages [][]hop
 	grouped := false // the last stage is that of the target's group
 	for i, t := range targets {
-		hops := c.server.places(t, c.invite.URI)
+		hops := c.server.places(t, c.invite.URI, c.dice())
 		beside := i > 0 && (together || t.Beside)
 		grouped = grouped && beside
 		shared := beside || i+1 < len(targets) && (together || targets[i+1].Beside)
@@ -197,7 +197,7 @@ func (c *Call) expand(targets []Target, together bool) [][]hop {
 
 // places are where a target is: its URI, or the endpoints of its trunk. asked is
 // the Request-URI of the request that goes there.
-func (s *Server) places(t Target, asked string) []hop {
+func (s *Server) places(t Target, asked string, drawn func() float64) []hop {
 	table := s.settings().Trunks
 	if t.URI != "" {
 		h := hop{target: t, uri: t.requestURI(t.URI, ""), next: t.URI, trunk: table.Get(t.Trunk), at: t.located, sips: isSIPS(t.URI) || isSIPS(asked)}
@@ -214,7 +214,7 @@ func (s *Server) places(t Target, asked string) []hop {
 	var hops []hop
 	state := s.trunks.Of(tr.Name)
 	routes := state.Routes()
-	for _, e := range tr.Pick(s.cfg.Rand, state.Down) {
+	for _, e := range tr.Pick(drawn, state.Down) {
 		h := hop{target: t, uri: t.requestURI(e.URI, asked), next: e.URI, trunk: tr, sips: isSIPS(e.URI) || isSIPS(asked)}
 		if len(routes) > 0 { // one way, whatever the targets
 			h.next, h.at = message.URIOf(routes[0]), &located{routes: routes}

@@ -55,8 +55,11 @@ type Config struct {
 	// MaxDuration ends a call that its route does not limit; 0: 4 h.
 	MaxDuration time.Duration
 	Rand        func() float64 // in [0,1); nil: math/rand
-	Store       store.Store    // of relayed registrations; nil: in memory
-	Settings    Settings
+	// Dice are the random numbers by which one call's targets are ordered, in [0,1);
+	// nil: Rand.
+	Dice     func(call string) func() float64
+	Store    store.Store // of relayed registrations; nil: in memory
+	Settings Settings
 }
 
 // Settings are what may change while calls run; see Server.Apply.

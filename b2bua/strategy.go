@@ -10,8 +10,9 @@ import (
 	"legwork/b2bua/trunk"
 )
 
-// order puts the targets of a route into the order of its strategy.
-func (s *Server) order(r *Route, req *message.Message) []Target {
+// order puts the targets of a route into the order of its strategy; drawn are
+// the random numbers of its call.
+func (s *Server) order(r *Route, req *message.Message, drawn func() float64) []Target {
 	targets := r.Targets
 	switch r.Strategy {
 	case Serial:
@@ -23,7 +24,7 @@ func (s *Server) order(r *Route, req *message.Message) []Target {
 	default:
 		first, backup := split(targets, func(t Target) bool { return !t.Backup })
 		for _, list := range [][]Target{first, backup} {
-			s.arrange(list, r, req)
+			s.arrange(list, r, req, drawn)
 		}
 		targets = append(first, backup...)
 	}
@@ -35,7 +36,7 @@ func (s *Server) order(r *Route, req *message.Message) []Target {
 }
 
 // arrange orders targets among themselves.
-func (s *Server) arrange(list []Target, r *Route, req *message.Message) {
+func (s *Server) arrange(list []Target, r *Route, req *message.Message, drawn func() float64) {
 	if r.Strategy == Hash {
 		key := r.Key
 		if key == "" {
@@ -44,7 +45,7 @@ func (s *Server) arrange(list []Target, r *Route, req *message.Message) {
 		slices.SortStableFunc(list, func(a, b Target) int { return cmp.Compare(b.score(key), a.score(key)) })
 		return
 	}
-	trunk.Shuffle(list, func(t Target) int { return t.Weight }, s.cfg.Rand)
+	trunk.Shuffle(list, func(t Target) int { return t.Weight }, drawn)
 	if r.Strategy == LeastLoaded {
 		slices.SortStableFunc(list, func(a, b Target) int { return cmp.Compare(s.load(a), s.load(b)) })
 	}

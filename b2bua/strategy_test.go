@@ -49,13 +49,13 @@ func TestEqualKeysGoToTheSameTargetAndOthersStayWhenOneGoes(t *testing.T) {
 	count := map[string]int{}
 	for i := range 4000 {
 		caller := from(fmt.Sprintf("sip:%d@phones.example", i))
-		first := s.order(&Route{Strategy: Hash, Targets: slices.Clone(all)}, caller)
-		if again := s.order(&Route{Strategy: Hash, Targets: slices.Clone(all)}, caller); !slices.Equal(namesOf(first), namesOf(again)) {
+		first := s.order(&Route{Strategy: Hash, Targets: slices.Clone(all)}, caller, s.cfg.Rand)
+		if again := s.order(&Route{Strategy: Hash, Targets: slices.Clone(all)}, caller, s.cfg.Rand); !slices.Equal(namesOf(first), namesOf(again)) {
 			t.Fatalf("%v, then %v", namesOf(first), namesOf(again))
 		}
 		count[first[0].Trunk]++
 		less := slices.DeleteFunc(slices.Clone(all), func(t Target) bool { return t.Trunk == "d" })
-		without := s.order(&Route{Strategy: Hash, Targets: less}, caller)
+		without := s.order(&Route{Strategy: Hash, Targets: less}, caller, s.cfg.Rand)
 		if first[0].Trunk != "d" && without[0].Trunk != first[0].Trunk {
 			t.Fatalf("%s moves to %s because d has gone", first[0].Trunk, without[0].Trunk)
 		}
@@ -72,7 +72,7 @@ func TestAHashGoesByItsKeyAndByWeight(t *testing.T) {
 	heavy := 0
 	for i := range 4000 {
 		r := &Route{Strategy: Hash, Key: fmt.Sprint(i), Targets: []Target{{Trunk: "a", Weight: 3}, {Trunk: "b"}, {Trunk: "c", Backup: true, Weight: 1000}}}
-		got := s.order(r, from("sip:always@phones.example"))
+		got := s.order(r, from("sip:always@phones.example"), s.cfg.Rand)
 		if got[0].Trunk == "a" {
 			heavy++
 		}
@@ -95,7 +95,7 @@ func TestTheTrunkWithTheFewestCallsForItsWeightComesFirst(t *testing.T) {
 		}
 	}
 	r := &Route{Strategy: LeastLoaded, Targets: []Target{{Trunk: "d", Backup: true}, {Trunk: "a", Weight: 4}, {Trunk: "b"}, {Trunk: "c"}}}
-	if got := namesOf(s.order(r, from("sip:x@y.example"))); !slices.Equal(got, []string{"a", "c", "b", "d"}) {
+	if got := namesOf(s.order(r, from("sip:x@y.example"), s.cfg.Rand)); !slices.Equal(got, []string{"a", "c", "b", "d"}) {
 		t.Errorf("%v", got)
 	}
 }
@@ -104,13 +104,13 @@ func TestATrunkThatIsDownIsLastWhateverTheStrategy(t *testing.T) {
 	s := ordering(t)
 	s.trunks.Of("a").Missed("sip:a.example", "no answer")
 	for _, strategy := range []Strategy{Serial, Weighted, Hash, LeastLoaded} {
-		got := namesOf(s.order(&Route{Strategy: strategy, Targets: []Target{{Trunk: "a", Weight: 50}, {Trunk: "b"}, {Trunk: "c", Backup: true}}}, from("sip:x@y.example")))
+		got := namesOf(s.order(&Route{Strategy: strategy, Targets: []Target{{Trunk: "a", Weight: 50}, {Trunk: "b"}, {Trunk: "c", Backup: true}}}, from("sip:x@y.example"), s.cfg.Rand))
 		if !slices.Equal(got, []string{"b", "c", "a"}) {
 			t.Errorf("strategy %d: %v", strategy, got)
 		}
 	}
 	group := []Target{{Trunk: "a"}, {Trunk: "b", Beside: true}, {Trunk: "c"}}
-	if got := namesOf(s.order(&Route{Targets: group}, from("sip:x@y.example"))); !slices.Equal(got, []string{"a", "b", "c"}) {
+	if got := namesOf(s.order(&Route{Targets: group}, from("sip:x@y.example"), s.cfg.Rand)); !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Errorf("a group is torn apart: %v", got)
 	}
 }

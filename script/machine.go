@@ -57,7 +57,7 @@ func (g *generation) newMachine() *machine {
 	libraries := map[string]func(*glua.LState) glua.LValue{"b2b": m.open}
 	maps.Copy(libraries, g.cfg.libraries)
 	m.vm = lua.NewVM(lua.Config{
-		Rand:      g.cfg.Lib.Float64,
+		Rand:      func(L *glua.LState) float64 { return g.cfg.Lib.Float64(callOf(L)) },
 		Print:     m.print,
 		Modules:   g.modules,
 		Libraries: libraries,

@@ -106,8 +106,12 @@ func (e *engine) openServer(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	policy, dice := b2bua.Policy(e), (func(string) func() float64)(nil)
+	if log := e.observers.journal; log != nil {
+		policy, dice = log.Policy(e), log.Dice
+	}
 	e.server, err = b2bua.New(b2bua.Config{
-		Policy: e, Observers: e.observers.list, Network: e.Network, Log: e.Log, UserAgent: c.SIP.UserAgent,
+		Policy: policy, Dice: dice, Observers: e.observers.list, Network: e.Network, Log: e.Log, UserAgent: c.SIP.UserAgent,
 		T1: c.SIP.T1, T2: c.SIP.T2, MaxMessage: c.SIP.MaxMessage, UDPMax: c.SIP.UDPMax, MaxDuration: c.SIP.MaxDuration,
 		Store: e.stores.bindings, Settings: changing,
 	})

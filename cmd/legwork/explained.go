@@ -179,9 +179,14 @@ func (e *explained) printMessage(t *terminal, one changed) {
 		return
 	}
 	for _, line := range one.Diff {
-		style := map[capture.Op]string{capture.Added: green, capture.Removed: red, capture.Same: dim}[line.Op]
-		t.printf("  %s\n", t.paint(style, string(line.Op)+" "+printable(line.Text)))
+		t.difference(line)
 	}
+}
+
+// difference prints one line of a difference.
+func (t *terminal) difference(line capture.Line) {
+	style := map[capture.Op]string{capture.Added: green, capture.Removed: red, capture.Same: dim}[line.Op]
+	t.printf("  %s\n", t.paint(style, string(line.Op)+" "+printable(line.Text)))
 }
 
 // party names who is at the far end of a leg.

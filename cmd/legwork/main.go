@@ -28,6 +28,7 @@ type commands struct {
 	Lab     labCommand     `cmd:"" help:"Play the scripts against neighbours that misbehave, on virtual time, and say what callers meet."`
 	Test    testCommand    `cmd:"" help:"Run the scripts' tests, *_test.lua, on the engine and on virtual time."`
 	Fixture fixtureCommand `cmd:"" help:"Print a Lua test of a call in a capture, to put beside the scripts."`
+	Replay  replayCommand  `cmd:"" help:"Play the calls of a log of decisions again with other scripts, and list those that change."`
 	Calls   callsCommand   `cmd:"" help:"List the calls of a running Legwork."`
 	Call    callCommand    `cmd:"" help:"Show one call."`
 	Ladder  ladderCommand  `cmd:"" help:"Draw the messages and decisions of one call."`

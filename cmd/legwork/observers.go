@@ -15,6 +15,7 @@ import (
 	"legwork/b2bua/transaction"
 	"legwork/b2bua/transport"
 	"legwork/b2bua/trunk"
+	"legwork/script/journal"
 )
 
 // observers are those of the configuration.
@@ -24,6 +25,7 @@ type observers struct {
 	metrics *metrics.Metrics
 	feed    *admin.Feed
 	records []*cdr.Writer
+	journal *journal.Log // nil: no decisions are logged
 }
 
 // openObservers makes the observers. The metrics ask the server, which is made
@@ -50,6 +52,14 @@ func (e *engine) openObservers(context.Context) error {
 	if e.Config.Admin.Address != "" { // nobody could ask for it
 		o.list = append(o.list, o.feed)
 	}
+	if c := e.Config.Replay; c.Path != "" {
+		log, err := journal.Open(journal.Config{Path: c.Path, MaxSize: int64(c.MaxSize), MaxAge: c.MaxAge, Log: e.Log})
+		if err != nil {
+			return mend(err)
+		}
+		o.journal = log
+		o.list = append(o.list, log)
+	}
 	for i, c := range e.Config.CDR {
 		w, err := cdr.New(cdr.Config{Path: c.Path, Log: e.Log})
 		if err != nil {
@@ -66,6 +76,9 @@ func (o *observers) dropped() map[string]uint64 {
 	lost := map[string]uint64{}
 	for i, w := range o.records {
 		lost["cdr"+strconv.Itoa(i+1)] = w.Dropped()
+	}
+	if o.journal != nil {
+		lost["replay"] = o.journal.Dropped()
 	}
 	return lost
 }
@@ -84,6 +97,9 @@ func (o *observers) close() error {
 	var failed []error
 	for _, w := range o.records {
 		failed = append(failed, w.Close())
+	}
+	if o.journal != nil {
+		failed = append(failed, o.journal.Close())
 	}
 	return errors.Join(failed...)
 }

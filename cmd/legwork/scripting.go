@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"legwork/b2bua"
 	"legwork/b2bua/admin"
 	"legwork/b2bua/message"
@@ -41,7 +39,7 @@ func (e *engine) loadScripts(ctx context.Context) (err error) {
 	if e.databases, err = openDatabases(e.Config); err != nil {
 		return err
 	}
-	if e.libraries, err = newLibraries(e.databases, e.Network, e.stores.scripts, e.observers.metrics.Registerer(), e.Log); err != nil {
+	if e.libraries, err = newLibraries(e.databases, e.Network, e.stores.scripts, e.observers, e.Log); err != nil {
 		return err
 	}
 	e.policy, err = script.New(ctx, script.Config{
@@ -118,10 +116,16 @@ func scriptSurroundings(d *databases) lib.Config {
 	}
 }
 
-// newLibraries is what scripts share for the life of the process.
-func newLibraries(d *databases, names lib.DNS, kept store.Store, metrics prometheus.Registerer, log *slog.Logger) (*lib.Env, error) {
+// newLibraries is what scripts share for the life of the process; o may be nil.
+func newLibraries(d *databases, names lib.DNS, kept store.Store, o *observers, log *slog.Logger) (*lib.Env, error) {
 	cfg := scriptSurroundings(d)
-	cfg.DNS, cfg.Store, cfg.Metrics, cfg.Log = names, kept, metrics, log
+	cfg.DNS, cfg.Store, cfg.Log = names, kept, log
+	if o != nil {
+		cfg.Metrics = o.metrics.Registerer()
+	}
+	if o != nil && o.journal != nil {
+		cfg.Lookups, cfg.Fate = o.journal, o.journal
+	}
 	return lib.NewEnv(cfg)
 }
 

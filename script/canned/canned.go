@@ -199,10 +199,28 @@ func (s *Stubs) answer(ctx context.Context, q *lib.Question) (lib.Answer, error)
 	return AnswerOf(q.Kind, v)
 }
 
+// Answers tells whether a stub is for the question.
+func (s *Stubs) Answers(q *lib.Question) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.group(q) != nil
+}
+
 // find is the most specific stub of a question.
 func (s *Stubs) find(q *lib.Question) (Stub, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	g := s.group(q)
+	if g == nil {
+		return Stub{}, false
+	}
+	one := g.stubs[g.next]
+	g.next = min(g.next+1, len(g.stubs)-1)
+	return one, true
+}
+
+// group finds the stubs of a question; s.mu is held, nil: there are none.
+func (s *Stubs) group(q *lib.Question) *group {
 	g := s.exact[identity(q.Kind, q.Key, normal(q.Values))]
 	if g == nil {
 		g = s.exact[identity(q.Kind, q.Key, nil)]
@@ -217,12 +235,7 @@ func (s *Stubs) find(q *lib.Question) (Stub, bool) {
 			g = s.wild[i]
 		}
 	}
-	if g == nil {
-		return Stub{}, false
-	}
-	one := g.stubs[g.next]
-	g.next = min(g.next+1, len(g.stubs)-1)
-	return one, true
+	return g
 }
 
 // normal tells no values from any.

@@ -71,7 +71,7 @@ type classes struct {
 func Load(ctx context.Context, cfg Config, limits lua.Limits) (s *Script, warnings []lua.Problem, err error) {
 	s = &Script{cfg: cfg, noted: map[string]bool{}}
 	s.vm = lua.NewVM(lua.Config{
-		Rand: cfg.Rand, Print: s.print, Strings: sdpFunctions(), Open: true, Cover: cfg.Cover,
+		Rand: func(*glua.LState) float64 { return cfg.Rand() }, Print: s.print, Strings: sdpFunctions(), Open: true, Cover: cfg.Cover,
 		Libraries: map[string]func(*glua.LState) glua.LValue{
 			"sipUtils": s.parsing, "trace": s.tracing, "scriptParameters": s.parameters,
 		},

@@ -32,6 +32,7 @@ type Config struct {
 	SQL       map[string]SQL   // those of b2b.sql, by name
 	DNS       DNS              // nil: Nowhere
 	Lookups   Lookups          // stands before all of the above but the store; nil: nothing does
+	Fate      Fate             // what else a call meets; nil: what comes
 	Rand      rand.Source      // nil: the runtime's, which cannot be guessed
 	Log       *slog.Logger     // nil: scripts log nothing
 	// ReasonPhrase is the standard phrase of a status code.
@@ -98,12 +99,13 @@ func (e *Env) share() {
 		return
 	}
 	e.remote = remote
-	e.keeper = newKeeper(remote, e.uuid()+".", func(err error) { e.lookups.warn("store", "shared", err) })
+	e.keeper = newKeeper(remote, uuid(e.rand)+".", func(err error) { e.lookups.warn("store", "shared", err) })
 	e.slots = newSlots(e.keeper.release)
 }
 
-// Float64 is the source of math.random: a number in [0,1).
-func (e *Env) Float64() float64 { return e.rand.Float64() }
+// Float64 is the source of math.random in a hook of that call, "" outside of
+// any: a number in [0,1).
+func (e *Env) Float64(call string) float64 { return e.dice(call).Float64() }
 
 // Close lets idle connections go, and gives back what is held in a shared store.
 func (e *Env) Close() {

@@ -25,6 +25,7 @@ func (x *library) limits() map[string]glua.LGFunction {
 			if err != nil {
 				a.fail("%v", err)
 			}
+			ok = x.allowed(a, "concurrent "+key, ok)
 			x.limited(a, "concurrent", key, ok)
 			return a.give(glua.LBool(ok))
 		}),
@@ -35,6 +36,7 @@ func (x *library) limits() map[string]glua.LGFunction {
 			if err != nil {
 				a.fail("%v", err)
 			}
+			ok = x.allowed(a, "rate "+key, ok)
 			x.limited(a, "rate", key, ok)
 			return a.give(glua.LBool(ok))
 		}),

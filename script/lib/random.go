@@ -3,6 +3,7 @@ package lib
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -15,11 +16,11 @@ const (
 
 func (x *library) random() map[string]glua.LGFunction {
 	return map[string]glua.LGFunction{
-		"number": function("b2b.random.number", func(a args) int { return a.give(glua.LNumber(x.env.rand.Float64())) }),
+		"number": function("b2b.random.number", func(a args) int { return a.give(glua.LNumber(x.dice(a).Float64())) }),
 		"int": function("b2b.random.int", func(a args) int {
 			from := a.whole(1, "from", -exactly, exactly)
 			to := a.whole(2, "to", from, exactly)
-			return a.give(glua.LNumber(from + int(x.env.rand.Int64N(int64(to-from)+1))))
+			return a.give(glua.LNumber(from + int(x.dice(a).Int64N(int64(to-from)+1))))
 		}),
 		"string": function("b2b.random.string", func(a args) int {
 			alphabet := a.optText(2, "the alphabet", letters)
@@ -28,7 +29,7 @@ func (x *library) random() map[string]glua.LGFunction {
 			}
 			s := make([]byte, a.whole(1, "the length", 1, maxRandom))
 			for i := range s {
-				s[i] = alphabet[x.env.rand.IntN(len(alphabet))]
+				s[i] = alphabet[x.dice(a).IntN(len(alphabet))]
 			}
 			return a.giveText(string(s))
 		}),
@@ -38,7 +39,7 @@ func (x *library) random() map[string]glua.LGFunction {
 			if n == 0 {
 				a.fail("the list is empty")
 			}
-			return a.give(list.RawGetInt(1 + x.env.rand.IntN(n)))
+			return a.give(list.RawGetInt(1 + x.dice(a).IntN(n)))
 		}),
 	}
 }
@@ -46,16 +47,16 @@ func (x *library) random() map[string]glua.LGFunction {
 // single are the functions of b2b itself.
 func (x *library) single() map[string]glua.LGFunction {
 	all := x.databases()
-	all["uuid"] = function("b2b.uuid", func(a args) int { return a.giveText(x.env.uuid()) })
+	all["uuid"] = function("b2b.uuid", func(a args) int { return a.giveText(uuid(x.dice(a))) })
 	all["env"] = function("b2b.env", x.getenv)
 	return all
 }
 
 // uuid is a random one, version 4 of RFC 9562.
-func (e *Env) uuid() string {
+func uuid(r *rand.Rand) string {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], e.rand.Uint64())
-	binary.BigEndian.PutUint64(b[8:], e.rand.Uint64())
+	binary.BigEndian.PutUint64(b[:], r.Uint64())
+	binary.BigEndian.PutUint64(b[8:], r.Uint64())
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	s := hex.EncodeToString(b[:])
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]

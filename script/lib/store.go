@@ -58,12 +58,14 @@ func (x *library) storeMethod(name string, read func(a args, key string) questio
 		if _, ok := a.L.Get(1).(*glua.LUserData); !ok {
 			a.fail("call it with a colon: b2b.store:%s(...)", name)
 		}
-		ask := read(a, a.key(1, "the key", maxStoreKey))
+		key := a.key(1, "the key", maxStoreKey)
+		ask := read(a, key)
 		var v any
 		err := x.stored(a, func(s store.Store) (err error) {
 			v, err = ask(s)
 			return err
 		})
+		v, err = x.settle(a, name+" "+key, v, err)
 		switch {
 		case errors.Is(err, store.ErrNotNumber), errors.Is(err, store.ErrTooLarge):
 			a.fail("%v", err)

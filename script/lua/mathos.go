@@ -12,7 +12,7 @@ import (
 
 // mathLibrary is PUC Lua's; random numbers come from outside and there is no
 // seed.
-func mathLibrary(L *glua.LState, rand func() float64) *glua.LTable {
+func mathLibrary(L *glua.LState, rand func(L *glua.LState) float64) *glua.LTable {
 	lib := L.NewTable()
 	functions := map[string]glua.LGFunction{
 		"atan2": two(math.Atan2), "fmod": two(math.Mod), "mod": two(math.Mod), "pow": two(math.Pow),
@@ -72,10 +72,10 @@ func extreme(L *glua.LState, better func(a, b float64) bool) int {
 	return pushNumbers(L, best)
 }
 
-func random(L *glua.LState, rand func() float64) int {
+func random(L *glua.LState, rand func(L *glua.LState) float64) int {
 	r := 0.0
 	if rand != nil {
-		r = rand()
+		r = rand(L)
 	}
 	low, high := 1.0, 0.0
 	switch L.GetTop() {

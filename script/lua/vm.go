@@ -22,7 +22,7 @@ import (
 
 // Config is what all runs of a VM share. Every field may be left out.
 type Config struct {
-	Rand  func() float64 // math.random, in [0,1); nil: a fixed 0
+	Rand  func(L *glua.LState) float64 // math.random, in [0,1); nil: a fixed 0
 	Print func(L *glua.LState, line string)
 	// Modules are what require finds, by file: "a/b.lua" for require "a.b".
 	Modules map[string]*glua.FunctionProto

@@ -112,9 +112,14 @@ func (s *stage) meet(uint64) (err error) {
 	return err
 }
 
-func (s *stage) openServer(seed uint64) (err error) {
+func (s *stage) openServer(seed uint64) error {
+	return s.listen(asked{s}, []b2bua.Observer{s.ring, s}, slog.New(s.log), seed)
+}
+
+// listen starts the server.
+func (s *stage) listen(policy b2bua.Policy, observers []b2bua.Observer, log *slog.Logger, seed uint64) (err error) {
 	cfg := s.cfg.Server
-	cfg.Policy, cfg.Observers, cfg.Network, cfg.Log = asked{s}, []b2bua.Observer{s.ring, s}, quiet{s.network}, slog.New(s.log)
+	cfg.Policy, cfg.Observers, cfg.Network, cfg.Log = policy, observers, quiet{s.network}, log
 	cfg.Rand = random(seed)
 	cfg.Settings.Trunks, cfg.Settings.Realm = s.near.table, s.realm()
 	if s.cfg.Registrar != nil {

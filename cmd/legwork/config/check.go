@@ -29,6 +29,7 @@ func (r *reader) complete(c *Config) {
 	for i := range c.CDR {
 		c.CDR[i].Path = within(dir, c.CDR[i].Path)
 	}
+	c.Replay.Path = within(dir, c.Replay.Path)
 	completeDatabases(dir, c)
 	c.Store.Path = within(dir, c.Store.Path)
 	for _, t := range c.Trunks {
@@ -73,6 +74,7 @@ func (r *reader) check(c *Config) {
 	r.admin(&c.Admin)
 	r.door(c)
 	r.records(c)
+	r.decisions(&c.Replay)
 	r.protocol(&c.SIP)
 	r.trunks(c)
 	r.users(&c.Users)

@@ -41,6 +41,7 @@ type Config struct {
 	Ban            Ban               `yaml:"ban" doc:"Shut out sources, never those of trunks, that fail again and again: unknown ones, wrong passwords, what is no SIP, scanners."`
 	SIP            SIP               `yaml:"sip" doc:"The protocol's timers and sizes."`
 	Capture        Capture           `yaml:"capture" restart:"yes" doc:"Messages kept in memory to draw ladders from."`
+	Replay         Replay            `yaml:"replay" restart:"yes" doc:"A log of what was decided about each call, and on what: legwork replay plays it again with other scripts."`
 	Log            Log               `yaml:"log" doc:"The log, on standard error."`
 	Leaks          Leaks             `yaml:"leaks" doc:"What is inside: a message to the outside that tells of it is counted (legwork_leaks_total) and warned of, with the header and where that came from."`
 	Deploy         Deploy            `yaml:"deploy" doc:"How new versions of the scripts are watched."`
@@ -318,6 +319,13 @@ type Timer struct {
 	Min     Seconds `yaml:"min" min:"90s" max:"24h" doc:"Fewer seconds are refused with 422 (RFC 4028 allows no less than 90)."`
 }
 
+// Replay is the log of decisions.
+type Replay struct {
+	Path    string        `yaml:"path" doc:"Folder, made when it is not there; empty: nothing is logged. It holds the numbers of every call, and no passwords."`
+	MaxSize Size          `yaml:"max_size" doc:"Of all of it; the oldest goes first."`
+	MaxAge  time.Duration `yaml:"max_age" min:"1h" max:"8760h" doc:"What is older goes."`
+}
+
 // Capture bounds the memory that ladders are drawn from.
 type Capture struct {
 	Ring int      `yaml:"ring" min:"0" max:"1000000" doc:"Calls kept; 0: none."`
@@ -361,6 +369,7 @@ func Default() *Config {
 			Timer: Timer{Min: Seconds(90 * time.Second)},
 		},
 		Capture: Capture{Ring: 2000},
+		Replay:  Replay{MaxSize: 1 << 30, MaxAge: 7 * 24 * time.Hour},
 		Log:     Log{Level: "info", Format: "text"},
 		Leaks:   Leaks{Every: 100},
 		Deploy:  Deploy{Bench: Bench{Errors: 20, Window: time.Minute}},

@@ -96,6 +96,7 @@ sip: {t1: 250ms, t2: 2s, max_message: 20000, udp_max: 1300, user_agent: us, max_
 acl: {allow: [198.51.100.0/24, "2001:db8::/32"], deny: [198.51.100.13]}
 ban: {after: 5, window: 10s, for: 2m}
 capture: {ring: 0}
+replay: {path: decisions, max_size: 64MiB, max_age: 24h}
 log: {level: "${LEVEL:-debug}", format: json}
 leaks: {words: [pbx.inside], networks: ["10.0.0.0/8"], every: 7}
 deploy: {bench: {errors: 7, window: 30s}}
@@ -144,7 +145,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		}},
 		Admin:  Admin{Address: "0.0.0.0:8060", Token: "s3cret"},
 		Store:  Store{Kind: "memory"},
-		CDR:    []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}},
+		CDR:    []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}}, Replay: Replay{Path: filepath.Join(dir, "decisions"), MaxSize: 64 << 20, MaxAge: 24 * time.Hour},
 		ACL:    ACL{Allow: []string{"198.51.100.0/24", "2001:db8::/32"}, Deny: []string{"198.51.100.13"}},
 		Ban:    Ban{After: 5, Window: 10 * time.Second, For: 2 * time.Minute},
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},

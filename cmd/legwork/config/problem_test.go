@@ -40,7 +40,7 @@ func badKeys() []mistake {
 		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
-		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, log, leaks, deploy, drain`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, replay, log, leaks, deploy, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
 	}
@@ -65,6 +65,9 @@ func badTypes() []mistake {
 		{"sip: {t1: 1ms}", `legwork.yaml:1:11: sip.t1: 1ms is too short; at least 10ms`},
 		{"sip: {t1: 1h}", `legwork.yaml:1:11: sip.t1: 1h is too long; at most 10s`},
 		{"drain: {timeout: -1s}", `legwork.yaml:1:18: drain.timeout: -1s is too short; at least 0s`},
+		{"replay: {max_size: 5}", `legwork.yaml:1:20: replay.max_size: "5" is not a size; write a number and its unit, such as 64MiB or 1GiB`},
+		{"replay: {max_size: 5KiB}", `legwork.yaml:1:20: replay.max_size: 5KiB is out of range; from 1MiB to 1024GiB`},
+		{"replay: {path: nowhere/at/all}", `legwork.yaml:1:16: replay.path: there is no folder DIR/nowhere/at; make it`},
 		{"log: {level: wran}", `legwork.yaml:1:14: log.level: unknown value "wran"; did you mean "warn"?`},
 		{"log: {level: infos}", `legwork.yaml:1:14: log.level: unknown value "infos"; did you mean "info"?`},
 		{"redis: {a: {}}", `legwork.yaml:1:12: redis.a.url is missing; such as redis://127.0.0.1:6379/0`},

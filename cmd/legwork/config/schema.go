@@ -49,6 +49,8 @@ func (f field) schema(value reflect.Value) object {
 		s["default"] = short(x)
 	case Seconds:
 		s["default"] = time.Duration(x) / time.Second
+	case Size:
+		s["default"] = x.String()
 	default:
 		if k := f.typ.Kind(); k == reflect.String || k == reflect.Int || k == reflect.Bool {
 			s["default"] = x
@@ -63,6 +65,8 @@ func (f field) shape(value reflect.Value) object {
 		return orVariable(durationSchema())
 	case secondsType:
 		return orVariable(f.bounds(object{"type": "integer"}), durationSchema())
+	case reflect.TypeFor[Size]():
+		return orVariable(object{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)?(KiB|MiB|GiB)$`})
 	case reflect.TypeFor[TrunkTimer]():
 		return object{"anyOf": []object{{"const": false}, structSchema(f.typ, reflect.Value{})}}
 	case reflect.TypeFor[Target](), reflect.TypeFor[Profile]():

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"legwork/script"
+	"legwork/script/journal"
+	"legwork/script/luatest"
+)
+
+type replayCommand struct {
+	Config string   `short:"c" placeholder:"FILE" help:"Configuration; default: ./legwork.yaml."`
+	Log    string   `type:"path" placeholder:"FOLDER" help:"The log of decisions; default: replay.path of the configuration."`
+	Script string   `placeholder:"PATH" help:"The new scripts: a folder with a main.lua, or a file; default: those of the configuration."`
+	Since  string   `default:"24h" placeholder:"WHEN" help:"Calls that began later: a duration before now (24h), or a time (2026-11-20T08:00:00Z)."`
+	Until  string   `placeholder:"WHEN" help:"Calls that began earlier; default: all."`
+	Number string   `placeholder:"NUMBER" help:"Only calls whose caller or callee holds these digits."`
+	Trunk  string   `placeholder:"TRUNK" help:"Only calls that came from this trunk or went to it."`
+	B      string   `name:"b" default:"180 200" placeholder:"ANSWERS" help:"What a target does that was not called before: codes and delays (\"180 5s 200\"), silent, or refuse."`
+	Stub   []string `placeholder:"FILE.json" type:"path" help:"Answers to look-ups that the log does not have."`
+	Limit  int      `default:"20" help:"Groups that are printed, and calls of each with --json; 0: all."`
+	Open   int      `placeholder:"N" help:"Show the N-th of the calls that change: both ladders, and what is sent otherwise."`
+	JSON   bool     `help:"Print JSON."`
+	HTML   string   `name:"html" placeholder:"FILE" type:"path" help:"With --open: also write the call as it goes now as one page for a browser."`
+	Width  int      `env:"COLUMNS" default:"100" help:"Columns of the screen."`
+}
+
+// Run plays the calls again: exit status 0 also when some change, 2 for what the
+// user has to mend.
+func (c *replayCommand) Run(t *terminal) error {
+	s, err := c.suite()
+	if err != nil {
+		return mend(err)
+	}
+	order, err := c.order()
+	if err != nil {
+		return mend(err)
+	}
+	calls, err := c.read(t, s)
+	if err != nil {
+		return mend(err)
+	}
+	if len(calls) == 0 {
+		return mend(errors.New("the log holds no call of that time"))
+	}
+	debug.SetGCPercent(400) // what is read stays; what a call leaves behind goes by itself
+	onVirtualTime(func(test *testing.T) int {
+		r := &replayed{terminal: t, total: len(calls)}
+		if err := r.play(test, s, order, calls); err != nil {
+			return t.fail(mend(s.named(err)))
+		}
+		return t.fail(c.tell(t, r.report()))
+	})
+	return nil // not reached: onVirtualTime ends the process
+}
+
+// suite finds configuration and scripts.
+func (c *replayCommand) suite() (*suite, error) {
+	path, cfg, err := readConfig(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	s := &suite{path: path, cfg: cfg, source: sourceOf(cfg)}
+	if c.Script != "" {
+		file := c.Script
+		if st, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("--script: %w", err)
+		} else if st.IsDir() {
+			name := mainScript
+			if cfg.Script != "" {
+				name = filepath.Base(cfg.Script)
+			}
+			file = filepath.Join(file, name)
+		}
+		s.source = script.Source{Path: file}
+	}
+	return s, s.meet()
+}
+
+// order is how calls are played.
+func (c *replayCommand) order() (luatest.Rerun, error) {
+	var r luatest.Rerun
+	one, err := luatest.ParseCallee(c.B)
+	if err != nil {
+		return r, fmt.Errorf("--b %w", err)
+	}
+	r.Unknown = one
+	r.Stubs, err = stubsOf(c.Stub)
+	return r, err
+}
+
+// when reads a time, or how long ago one is.
+func when(flag, text string) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return time.Now().Add(-d), nil
+	}
+	for _, form := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02"} {
+		if at, err := time.ParseInLocation(form, text, time.Local); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s %s: want a duration such as 24h, or a time such as 2026-11-20T08:00", flag, text)
+}
+
+// read reads the calls, in the order in which they began.
+func (c *replayCommand) read(t *terminal, s *suite) ([]*journal.Entry, error) {
+	since, err := when("--since", c.Since)
+	if err != nil {
+		return nil, err
+	}
+	until := time.Now().Add(time.Hour)
+	if c.Until != "" {
+		if until, err = when("--until", c.Until); err != nil {
+			return nil, err
+		}
+	}
+	dir := c.Log
+	if dir == "" {
+		dir = s.cfg.Replay.Path
+	}
+	if dir == "" {
+		return nil, errors.New("which log? The configuration has no replay: {path: ...}; with it a running Legwork logs what it decides. --log names a folder")
+	}
+	digits := regexp.MustCompile(`[^0-9]`).ReplaceAllString(c.Number, "")
+	var calls []*journal.Entry
+	torn, err := journal.Read(dir, since, until, func(e *journal.Entry) error {
+		switch r := e.Record; {
+		case e.Began().Before(since):
+		case digits != "" && !strings.Contains(r.From, digits) && !strings.Contains(r.To, digits):
+		case c.Trunk != "" && !passes(e, c.Trunk):
+		default:
+			calls = append(calls, e)
+		}
+		return nil
+	})
+	if torn > 0 {
+		fmt.Fprintf(t.err, "legwork: %s of the log could not be read and is left out\n", counted(torn, "piece"))
+	}
+	slices.SortStableFunc(calls, func(a, b *journal.Entry) int { return a.Began().Compare(b.Began()) })
+	return calls, err
+}
+
+// passes tells whether a call came from a trunk or went to it.
+func passes(e *journal.Entry, name string) bool {
+	for i := range e.Record.Attempts {
+		if e.Record.Attempts[i].Trunk == name {
+			return true
+		}
+	}
+	return e.Source.Trunk == name
+}
+
+// replayed gathers what came of the calls.
+type replayed struct {
+	*terminal
+	total int
+
+	mu   sync.Mutex // guards what follows
+	done int
+	list []again
+	lost []string // why calls could not be played
+}
+
+// play plays the calls, in as many worlds as there are processors: each has a
+// part of the time, and the calls that were in progress when that began.
+func (r *replayed) play(test *testing.T, s *suite, order luatest.Rerun, calls []*journal.Entry) error {
+	worlds := min(runtime.GOMAXPROCS(0), 1+len(calls)/100)
+	failed := make([]error, worlds)
+	test.Run("worlds", func(test *testing.T) {
+		for i := range worlds {
+			from, to := i*len(calls)/worlds, (i+1)*len(calls)/worlds
+			part, own := withEarlier(calls, from, to)
+			test.Run(fmt.Sprint(i), func(test *testing.T) {
+				test.Parallel()
+				cfg := s.config()
+				cfg.Bubble = func(f func()) { bubble(test, f) }
+				mine := order
+				mine.Ran = func(a luatest.Again) {
+					if own[a.Was] {
+						r.take(a)
+					}
+				}
+				failed[i] = luatest.PlayAgain(cfg, mine, part)
+			})
+		}
+	})
+	return errors.Join(failed...)
+}
+
+// withEarlier is the calls of a part with those before it that were still in
+// progress when it began; own are the part's.
+func withEarlier(calls []*journal.Entry, from, to int) (list []*journal.Entry, own map[*journal.Entry]bool) {
+	own = make(map[*journal.Entry]bool, to-from)
+	for _, e := range calls[:from] {
+		if e.Record.Ended.After(calls[from].Began()) {
+			list = append(list, e)
+		}
+	}
+	for _, e := range calls[from:to] {
+		own[e] = true
+	}
+	return append(list, calls[from:to]...), own
+}
+
+// take compares a call. It is on virtual time: what it tells of progress is by
+// calls alone.
+func (r *replayed) take(a luatest.Again) {
+	var found *again
+	why := ""
+	switch {
+	case a.Is == nil || a.Was.Cut || a.Is.Cut:
+		why = "the call is too long for the log, or met no script this time"
+		if len(a.Errors) > 0 {
+			why = a.Errors[0]
+		}
+	default:
+		found = differing(a)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done++; r.done%5000 == 0 {
+		fmt.Fprintf(r.err, "%d of %s played, %d change\n", r.done, counted(r.total, "call"), len(r.list))
+	}
+	if why != "" {
+		r.lost = append(r.lost, why)
+	}
+	if found != nil {
+		r.list = append(r.list, *found)
+	}
+}

@@ -1,0 +1,63 @@
+package lib
+
+import (
+	"errors"
+	"math/rand/v2"
+
+	"legwork/b2bua/store"
+)
+
+// Fate is what a call meets besides what it looks up: random numbers, the store
+// and limits. It hears of all that, and may decide it, so that a call can be
+// played again. Its methods are used from any goroutine and never wait.
+type Fate interface {
+	// Draws are the random numbers of one call; nil: those of all.
+	Draws(call string) rand.Source
+	// Meet takes what the store or a limit said, in the values of lua.ToGo, and
+	// gives what the script gets. what is "get key", "concurrent key"... An error
+	// is that the store is away; a Refusal is given word for word.
+	Meet(call, what string, v any, err error) (any, error)
+}
+
+// dice are the random numbers of a call.
+func (e *Env) dice(call string) *rand.Rand {
+	if e.cfg.Fate == nil || call == "" {
+		return e.rand
+	}
+	if draws := e.cfg.Fate.Draws(call); draws != nil {
+		return rand.New(draws)
+	}
+	return e.rand
+}
+
+func (x *library) dice(a args) *rand.Rand { return x.env.dice(x.callOf(a)) }
+
+// callOf is the id of the call that a hook works for; "": none.
+func (x *library) callOf(a args) string {
+	if x.env.cfg.Fate == nil || x.scope.Call == nil {
+		return ""
+	}
+	return x.scope.Call(a.L)
+}
+
+// settle tells the fate what came of a question, and takes its word. A mistake
+// of the script stays one.
+func (x *library) settle(a args, what string, v any, err error) (any, error) {
+	call := x.callOf(a)
+	if call == "" || errors.Is(err, store.ErrNotNumber) || errors.Is(err, store.ErrTooLarge) {
+		return v, err
+	}
+	if err != nil {
+		err = Refusal(reasonOf(err))
+	}
+	return x.env.cfg.Fate.Meet(call, what, v, err)
+}
+
+// allowed is settle for a limit.
+func (x *library) allowed(a args, what string, ok bool) bool {
+	v, err := x.settle(a, what, ok, nil)
+	if allowed, is := v.(bool); is && err == nil {
+		return allowed
+	}
+	return ok
+}

@@ -1,0 +1,226 @@
+package luatest
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"legwork/b2bua"
+	"legwork/b2bua/message"
+	"legwork/script/journal"
+	"legwork/script/lib"
+)
+
+// identityOf is the same for the same question.
+func identityOf(kind, key string, values json.RawMessage) string {
+	if kind == "fate" {
+		return kind + " " + key
+	}
+	return kind + " " + key + " " + string(values)
+}
+
+// takes is the next of what a call met under this identity. Of look-ups the
+// last one stays.
+func (w *rerun) takes(call, id string, stays bool) *journal.Met {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.runs[call]
+	if r == nil || len(r.met[id]) == 0 {
+		return nil
+	}
+	list := r.met[id]
+	if len(list) > 1 || !stays {
+		r.met[id] = list[1:]
+	}
+	return list[0]
+}
+
+// Look implements lib.Lookups: as the log has it, or as a stub says.
+func (w *rerun) Look(ctx context.Context, q *lib.Question, live func(ctx context.Context) (lib.Answer, error)) (lib.Answer, error) {
+	began := time.Now()
+	values, err := json.Marshal(q.Values)
+	if err != nil || len(q.Values) == 0 {
+		values = nil
+	}
+	if m := w.takes(q.Call, identityOf(q.Kind, q.Key, values), true); m != nil {
+		return w.remembered(ctx, q, m)
+	}
+	if !w.stubs.Answers(q) {
+		w.with(q.Call, func(r *run) {
+			if need := q.Kind + " " + q.Key; !slices.Contains(r.again.Needs, need) {
+				r.again.Needs = append(r.again.Needs, need)
+			}
+		})
+		return lib.Answer{}, lib.Refusal("neither the log nor a stub answers this look-up")
+	}
+	a, err := w.stubs.Look(ctx, q, live)
+	w.log.Met(q, a, err, time.Since(began))
+	return a, err
+}
+
+// remembered is what the log has, as late as it came.
+func (w *rerun) remembered(ctx context.Context, q *lib.Question, m *journal.Met) (lib.Answer, error) {
+	if m.Took > 0 {
+		wait := time.NewTimer(m.Took)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			return lib.Answer{}, ctx.Err()
+		}
+	}
+	a := lib.Answer{Status: m.Status, Body: m.Body, Cached: m.Cached}
+	var err error
+	if m.Err != "" {
+		a, err = lib.Answer{}, lib.Refusal(m.Err)
+	} else if m.Value != nil {
+		err = json.Unmarshal(m.Value, &a.Value)
+	}
+	w.log.Met(q, a, err, m.Took)
+	return a, err
+}
+
+// Draws implements lib.Fate.
+func (w *rerun) Draws(call string) rand.Source { return w.log.Draws(call) }
+
+// Meet implements lib.Fate: what the log has wins, the rest is as it comes.
+func (w *rerun) Meet(call, what string, v any, err error) (any, error) {
+	if m := w.takes(call, identityOf("fate", what, nil), false); m != nil {
+		v, err = nil, nil
+		if m.Err != "" {
+			err = lib.Refusal(m.Err)
+		} else if m.Value != nil {
+			err = json.Unmarshal(m.Value, &v)
+		}
+	}
+	return w.log.Meet(call, what, v, err)
+}
+
+// again is the policy of a world in which calls come from where they came from.
+type again struct{ *rerun }
+
+func (a again) Router(h b2bua.Handle) b2bua.Router {
+	return &againRouter{a.policy.Router(h), a.rerun}
+}
+
+// againRouter tells the scripts of a call what they were told then.
+type againRouter struct {
+	b2bua.Router
+	w *rerun
+}
+
+// Wants adds on_branch: there we learn who is called.
+func (r *againRouter) Wants(h b2bua.Hook) bool { return h == b2bua.HookBranch || r.Router.Wants(h) }
+
+// as is the view with the call's source. Its trunk is that of the present
+// configuration.
+func (r *againRouter) as(v b2bua.View) b2bua.View {
+	r.w.with(v.ID, func(one *run) {
+		s := &one.was.Source
+		v.Source.IP, v.Source.Port, v.Source.Transport = s.IP, s.Port, s.Transport
+		v.Source.TLSName, v.Source.Account, v.Source.Listener = s.TLSName, s.Account, s.Listener
+	})
+	return v
+}
+
+// located puts the contacts that users had then into the places of their
+// addresses of record.
+func (r *againRouter) located(call string, d b2bua.Decided) b2bua.Decided {
+	r.w.with(call, func(one *run) {
+		switch e := d.Decision.(type) {
+		case b2bua.Route:
+			e.Targets = contacts(one.was, e.Targets)
+			d.Decision = e
+		case b2bua.Next:
+			e.Targets = contacts(one.was, e.Targets)
+			d.Decision = e
+		case b2bua.Challenge:
+			if one.was.Source.Account != "" {
+				d.Decision = nil
+			}
+		}
+	})
+	return d
+}
+
+func contacts(e *journal.Entry, targets []b2bua.Target) []b2bua.Target {
+	if !slices.ContainsFunc(targets, func(t b2bua.Target) bool { return len(e.Located[t.AOR]) > 0 && t.URI == "" }) {
+		return targets
+	}
+	var all []b2bua.Target
+	for _, t := range targets {
+		uris := e.Located[t.AOR]
+		if t.URI != "" || len(uris) == 0 || uris[0] == t.AOR {
+			all = append(all, t)
+			continue
+		}
+		for i, uri := range uris {
+			one := t
+			one.URI, one.Beside = uri, t.Beside && i == 0
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// The hooks of b2bua.Router that see where the call came from.
+
+func (r *againRouter) Invite(ctx context.Context, v b2bua.View) b2bua.Decided {
+	v = r.as(v)
+	r.w.log.From(v.ID, v.Source)
+	return r.located(v.ID, r.Router.Invite(ctx, v))
+}
+
+func (r *againRouter) Branch(v b2bua.View, leg b2bua.Leg, req *message.Message) b2bua.Decided {
+	var d b2bua.Decided
+	if r.Router.Wants(b2bua.HookBranch) {
+		d = r.Router.Branch(r.as(v), leg, req)
+	}
+	if _, skip := d.Decision.(b2bua.Skip); !skip {
+		r.w.calls(v.ID, leg, req)
+	}
+	return d
+}
+
+func (r *againRouter) Progress(v b2bua.View, leg b2bua.Leg, res *message.Message) b2bua.Decided {
+	return r.Router.Progress(r.as(v), leg, res)
+}
+
+func (r *againRouter) Answer(v b2bua.View, leg b2bua.Leg, res *message.Message) b2bua.Decided {
+	return r.Router.Answer(r.as(v), leg, res)
+}
+
+// Failure gives a failure the origin it had: those that were ours come from
+// callees here.
+func (r *againRouter) Failure(ctx context.Context, v b2bua.View, leg b2bua.Leg, res *message.Message, origin b2bua.Origin) b2bua.Decided {
+	r.w.with(v.ID, func(one *run) {
+		for _, p := range one.parts {
+			if p.taken && p.known && p.trunk == leg.Trunk && p.target == message.MaskURI(leg.Target) && p.origin == b2bua.OriginLocal {
+				origin = p.origin
+			}
+		}
+	})
+	return r.located(v.ID, r.Router.Failure(ctx, r.as(v), leg, res, origin))
+}
+
+func (r *againRouter) Final(v b2bua.View, res *message.Message, origin b2bua.Origin) {
+	r.Router.Final(r.as(v), res, origin)
+}
+
+func (r *againRouter) Request(v b2bua.View, leg b2bua.Leg, req *message.Message) b2bua.Decided {
+	return r.Router.Request(r.as(v), leg, req)
+}
+
+func (r *againRouter) Response(v b2bua.View, leg b2bua.Leg, res *message.Message) {
+	r.Router.Response(r.as(v), leg, res)
+}
+
+func (r *againRouter) Bye(v b2bua.View, leg b2bua.Leg, req *message.Message) {
+	r.Router.Bye(r.as(v), leg, req)
+}
+
+func (r *againRouter) End(ctx context.Context, v b2bua.View, record *b2bua.Record) {
+	r.Router.End(ctx, r.as(v), record)
+}
