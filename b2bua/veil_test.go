@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"legwork/b2bua/dialog"
 	"legwork/b2bua/leak"
@@ -86,6 +87,7 @@ func (r *rig) insideTalks() {
 	r.say(r.alice, d, "BYE", tell)
 	r.wait(r.bob, "BYE").Reply(200, nil)
 	r.wait(r.alice, "200 BYE")
+	synctest.Wait() // the log is written before it is read
 }
 
 // fragmentCrosses sends a NOTIFY of a transfer.
