@@ -2,7 +2,6 @@ package b2bua
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"legwork/b2bua/transport"
@@ -37,26 +36,23 @@ func (s *Server) Follow(id string) (left func() []string, ok bool) {
 	if c == nil {
 		return nil, false
 	}
-	return func() []string {
-		answer := make(chan []string, 1)
-		c.post(reached{then: func(transport.Flow, error) { answer <- c.unfinished() }})
-		select {
-		case list := <-answer:
-			return list
-		case <-time.After(mailboxLimit):
-			return []string{"mailbox that is not read"}
-		}
-	}, true
+	return c.leftovers, true
 }
 
-// leftovers lists what a call that is over still has to do; "" is none. It is
-// asked in the call's mailbox.
-func (c *Call) leftovers() string {
-	answer := make(chan string, 1)
-	c.post(reached{then: func(transport.Flow, error) { answer <- strings.Join(c.unfinished(), ", ") }})
-	return <-answer
+// leftovers asks a call's mailbox for what is unfinished.
+func (c *Call) leftovers() []string {
+	answer := make(chan []string, 1)
+	c.post(reached{then: func(transport.Flow, error) { answer <- c.unfinished() }})
+	select {
+	case list := <-answer:
+		return list
+	case <-time.After(mailboxLimit):
+		return []string{"mailbox that is not read"}
+	}
 }
 
+// unfinished lists what a call that is over still has to do, and stops its
+// timers. It belongs to the mailbox.
 func (c *Call) unfinished() []string {
 	var list []string
 	for what, left := range map[string]bool{

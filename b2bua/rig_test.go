@@ -190,7 +190,7 @@ func playOn(t *testing.T, faults simnet.Faults, p *fixed, f func(r *rig)) {
 			t.Errorf("left over: %d routers, %d calls, %d faults", p.open, r.server.Active(), r.server.faults.Load())
 		}
 		for _, c := range p.calls {
-			if left := c.leftovers(); left != "" {
+			if left := c.leftovers(); len(left) > 0 {
 				t.Errorf("a call has left over: %s", left)
 			}
 		}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -192,15 +191,4 @@ func plain(v any, left *int, depth int) (any, error) {
 		return nil, &Refusal{v.Error()}
 	}
 	return nil, fmt.Errorf("an answer of type %T", v)
-}
-
-// Texts reads an answer that is a list of texts.
-func Texts(v any) []string {
-	list, _ := v.([]any)
-	texts := slices.Grow([]string(nil), len(list))
-	for _, one := range list {
-		s, _ := one.(string)
-		texts = append(texts, s)
-	}
-	return texts
 }
