@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/b2bua/number"
 )
 
 // Bounds of traces.
@@ -25,7 +25,7 @@ var ErrTraces = errors.New("too many traces run")
 // Filter says which calls a trace is about: those that fit all of it. Empty
 // fields fit every call.
 type Filter struct {
-	Number string // the user of who calls or is called, or the last digits of a number
+	Number string // the user of who calls or is called; see number.Sought
 	Trunk  string // that the call came from, or went to
 }
 
@@ -182,32 +182,8 @@ func (r *Ring) shows(s *story, ev *b2bua.Event) {
 	r.consider(s, ev.Leg.Trunk, uris...)
 }
 
-// isNumber tells whether a URI's user is this one, or a number that ends so.
+// isNumber tells whether a URI's user is the one that a trace is about.
 func isNumber(uri, wanted string) bool {
-	user := uri
-	if u, err := message.ParseURI(uri); err == nil {
-		if user = u.User; user == "" {
-			user = strings.TrimPrefix(strings.ToLower(uri), "tel:")
-		}
-	}
-	if strings.EqualFold(user, wanted) {
-		return true
-	}
-	have, want := onlyDigits(user), onlyDigits(wanted)
-	return len(want) >= 3 && strings.HasSuffix(have, want)
-}
-
-// onlyDigits is a number as it is dialled; "" for what is none.
-func onlyDigits(s string) string {
-	s, _, _ = strings.Cut(s, ";")
-	var b strings.Builder
-	for _, c := range s {
-		switch {
-		case c >= '0' && c <= '9':
-			b.WriteRune(c)
-		case !strings.ContainsRune("+-.() ", c):
-			return ""
-		}
-	}
-	return b.String()
+	u, err := message.ParseURI(uri)
+	return err == nil && number.Sought(u.User, wanted)
 }

@@ -2,9 +2,11 @@ package pcap
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/number"
 )
 
 // A Call is what was seen under one Call-ID, from the first INVITE on.
@@ -45,7 +47,7 @@ func (c *Capture) Calls() []*Call {
 // A Wish says which call is wanted. Empty fields want nothing.
 type Wish struct {
 	CallID string
-	Number string // of the caller or the callee
+	Number string // of the caller or the callee; see number.Sought
 }
 
 // maxListed bounds the calls that an error lists.
@@ -58,7 +60,7 @@ func (c *Capture) Find(w Wish) (*Call, int, error) {
 	calls := c.Calls()
 	var found []*Call
 	for _, one := range calls {
-		if (w.CallID == "" || w.CallID == one.ID) && (w.Number == "" || one.Has(w.Number)) {
+		if (w.CallID == "" || w.CallID == one.ID) && (w.Number == "" || one.isOf(w.Number)) {
 			found = append(found, one)
 		}
 	}
@@ -79,43 +81,22 @@ func (c *Capture) Find(w Wish) (*Call, int, error) {
 	return nil, 0, fmt.Errorf("no such call; there are:%s", b.String())
 }
 
-// shortest is how many digits must be alike for a number to be another's end.
-const shortest = 6
-
-// Has tells whether the number is the caller's or the callee's. Prefixes of a
-// country or a carrier may differ: 030123456 is +4930123456.
-func (c *Call) Has(number string) bool {
+// Users are those of the URIs of caller and callee.
+func (c *Call) Users() []string {
 	m := c.Invite()
-	users := []string{m.URI}
+	uris := []string{m.URI}
 	for _, name := range []string{"From", "To", "P-Asserted-Identity"} {
-		users = append(users, message.URIOf(m.Get(name)))
+		uris = append(uris, message.URIOf(m.Get(name)))
 	}
-	want := digits(number)
-	for _, one := range users {
-		u, err := message.ParseURI(one)
-		if err != nil {
-			continue
-		}
-		if u.User == number && number != "" {
-			return true
-		}
-		got := digits(u.User)
-		short, long := want, got
-		if len(short) > len(long) {
-			short, long = long, short
-		}
-		if want != "" && (got == want || len(short) >= shortest && strings.HasSuffix(long, strings.TrimLeft(short, "0"))) {
-			return true
+	var users []string
+	for _, one := range uris {
+		if u, err := message.ParseURI(one); err == nil && u.User != "" {
+			users = append(users, u.User)
 		}
 	}
-	return false
+	return users
 }
 
-func digits(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c >= '0' && c <= '9' {
-			return c
-		}
-		return -1
-	}, s)
+func (c *Call) isOf(wanted string) bool {
+	return slices.ContainsFunc(c.Users(), func(user string) bool { return number.Sought(user, wanted) })
 }

@@ -260,7 +260,8 @@ func TestACallIsFoundByCallIDOrNumber(t *testing.T) {
 		{Wish{Number: "030123456"}, "one", 2},
 		{Wish{Number: "12", CallID: "two"}, "two", 1},
 		{Wish{Number: "+49 30 123456"}, "one", 2},
-		{Wish{Number: "3456"}, "", 0},
+		{Wish{Number: "3456"}, "one", 2},
+		{Wish{Number: "56"}, "", 0},
 		{Wish{CallID: "three"}, "", 0},
 		{Wish{Number: "x"}, "", 0},
 	} {

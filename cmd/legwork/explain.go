@@ -26,7 +26,7 @@ type explainCommand struct {
 	Config    string        `short:"c" placeholder:"FILE" help:"Configuration; default: ./legwork.yaml if it is there, else the main.lua here."`
 	Script    string        `placeholder:"FILE.lua" help:"A script in place of the configured one."`
 	CallID    string        `name:"call-id" placeholder:"ID" help:"Of the call in a capture."`
-	Number    string        `placeholder:"NUMBER" help:"Of caller or callee of the call in a capture."`
+	Number    string        `placeholder:"NUMBER" help:"The first call in a capture from or to it: a user, or the last digits of a number."`
 	FromTrunk string        `name:"from-trunk" placeholder:"TRUNK" help:"The call comes from this trunk."`
 	Source    string        `placeholder:"IP" help:"The call comes from this address."`
 	B         []string      `name:"b" sep:"none" placeholder:"ANSWERS" help:"What the targets do, one --b each in turn, the last for all behind it: codes and delays (\"180 5s 200\"), silent, or refuse. Default: \"180 200\"."`

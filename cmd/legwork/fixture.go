@@ -18,7 +18,7 @@ import (
 type fixtureCommand struct {
 	Capture string `arg:"" type:"path" placeholder:"CALL.pcap" help:"Capture with the call, pcap or pcapng."`
 	CallID  string `name:"call-id" placeholder:"ID" help:"The call of this Call-ID; default: the first."`
-	Number  string `placeholder:"N" help:"The first call from or to this number."`
+	Number  string `placeholder:"N" help:"The first call from or to it: a user, or the last digits of a number."`
 	Config  string `short:"c" type:"path" placeholder:"FILE" help:"Configuration that names the caller's trunk by its address; default: the legwork.yaml here, if there is one."`
 	From    string `name:"from-trunk" placeholder:"TRUNK" help:"The caller's trunk."`
 }

@@ -121,7 +121,7 @@ var mayImport = map[string][]string{
 	"b2bua/cdr":         {"b2bua", "b2bua/message"},
 	"b2bua/metrics":     {"b2bua", "b2bua/door", "b2bua/message", "b2bua/transaction", "b2bua/transport", "b2bua/trunk"},
 	"b2bua/capture":     {"b2bua", "b2bua/message", "b2bua/number", "b2bua/trunk"},
-	"b2bua/pcap":        {"b2bua/message"},
+	"b2bua/pcap":        {"b2bua/message", "b2bua/number"},
 	"b2bua/admin":       {"b2bua", "b2bua/door", "b2bua/message", "b2bua/trunk"},
 	"script/lua":        {},
 	"script/sql":        {},

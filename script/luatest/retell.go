@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/number"
 	"legwork/b2bua/pcap"
 )
 
@@ -49,7 +50,7 @@ type step struct {
 func (r *Retelling) hops() []*hop {
 	a := hopOf("c:a()", r.Call.Invite())
 	for _, m := range r.Call.Messages {
-		if a.holds(m) && m.IsRequest() && m.Message.Method == "INVITE" && m.ToTag() == "" && number(m) > number(a.first) {
+		if a.holds(m) && m.IsRequest() && m.Message.Method == "INVITE" && m.ToTag() == "" && cseq(m) > cseq(a.first) {
 			a.first = m
 		}
 	}
@@ -85,7 +86,7 @@ func sameHost(a, b netip.AddrPort) bool {
 func (r *Retelling) related(m pcap.Message) bool {
 	other := &pcap.Call{ID: m.CallID(), Messages: []pcap.Message{m}}
 	for _, user := range []string{userOf(r.Call.Invite().URI), userOf(message.URIOf(r.Call.Invite().Get("From")))} {
-		if user != "" && other.Has(user) {
+		if slices.ContainsFunc(other.Users(), func(one string) bool { return number.Same(one, user) }) {
 			return true
 		}
 	}
@@ -100,7 +101,7 @@ func userOf(uri string) string {
 	return u.User
 }
 
-func number(m pcap.Message) uint32 {
+func cseq(m pcap.Message) uint32 {
 	n, _, _ := m.CSeq()
 	return n
 }
@@ -131,7 +132,7 @@ func (r *Retelling) steps(hops []*hop) []step {
 				continue
 			}
 			one := step{at: m.At, hop: h, Message: m, sent: h.byInviter(m) == (h == hops[0])}
-			one.invite = h != hops[0] && !h.imagined && !one.sent && number(m) == number(h.first) && m.IsRequest() && m.Message.Method == "INVITE"
+			one.invite = h != hops[0] && !h.imagined && !one.sent && cseq(m) == cseq(h.first) && m.IsRequest() && m.Message.Method == "INVITE"
 			if h.imagined && !one.sent {
 				continue // what the caller did: expected of its leg
 			}

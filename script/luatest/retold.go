@@ -106,7 +106,7 @@ func (s *step) write(b *bytes.Buffer, addresses []string) {
 		s.writeExpected(b, addresses)
 	case s.IsRequest():
 		fmt.Fprintf(b, "  t.ok(%s:received(%s))\n", s.hop.name, lua.Quote(s.Message.Method))
-	case s.hop.name == "c:a()" && s.Message.Method == "INVITE" && s.Status >= 200 && number(s.Message) == number(s.hop.first):
+	case s.hop.name == "c:a()" && s.Message.Method == "INVITE" && s.Status >= 200 && cseq(s.Message) == cseq(s.hop.first):
 		fmt.Fprintf(b, "  t.eq(%s:final().status, %d)\n", s.hop.name, s.Status)
 	default:
 		fmt.Fprintf(b, "  t.ok(%s:received(%d))\n", s.hop.name, s.Status)
