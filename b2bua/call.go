@@ -61,7 +61,7 @@ func (c *Call) handle(ev event) {
 	case faulted:
 		panic(e.why)
 	case noted:
-		c.note(e.text, e.where)
+		c.keepNote(e.text, e.where)
 		return
 	case elapsed:
 		if e.set != c.clock(e.leg, e.timer).set {
@@ -161,12 +161,17 @@ func (c *Call) decidedBy(hook string, d Decided) {
 	}
 }
 
+// note is a line of the engine's own.
 func (c *Call) note(text, where string) {
+	c.keepNote(text, where)
+	c.tell(Event{Kind: EventNote, Leg: c.a.view(), Text: text, Where: where})
+}
+
+func (c *Call) keepNote(text, where string) {
 	if len(c.record.Notes) < 100 {
 		c.record.Notes = append(c.record.Notes, text)
 	}
 	c.log().Info("note", "text", text, "script", where)
-	c.tell(Event{Kind: EventNote, Leg: c.a.view(), Text: text, Where: where})
 }
 
 // Opening is how the call begins; see there.
@@ -174,8 +179,14 @@ func (c *Call) Opening() Opening {
 	return Opening{ID: c.id, Trunk: c.source.Trunk, Caller: message.URIOf(c.invite.Get("From")), Call: c.onBehalf == nil}
 }
 
-// Note adds a line to the call's story; see Handle.
-func (c *Call) Note(text, where string) { c.post(noted{text, where}) }
+// Note adds a line to the call's story, in the order of what its hook tells
+// besides; see Handle.
+func (c *Call) Note(text, where string) {
+	if c.Watched() {
+		c.Tell(Event{Kind: EventNote, Text: text, Where: where})
+	}
+	c.post(noted{text, where})
+}
 
 // OnEnd runs f when the call is over; see Handle.
 func (c *Call) OnEnd(f func()) { c.post(whenOver{f}) }

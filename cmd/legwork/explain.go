@@ -55,10 +55,9 @@ func (c *explainCommand) Run(t *terminal) error {
 		if open, err = openDatabases(s.cfg); err != nil {
 			return mend(err)
 		}
-		cfg.Lib, cfg.Record = scriptSurroundings(open), &canned.Recorder{}
-		cfg.Lib.DNS = resolve.New(resolve.Config{})
-		// A connection that is kept waits for its peer, and no virtual time passes.
-		cfg.Lib.Transport = &http.Transport{DisableKeepAlives: true}
+		outside := canned.NewOutside(&http.Transport{TLSHandshakeTimeout: 5 * time.Second})
+		cfg.Lib, cfg.Record = scriptSurroundings(open), &canned.Recorder{Outside: outside}
+		cfg.Lib.DNS, cfg.Lib.Transport = resolve.New(resolve.Config{}), outside
 		impatient(t)
 	}
 	onVirtualTime(func(test *testing.T) int {
@@ -196,6 +195,9 @@ func (c *explainCommand) find(t *terminal, b []byte, scene *luatest.Scene) error
 		return fmt.Errorf("%s: %w", c.Message, err)
 	}
 	invite := call.Invite()
+	if bad := luatest.Refused(invite.Message); bad != nil {
+		return fmt.Errorf("%s: the INVITE of call %s is no SIP message that a call can come of: %w; the caller would get 400", c.Message, printable(invite.CallID()), bad)
+	}
 	scene.Invite, scene.Seen = string(invite.Raw), invite.From.Addr()
 	return nil
 }
@@ -232,8 +234,8 @@ func (c *explainCommand) keep(record *canned.Recorder, open *databases) error {
 	return errors.Join(err, file.Close())
 }
 
-// lookupLimit is how long look-ups that are recorded may take in all. No virtual
-// time passes while one waits for the network, so nothing else would end it.
+// lookupLimit is how long look-ups that are recorded may take in all. Deadlines
+// hold for each, but a script may make many.
 const lookupLimit = time.Minute
 
 func impatient(t *terminal) {

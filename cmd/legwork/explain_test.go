@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -105,10 +106,16 @@ func TestAScriptThatFailsIsShownWithTheLadderSoFar(t *testing.T) {
 	holds(t, got.out, "INVITE", "wrong.lua:3 so far", "500 Server Internal Error", "Errors of the scripts", "on_invite failed at wrong.lua:4", "stack traceback")
 }
 
+const unnumbered = "INVITE sip:a@sbc.example SIP/2.0\nFrom: <sip:b@pbx.example>;tag=1\nCSeq: x INVITE\nTo: <sip:a@sbc.example>\nCall-ID: 1"
+
 func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	dir := explainable(t)
 	write(t, filepath.Join(dir, "other.sip"), "OPTIONS sip:a@sbc.example SIP/2.0\nFrom: <sip:b@pbx.example>;tag=1\n")
 	write(t, filepath.Join(dir, "text.sip"), "hello\n")
+	write(t, filepath.Join(dir, "field.sip"), "\nINVITE sip:a@sbc.example SIP/2.0\nContent-Length: 3\nno field\n\n")
+	write(t, filepath.Join(dir, "empty.sip"), "\r\n")
+	write(t, filepath.Join(dir, "cseq.sip"), unnumbered)
+	captureOf(t, filepath.Join(dir, "cseq.pcap"), caught{5061, 5060, strings.Split(unnumbered, "\n")})
 	write(t, filepath.Join(dir, "far.sip"), strings.ReplaceAll(inviteText, "127.0.0.1", "192.0.2.77"))
 	broken := filepath.Join(t.TempDir(), "broken.lua")
 	write(t, broken, "local M = {\n")
@@ -117,7 +124,11 @@ func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"nowhere.sip", "nowhere.sip: no such file"},
 		{"other.sip", "other.sip holds no INVITE"},
-		{"text.sip", "text.sip is no SIP message: not a request line"},
+		{"text.sip", `text.sip is no SIP message: line 1: not a request line; it begins like "INVITE sip:4711@sbc.example SIP/2.0": "hello"`},
+		{"field.sip", `field.sip is no SIP message: line 4: a header field without a name; a field is like "Name: value": "no field"`},
+		{"cseq.sip", "line 3: CSeq is not a number and a method; the caller would get 400"},
+		{"empty.sip", "empty.sip is empty"},
+		{"cseq.pcap", "the INVITE of call 1 is no SIP message that a call can come of: CSeq is not a number and a method"},
 		{"far.sip", "--from-trunk is missing; one of: carrier-a, carrier-b, pbx, reserve (or --source IP)"},
 		{"call.sip --from-trunk px", `--from-trunk: there is no trunk "px"; there are: carrier-a, carrier-b, pbx, reserve`},
 		{"call.sip --source here", "--source here: want an IP address"},
@@ -186,4 +197,47 @@ return M
 	if asked != 1 {
 		t.Error("a stub did not keep the look-up at home")
 	}
+}
+
+func TestLookupsAreRecordedOnRealTime(t *testing.T) {
+	dir := t.TempDir()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/silent" {
+			<-r.Context().Done()
+		}
+		_, _ = w.Write([]byte("5"))
+	}))
+	defer server.Close()
+	write(t, filepath.Join(dir, "call.sip"), inviteText)
+	write(t, filepath.Join(dir, "legwork.yaml"), "script: main.lua\nsql: {routes: {driver: sqlite, dsn: routes.db}}\ntrunks: {pbx: {match: [127.0.0.1]}}\n")
+	write(t, filepath.Join(dir, "main.lua"), `local M = {}
+local api = b2b.http.client { base = "`+server.URL+`" }
+local db = b2b.sql("routes")
+function M.on_invite(call)
+  call:note("first")
+  local a, b = api:get("/a?token=hidden"), api:get("/b")
+  call:note("%s and %s", a.body, b.body)
+  local _, silent = api:get("/silent", { timeout = 0.3 })
+  call:note("then %s", silent)
+  local row = db:row("select 7 as n")
+  return b2b.route { to = "sip:" .. row.n .. "@carrier.example" }
+end
+function M.on_end() api:get("/end") end
+return M
+`)
+	got := run(t, dir, "explain", "call.sip", "--record", "seen.json")
+	holds(t, got.out, "route sip:7@carrier.example", "The caller got 200 OK.")
+	told := regexp.MustCompile(`(?s)first.*GET.*/a.*GET.*/b.*5 and 5.*GET.*/silent → timeout.*then timeout.*sql routes select`)
+	if got.code != 0 || !told.MatchString(got.out) {
+		t.Errorf("exit %d: %s\n%s", got.code, got.out, got.err)
+	}
+	again := run(t, dir, "explain", "call.sip", "--stub", "seen.json")
+	if holds(t, again.out, "route sip:7@carrier.example", "The caller got 200 OK."); !told.MatchString(again.out) {
+		t.Error(again.out)
+	}
+	seen, err := os.ReadFile(filepath.Join(dir, "seen.json"))
+	if err != nil || strings.Contains(got.out+again.out+string(seen), "hidden") {
+		t.Errorf("%v, or a secret in %s", err, seen)
+	}
+	holds(t, string(seen), "/a?token=*", "/end")
 }

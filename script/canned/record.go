@@ -19,6 +19,10 @@ const maxRecord = 32 << 20
 // a client had in its cache is not written: stubs are asked below it. The zero
 // value is ready.
 type Recorder struct {
+	// Outside makes the look-ups of a bubble; nil: they are made where they are
+	// asked.
+	Outside *Outside
+
 	mu    sync.Mutex // guards what follows
 	lines [][]byte
 	size  int
@@ -28,12 +32,21 @@ type Recorder struct {
 // Look implements lib.Lookups.
 func (r *Recorder) Look(ctx context.Context, q *lib.Question, live func(ctx context.Context) (lib.Answer, error)) (lib.Answer, error) {
 	began := time.Now()
-	a, err := live(ctx)
+	a, err := r.live(ctx, q, live)
 	if err == nil && a.Cached || errors.Is(err, context.Canceled) {
 		return a, err
 	}
 	r.note(q, a, err, time.Since(began))
 	return a, err
+}
+
+// live asks what is really there. HTTP goes outside below its clients, by
+// Outside.RoundTrip: they wait for each other.
+func (r *Recorder) live(ctx context.Context, q *lib.Question, live func(ctx context.Context) (lib.Answer, error)) (lib.Answer, error) {
+	if r.Outside == nil || q.Kind == "http" {
+		return live(ctx)
+	}
+	return r.Outside.look(ctx, live)
 }
 
 func (r *Recorder) note(q *lib.Question, a lib.Answer, failed error, took time.Duration) {

@@ -104,7 +104,7 @@ func of(q *lib.Question) (entry, error) {
 	var e entry
 	switch q.Kind {
 	case "http":
-		e.HTTP = q.Key
+		e.HTTP = lib.WithoutSecrets(q.Key, "*") // as a stub it means the same
 	case "redis":
 		e.Redis = q.Key
 	case "sql":

@@ -3,6 +3,7 @@ package lib
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"legwork/script/lua"
@@ -49,12 +50,19 @@ func (x *library) limited(a args, what, key string, allowed bool) {
 // secretInQuery is a parameter of an address whose value nobody is shown.
 var secretInQuery = regexp.MustCompile(`(?i)([?&][a-z0-9_.-]*(?:token|secret|passw|key|auth|signature)[a-z0-9_.-]*=)[^&\s]*`)
 
+// WithoutSecrets is the key of a look-up with something else in place of what
+// nobody is shown.
+func WithoutSecrets(key, instead string) string {
+	return secretInQuery.ReplaceAllString(key, "${1}"+instead)
+}
+
 // inWords is a look-up and what came of it, in one line.
 func inWords(kind, key string, found Answer, err error) string {
-	text := kind + " " + secretInQuery.ReplaceAllString(key, "${1}***")
+	text := kind + " " + WithoutSecrets(key, "***")
 	switch {
 	case err != nil:
-		return text + " → " + Reason(err)
+		reason, _, _ := strings.Cut(Reason(err), "; add ") // the line that would answer it is told elsewhere
+		return text + " → " + reason
 	case found.Status > 0:
 		text += " → " + strconv.Itoa(found.Status)
 	default:

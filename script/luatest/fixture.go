@@ -33,6 +33,9 @@ func (s *stage) fixture(from seen, like *message.Message) (*message.Message, err
 	}
 	m.Raw = nil
 	m.Del("Via")
+	if m.Get("To") == "" {
+		m.Set("To", "<"+m.URI+">")
+	}
 	for _, h := range like.Headers {
 		if m.Get(h.Name) == "" {
 			m.Set(h.Name, h.Value)
@@ -91,23 +94,80 @@ func (s *stage) beside(file string, most int64) ([]byte, error) {
 // parseText reads an INVITE as people write it: with any line ends, and its
 // length is what it has.
 func parseText(text string) (*message.Message, error) {
-	head, body, _ := strings.Cut(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n")
-	lines := []string{}
-	for line := range strings.SplitSeq(strings.TrimSpace(head), "\n") {
-		field, _, _ := strings.Cut(line, ":")
-		if !message.Same(strings.TrimSpace(field), "Content-Length") {
-			lines = append(lines, line)
+	lines, body := linesOf(text)
+	var kept []string
+	for _, line := range lines {
+		if line = strings.TrimSuffix(line, "\r"); !isLength(line) {
+			kept = append(kept, line)
 		}
 	}
-	whole := strings.Join(lines, "\r\n") + "\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n")
+	whole := strings.Join(kept, "\r\n") + "\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n")
 	m, err := message.Parse([]byte(whole))
 	if err != nil {
-		return nil, fmt.Errorf("is no SIP message: %w", err)
+		return nil, fmt.Errorf("is no SIP message: %w", faultIn(text, err))
 	}
 	if m.Method != "INVITE" || !m.IsRequest() {
 		return nil, errors.New("holds no INVITE")
 	}
 	return m, nil
+}
+
+// linesOf are the start line with the header fields, and the body.
+func linesOf(text string) (lines []string, body string) {
+	head, body, _ := strings.Cut(strings.TrimLeft(strings.ReplaceAll(text, "\r\n", "\n"), "\n\t "), "\n\n")
+	return strings.Split(strings.TrimSpace(head), "\n"), body
+}
+
+func isLength(line string) bool {
+	field, _, _ := strings.Cut(line, ":")
+	return message.Same(strings.TrimSpace(field), "Content-Length")
+}
+
+// faultIn says in which line of a text a parser stumbled, and what belongs there.
+func faultIn(text string, err error) error {
+	lines, _ := linesOf(text)
+	skipped := len(text) - len(strings.TrimLeft(text, "\r\n\t "))
+	before := strings.Count(text[:skipped], "\n")
+	var head strings.Builder
+	for i, line := range lines {
+		if isLength(line) {
+			continue
+		}
+		head.WriteString(strings.TrimSuffix(line, "\r") + "\r\n")
+		_, found := message.Parse([]byte(head.String() + "\r\n"))
+		switch {
+		case found == nil:
+		case i == 0:
+			return fmt.Errorf("line %d: %w; it begins like \"INVITE sip:4711@sbc.example SIP/2.0\": %q", before+1, err, shortened(line))
+		default:
+			return fmt.Errorf("line %d: %w; a field is like \"Name: value\": %q", before+i+1, err, shortened(line))
+		}
+	}
+	return err
+}
+
+// lineOf is the line, from 1, on which the last field of a name begins; 0: nowhere.
+func lineOf(text, name string) (at int) {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if field, _, ok := strings.Cut(line, ":"); ok && message.Same(strings.TrimSpace(field), name) {
+			at = n
+		}
+		if strings.TrimSpace(line) == "" && at > 0 {
+			break
+		}
+	}
+	return at
+}
+
+func shortened(line string) string {
+	const most = 60
+	line = message.Mask(strings.TrimSuffix(line, "\r"))
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most], "") + "..."
+	}
+	return line
 }
 
 // captured finds the INVITE in a capture.

@@ -1,8 +1,10 @@
 package luatest
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"legwork/b2bua"
@@ -113,7 +115,7 @@ func (s *stage) perform(c *call, cast *cast, scene *Scene) (open bool) {
 			s.await(earliest(began.Add(patience), due, hangUp, giveUp))
 		}
 	}
-	return true
+	return !s.ended(c) // on_end may have waited, of which no agent hears
 }
 
 // ended tells whether the call's record is closed, or no call came of the INVITE.
@@ -154,6 +156,41 @@ func Invite(text string) error {
 	if len(text) > maxText {
 		return fmt.Errorf("has %d bytes; a message has at most %d", len(text), maxText)
 	}
-	_, err := parseText(text)
-	return err
+	if strings.TrimSpace(text) == "" {
+		return errors.New("is empty")
+	}
+	m, err := parseText(text)
+	if err != nil {
+		return err
+	}
+	bad := Refused(m)
+	if bad == nil {
+		return nil
+	}
+	name, _, _ := strings.Cut(bad.Error(), " ")
+	if at := lineOf(text, name); at > 0 {
+		return fmt.Errorf("is no SIP message that a call can come of: line %d: %w; the caller would get 400", at, bad)
+	}
+	return fmt.Errorf("is no SIP message that a call can come of: %w; the caller would get 400", bad)
+}
+
+// Refused says why the engine would refuse an INVITE before it asks anybody; what
+// the text may leave out is not missed.
+func Refused(m *message.Message) error {
+	whole := m.Clone()
+	for _, h := range []message.Header{
+		{Name: "Via", Value: "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"},
+		{Name: "Call-ID", Value: "1"},
+		{Name: "CSeq", Value: "1 INVITE"},
+		{Name: "From", Value: "<sip:a@sbc.example>;tag=1"},
+		{Name: "To", Value: "<sip:b@sbc.example>"},
+	} {
+		if whole.Get(h.Name) == "" {
+			whole.Set(h.Name, h.Value)
+		}
+	}
+	if bad := whole.Check(); bad != nil {
+		return bad
+	}
+	return nil
 }
