@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -20,14 +21,32 @@ import (
 const sdpInside = "v=0\r\no=inside 77 3 IN IP4 192.0.2.1\r\ns=PBX inside\r\ni=inside\r\nu=http://inside/\r\ne=a@inside\r\np=+1\r\n" +
 	"c=IN IP4 203.0.113.9\r\nt=0 0\r\na=tool:inside 1.0\r\nm=audio 4000 RTP/AVP 0 8\r\ni=inside\r\na=sendrecv\r\n"
 
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // insideOut makes alice the inside, whose address and name nobody else may see, and
 // says what of them was seen. edge is what the trunks say of headers.
-func (r *rig) insideOut(edge trunk.Headers) *bytes.Buffer {
+func (r *rig) insideOut(edge trunk.Headers) *journal {
 	r.Helper()
 	r.neighbours(func(t *trunk.Trunk) { t.Headers = edge })
 	g, err := leak.New([]string{"inside"}, []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")})
 	r.check(err)
-	log := &bytes.Buffer{}
+	log := &journal{}
 	r.server.log = slog.New(slog.NewTextHandler(log, nil))
 	settings := *r.server.settings()
 	settings.Leaks = &Leaks{Guard: g, Every: 1}

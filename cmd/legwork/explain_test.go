@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -168,9 +169,9 @@ func TestACallIsPickedOutOfACapture(t *testing.T) {
 
 func TestLookupsAreRecordedAndAnswerAgain(t *testing.T) {
 	dir := t.TempDir()
-	asked := 0
+	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		asked.Add(1)
 		_, _ = w.Write([]byte(`{"to": "sip:` + r.FormValue("n") + `@carrier.example"}`))
 	}))
 	defer server.Close()
@@ -185,16 +186,16 @@ return M
 `)
 	got := run(t, dir, "explain", "call.sip")
 	holds(t, got.out, "Look-ups that no stub answered", `{"http":"GET `+server.URL+`/route?n=12"`, "The caller got 404 Unknown.")
-	if asked != 0 {
-		t.Errorf("%d look-ups left without --record", asked)
+	if asked.Load() != 0 {
+		t.Errorf("%d look-ups left without --record", asked.Load())
 	}
 	got = run(t, dir, "explain", "call.sip", "--record", "seen.json")
 	holds(t, got.out, "INVITE to target 1", "The caller got 200 OK.")
-	if asked != 1 {
-		t.Errorf("asked %d times: %s", asked, got.err)
+	if asked.Load() != 1 {
+		t.Errorf("asked %d times: %s", asked.Load(), got.err)
 	}
 	holds(t, run(t, dir, "explain", "call.sip", "--stub", "seen.json").out, "route sip:12@carrier.example", "The caller got 200 OK.")
-	if asked != 1 {
+	if asked.Load() != 1 {
 		t.Error("a stub did not keep the look-up at home")
 	}
 }

@@ -27,10 +27,15 @@ type Result struct {
 	Stray      int // messages of no call, or of one that had ended
 }
 
-// Clean says why a run was not spotless; nil when each call succeeded and no
-// message came or went twice.
+// hiccups is how many messages of a run may come or go twice: on a busy machine
+// half a second (T1) is over before somebody has had its turn. A product that
+// repeats without need does so in each call, and until it is answered.
+const hiccups = 2
+
+// Clean says why a run was not spotless; nil when each call succeeded and no more
+// messages than hiccups came or went twice.
 func (r Result) Clean() error {
-	if r.Successful > 0 && r == (Result{Successful: r.Successful}) {
+	if r.Successful > 0 && r.Failed+r.Unexpected+r.Stray == 0 && r.Resent+r.Repeated <= hiccups {
 		return nil
 	}
 	return fmt.Errorf("not clean: %d calls succeeded, %d failed; messages: %d resent, %d repeated, %d unexpected, %d stray",
