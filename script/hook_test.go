@@ -180,9 +180,24 @@ function M.on_branch() wait.seconds(1) end`, withWait)
 	})
 }
 
+func TestAHookSleepsAndOthersGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, `function M.on_invite(call) b2b.sleep(1.5) return b2b.reject(403) end
+function M.on_branch() b2b.sleep(1) end`)
+		c := r.call(t)
+		defer c.Close()
+		before := time.Now()
+		if d := c.invite(); !reflect.DeepEqual(d.Decision, b2bua.Reject{Code: 403}) || time.Since(before) != 1500*time.Millisecond {
+			t.Errorf("%#v after %v", d, time.Since(before))
+		}
+		c.branch()
+		wantIn(t, r.log.String(), "waiting is not allowed in on_branch")
+	})
+}
+
 func TestACancelAbortsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := run(t, `local wait = require "wait" function M.on_invite(call) wait.seconds(3) end`, withWait)
+		r := run(t, `function M.on_invite(call) b2b.sleep(3) end`)
 		c := r.call(t)
 		defer c.Close()
 		ctx, cancel := context.WithCancel(t.Context())

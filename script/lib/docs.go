@@ -110,6 +110,7 @@ func docsSmall() []Doc {
 		{"b2b.random.string", "(length: number, alphabet?: string) -> string", "Letters and digits, or characters of the alphabet."},
 		{"b2b.random.pick", "(list: table) -> any", "One of the list."},
 		{"b2b.uuid", "() -> string", "A random UUID."},
+		{"b2b.sleep", "(seconds: number)", "Waits, in a hook that may; the end of the call and the hook's deadline end it sooner."},
 		{"b2b.q850.to_sip", "(cause: number) -> number|nil", "The status code for a Q.850 cause (RFC 3398); nil for 16, normal clearing."},
 		{"b2b.q850.from_sip", "(code: number) -> number|nil", "The Q.850 cause for a failure's status code (RFC 3398)."},
 		{"b2b.q850.text", "(cause: number) -> string|nil", "The name of a cause."},

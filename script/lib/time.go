@@ -1,9 +1,12 @@
 package lib
 
 import (
+	"context"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
+
+	"legwork/script/lua"
 )
 
 func (x *library) time() map[string]glua.LGFunction {
@@ -23,4 +26,19 @@ func (x *library) time() map[string]glua.LGFunction {
 			return a.give(glua.LBool(open))
 		}),
 	}
+}
+
+// sleep lets time pass for one hook; all others go on.
+func sleep(a args) int {
+	rest := a.asSeconds(a.at(1), "the time")
+	_ = lua.Wait(a.L, func(ctx context.Context) error { // it ends the hook itself when ctx is done
+		over := time.NewTimer(rest)
+		defer over.Stop()
+		select {
+		case <-ctx.Done():
+		case <-over.C:
+		}
+		return nil
+	})
+	return 0
 }
