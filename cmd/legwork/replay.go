@@ -39,6 +39,9 @@ type replayCommand struct {
 // Run plays the calls again: exit status 0 also when some change, 2 for what the
 // user has to mend.
 func (c *replayCommand) Run(t *terminal) error {
+	if c.HTML != "" && c.Open == 0 {
+		return mend(errors.New("--html writes one call: say which with --open N"))
+	}
 	s, err := c.suite()
 	if err != nil {
 		return mend(err)
@@ -54,7 +57,7 @@ func (c *replayCommand) Run(t *terminal) error {
 	if len(calls) == 0 {
 		return mend(errors.New("the log holds no call of that time"))
 	}
-	debug.SetGCPercent(400) // what is read stays; what a call leaves behind goes by itself
+	debug.SetGCPercent(150) // what is read stays; what a call leaves behind goes by itself
 	onVirtualTime(func(test *testing.T) int {
 		r := &replayed{terminal: t, total: len(calls)}
 		if err := r.play(test, s, order, calls); err != nil {

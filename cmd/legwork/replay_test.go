@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,4 +209,47 @@ func readAll(t *testing.T, dir string) (all []string) {
 		all = append(all, string(b))
 	}
 	return all
+}
+
+func TestReplayPlaysARealCallAgainWithoutASocket(t *testing.T) {
+	asked := 0
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		_, _ = w.Write([]byte(`{"gold": true}`))
+	}))
+	alice, bob := agent(t), agent(t)
+	dir := deployment(t, bob.Addr.String(), "replay: {path: decisions}\n")
+	script := `
+local api = b2b.http.client { base = "` + api.URL + `" }
+local M = {}
+function M.on_invite(call)
+  local r = api:get("/who/" .. call.req.uri.user)
+  return b2b.route { to = { { trunk = "pbx" } }, headers = { set = { ["X-Gold"] = tostring(r and r.json.gold) } } }
+end
+return M
+`
+	write(t, filepath.Join(dir, "main.lua"), script)
+	for _, file := range []string{"main_test.lua", "hello_test.lua"} {
+		_ = os.Remove(filepath.Join(dir, file)) // of the script that was there
+	}
+	r := serve(t, dir)
+	for range 2 {
+		r.talk(alice, bob).hangUp()
+	}
+	r.signal(syscall.SIGTERM)
+	if code := r.exit(); code != 0 {
+		t.Fatal(r.logged())
+	}
+	api.Close()
+	if got := run(t, dir, "replay"); got.out != "2 calls played again, none changes\n" {
+		t.Errorf("%s%s\n%s", got.out, got.err, run(t, dir, "replay", "--open", "1").out)
+	}
+	if asked != 2 {
+		t.Errorf("the server was asked %d times", asked)
+	}
+	write(t, filepath.Join(dir, "main.lua"), strings.Replace(script, "X-Gold", "X-Silver", 1))
+	got := run(t, dir, "replay")
+	holds(t, got.out, "2 calls played again, 2 change", "2  pbx: X-Gold, X-Silver, prefix 4711")
+	got = run(t, dir, "replay", "--open", "2")
+	holds(t, got.out, "as it went", "as it goes", "INVITE to pbx:", "+ X-Silver: true", "- X-Gold: true")
 }

@@ -143,9 +143,9 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 		Registrar: Registrar{Enabled: true, Expires: RegistrarExpires{
 			Min: Seconds(30 * time.Second), Default: Seconds(2 * time.Minute), Max: Seconds(2 * time.Minute),
 		}},
-		Admin:  Admin{Address: "0.0.0.0:8060", Token: "s3cret"},
-		Store:  Store{Kind: "memory"},
-		CDR:    []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}}, Replay: Replay{Path: filepath.Join(dir, "decisions"), MaxSize: 64 << 20, MaxAge: 24 * time.Hour},
+		Admin: Admin{Address: "0.0.0.0:8060", Token: "s3cret"},
+		Store: Store{Kind: "memory"},
+		CDR:   []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}}, Replay: Replay{Path: filepath.Join(dir, "decisions"), MaxSize: 64 << 20, MaxAge: 24 * time.Hour},
 		ACL:    ACL{Allow: []string{"198.51.100.0/24", "2001:db8::/32"}, Deny: []string{"198.51.100.13"}},
 		Ban:    Ban{After: 5, Window: 10 * time.Second, For: 2 * time.Minute},
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},
