@@ -242,3 +242,11 @@ return M
 	}
 	holds(t, string(seen), "/a?token=*", "/end")
 }
+
+func TestARefusalThatIsNoCallIsShown(t *testing.T) {
+	dir := explainable(t)
+	write(t, filepath.Join(dir, "call.sip"), inviteText)
+	got := run(t, dir, "explain", "call.sip", "--source", "192.0.2.77")
+	holds(t, got.out, "belongs to no trunk", "what leaves, to the caller (192.0.2.77:", "    SIP/2.0 403 Forbidden", "    Call-ID: one@pbx.example", "The caller got 403 Forbidden.")
+	holds(t, run(t, dir, "explain", "call.sip", "--source", "192.0.2.77", "--json").out, `"refusal": "SIP/2.0 403 Forbidden`)
+}

@@ -9,6 +9,7 @@ import (
 	"legwork/b2bua"
 	"legwork/b2bua/admin"
 	"legwork/b2bua/capture"
+	"legwork/b2bua/message"
 	"legwork/script/luatest"
 )
 
@@ -22,8 +23,9 @@ type explained struct {
 	Code     int             `json:"code"`    // of what the caller got; 0: nothing final
 	Reason   string          `json:"reason"`
 	Attempts []b2bua.Attempt `json:"attempts"`
-	Story    *capture.Story  `json:"story"`    // as calls/{id}/ladder of the admin API has it
-	Messages []changed       `json:"messages"` // those that left, in order
+	Story    *capture.Story  `json:"story"`             // as calls/{id}/ladder of the admin API has it
+	Messages []changed       `json:"messages"`          // those that left, in order
+	Refusal  string          `json:"refusal,omitempty"` // the one message that left when no call came of the INVITE
 	Fields   map[string]any  `json:"fields,omitempty"`
 	Errors   []string        `json:"errors,omitempty"`  // of scripts, with tracebacks
 	Output   []string        `json:"output,omitempty"`  // printed by scripts
@@ -69,6 +71,9 @@ func (c *explainCommand) explain(scene *luatest.Scene, p *luatest.Played) *expla
 		e.Attempts, e.Fields = p.Record.Attempts, p.Record.Fields
 	}
 	if p.Story == nil {
+		if p.Final != nil {
+			e.Refusal = message.Mask(string(p.Final.Raw))
+		}
 		return e
 	}
 	for i := range p.Story.Steps {
@@ -120,6 +125,9 @@ func (e *explained) print(t *terminal, s *suite) {
 		for _, one := range e.Messages {
 			e.printMessage(t, one)
 		}
+	} else if e.Refusal != "" {
+		t.printf("\n%s\n", t.paint(bold, "no call comes of it; what leaves, to the caller ("+e.Source+")"))
+		e.printText(t, e.Refusal)
 	}
 	t.lines("Printed by the scripts", e.Output)
 	t.lines("Look-ups that no stub answered; these lines would, in a file for --stub", e.Lookups)
@@ -173,9 +181,7 @@ func (e *explained) printMessage(t *terminal, one changed) {
 	}
 	t.printf("\n%s\n", t.paint(bold, printable(fmt.Sprintf("%d  %.3f s  %s to %s%s", one.Step, st.After, name, e.party(st.Leg), made))))
 	if one.Diff == nil {
-		for line := range strings.Lines(strings.TrimRight(m.Text, "\r\n")) {
-			t.printf("    %s\n", t.paint(dim, printable(strings.TrimRight(line, "\r\n"))))
-		}
+		e.printText(t, m.Text)
 		return
 	}
 	for _, line := range one.Diff {
@@ -187,6 +193,13 @@ func (e *explained) printMessage(t *terminal, one changed) {
 func (t *terminal) difference(line capture.Line) {
 	style := map[capture.Op]string{capture.Added: green, capture.Removed: red, capture.Same: dim}[line.Op]
 	t.printf("  %s\n", t.paint(style, string(line.Op)+" "+printable(line.Text)))
+}
+
+// printText shows a message that was made of none.
+func (e *explained) printText(t *terminal, text string) {
+	for line := range strings.Lines(strings.TrimRight(text, "\r\n")) {
+		t.printf("    %s\n", t.paint(dim, printable(strings.TrimRight(line, "\r\n"))))
+	}
 }
 
 // party names who is at the far end of a leg.
