@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -18,8 +19,10 @@ const receiveBuffer = 8 << 20
 // fails the next read or write, whomever that was for.
 type udpSocket struct {
 	*net.UDPConn
-	raw     syscall.RawConn
-	refused func(remote netip.AddrPort, err error)
+	raw       syscall.RawConn
+	v4        bool
+	datagrams datagrams
+	refused   func(remote netip.AddrPort, err error)
 }
 
 // tune enlarges the receive buffer as far as the system lets us and asks for
@@ -40,7 +43,7 @@ func tune(c *net.UDPConn, v4 bool) PacketConn {
 			_ = unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 		}
 	})
-	return &udpSocket{UDPConn: c, raw: raw}
+	return &udpSocket{UDPConn: c, raw: raw, v4: v4, datagrams: datagrams{sync.Pool{New: newDatagram}}}
 }
 
 // OnRefused sets who hears of unreachable addresses.
@@ -49,7 +52,7 @@ func (s *udpSocket) OnRefused(f func(remote netip.AddrPort, err error)) { s.refu
 // ReadFromUDPAddrPort reads a datagram; ICMP errors on the way are reported.
 func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
-		n, from, err := s.UDPConn.ReadFromUDPAddrPort(b)
+		n, from, err := s.datagrams.read(s.raw, b)
 		if err == nil || errors.Is(err, net.ErrClosed) || s.drain() == 0 {
 			return n, from, err
 		}
@@ -59,11 +62,11 @@ func (s *udpSocket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 // WriteToUDPAddrPort writes a datagram, a second time when the first failed for
 // an earlier one.
 func (s *udpSocket) WriteToUDPAddrPort(b []byte, remote netip.AddrPort) (int, error) {
-	n, err := s.UDPConn.WriteToUDPAddrPort(b, remote)
+	n, err := s.datagrams.write(s.raw, b, remote, s.v4)
 	if err == nil || errors.Is(err, net.ErrClosed) || s.drain() == 0 {
 		return n, err
 	}
-	return s.UDPConn.WriteToUDPAddrPort(b, remote)
+	return s.datagrams.write(s.raw, b, remote, s.v4)
 }
 
 // drain reports and counts what the kernel has queued.
