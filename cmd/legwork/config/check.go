@@ -37,6 +37,9 @@ func (r *reader) complete(c *Config) {
 		if t.PRACK == "" {
 			t.PRACK = PRACKInterwork
 		}
+		if t.Media == "" {
+			t.Media = MediaDirect
+		}
 		if t.Diversion == "" {
 			t.Diversion = DiversionKeep
 		}
@@ -189,7 +192,7 @@ func (r *reader) protocol(s *SIP) {
 		if _, written := r.at[at]; !written {
 			at = &s.T1
 		}
-		r.refuse(at, fmt.Sprintf("sip: t2 (%s) is shorter than t1 (%s)", s.T2, s.T1), "")
+		r.refuse(at, fmt.Sprintf("sip: t2 (%s) is shorter than t1 (%s)", s.T2, s.T1), "write t2 at least as long as t1")
 	}
 	if !isPrintable(s.UserAgent) {
 		r.refuse(&s.UserAgent, "sip.user_agent: control character", "remove it")
@@ -206,7 +209,7 @@ func (r *reader) ascending(name, lowKey string, low *Seconds, highKey string, hi
 	if _, written := r.at[at]; !written {
 		at = low
 	}
-	r.refuse(at, fmt.Sprintf("%s: %s (%s) is shorter than %s (%s)", name, highKey, *high, lowKey, *low), "")
+	r.refuse(at, fmt.Sprintf("%s: %s (%s) is shorter than %s (%s)", name, highKey, *high, lowKey, *low), fmt.Sprintf("raise %s or lower %s", highKey, lowKey))
 }
 
 func (r *reader) registrar(c *Config) {

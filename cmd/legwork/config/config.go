@@ -14,6 +14,7 @@
 //	doc      its one line for people
 //	enum     the values it may have
 //	later    values, or on a field named _ keys, that a coming version will know
+//	idle     on a field named _: keys that only such values need
 //	min max  bounds of a number or a duration
 //	restart  a change needs a restart of the process
 package config
@@ -32,6 +33,7 @@ type Config struct {
 	Users          Users             `yaml:"users" doc:"Who may prove by digest who they are, whatever address they come from."`
 	Registrar      Registrar         `yaml:"registrar" doc:"Where phones of users register; calls go to {aor = ...}."`
 	Admin          Admin             `yaml:"admin" restart:"yes" doc:"HTTP API and /metrics."`
+	Media          Media             `yaml:"media" doc:"Where RTP flows."`
 	Store          Store             `yaml:"store" restart:"yes" doc:"Where b2b.store, b2b.limit and the registrar keep what they know."`
 	Redis          map[string]*Redis `yaml:"redis" restart:"yes" doc:"Redis servers that scripts ask by name: b2b.redis."`
 	SQL            map[string]*SQL   `yaml:"sql" restart:"yes" doc:"Databases that scripts ask by name: b2b.sql."`
@@ -50,8 +52,6 @@ type Config struct {
 	Identities map[string]Identity `yaml:"-"` // of the secured listeners, by name
 	Files      []string            `yaml:"-"` // that were read besides the file itself: secrets, users and certificates
 	Warnings   Problems            `yaml:"-"` // what is allowed and hardly meant
-
-	_ struct{} `later:"media"`
 }
 
 // Unknown says what becomes of a request that matches no trunk.
@@ -102,7 +102,7 @@ type Trunk struct {
 	Health   *Health   `yaml:"health" doc:"When a target counts as down and is tried last; left out: never."`
 	Register *Register `yaml:"register" doc:"Our account there: registered with the host of aor, through targets, with auth."`
 
-	_ struct{} `later:"media"`
+	Media MediaMode `yaml:"media" enum:"direct" later:"relay rtpengine" doc:"direct: RTP of its calls flows from end to end."`
 }
 
 // Target is one place to try. Weight is at least 1 after Load.
@@ -359,6 +359,7 @@ func Default() *Config {
 			Min: Seconds(time.Minute), Default: Seconds(5 * time.Minute), Max: Seconds(time.Hour),
 		}},
 		Admin:  Admin{Address: "127.0.0.1:8060"},
+		Media:  Media{Mode: MediaDirect},
 		Store:  Store{Kind: "memory"},
 		Limits: Limits{PerSourceCPS: 50, Overload: Overload{QueueDelay: 200 * time.Millisecond}},
 		Ban:    Ban{After: 20, Window: time.Minute, For: time.Hour},

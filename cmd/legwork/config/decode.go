@@ -66,12 +66,22 @@ func (r *reader) structure(n ast.Node, v reflect.Value, f field) bool {
 			inner := known[i]
 			inner.key = join(f.key, key)
 			r.value(value, v.Field(inner.index), inner)
+		case slices.Contains(idle(v.Type()), key):
+			m := place(at)
+			r.warnings = r.appended(r.warnings, m, fmt.Sprintf("%s is not used by this version", join(f.key, key)), "remove it")
+		case slices.Contains(later, key) && isEmpty(value): // which is how things are
 		case slices.Contains(later, key):
 			r.problem(at, fmt.Sprintf("%q is not supported yet by this version", key), "remove it")
 		default:
 			r.problem(at, fmt.Sprintf("unknown key %q", key), didYouMean(key, keys(known)))
 		}
 	})
+}
+
+// isEmpty tells whether n is "", which switches off what its key is for.
+func isEmpty(n ast.Node) bool {
+	s, ok := n.(*ast.StringNode)
+	return ok && s.Value == ""
 }
 
 // optional makes what a pointer is for; a key without a value leaves it nil.
@@ -92,7 +102,7 @@ func (r *reader) boolean(n ast.Node, v reflect.Value, f field) bool {
 	case *ast.StringNode: // of a variable
 		s, ok := r.text(n, f.key)
 		if ok && s != "true" && s != "false" {
-			r.problem(n, fmt.Sprintf("%s: want true or false, not %q", f.key, s), "")
+			r.problem(n, fmt.Sprintf("%s: want true or false, not %q", f.key, s), "write one of them, without quotes")
 			return false
 		}
 		v.SetBool(s == "true")
@@ -177,6 +187,13 @@ func (r *reader) list(n ast.Node, v reflect.Value, f field) bool {
 }
 
 func (r *reader) word(n ast.Node, v reflect.Value, f field) bool {
+	switch n.(type) {
+	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode:
+		if len(f.enum) > 0 {
+			r.problem(n, fmt.Sprintf("%s: unknown value %q", f.key, n.GetToken().Value), "known: "+strings.Join(f.enum, ", "))
+			return false
+		}
+	}
 	s, ok := r.text(n, f.key)
 	if !ok {
 		return false
@@ -200,7 +217,7 @@ func (r *reader) integer(n ast.Node, v reflect.Value, f field) bool {
 	}
 	i, err := strconv.Atoi(s)
 	if err != nil || !decimal.MatchString(s) || i > math.MaxInt32 {
-		r.problem(n, fmt.Sprintf("%s: want a whole number, not %q", f.key, s), "")
+		r.problem(n, fmt.Sprintf("%s: want a whole number, not %q", f.key, s), wholeCure)
 		return false
 	}
 	if low, err := strconv.Atoi(f.min); err == nil && i < low {
@@ -234,17 +251,14 @@ func (r *reader) want(n ast.Node, name, what string) bool {
 	if name == "" {
 		name = "the file"
 	}
-	cure := ""
-	if what == "a string" && n.Type() != ast.NullType {
-		cure = "put it in quotes"
-	}
+	cure := cureFor(n, what)
 	got := "nothing"
 	switch n.(type) {
 	case *ast.NullNode:
 	case *ast.MappingNode, *ast.MappingValueNode:
 		got = "a mapping" // as 2001:db8::1 is between brackets
 	case *ast.SequenceNode:
-		got, cure = "a list", ""
+		got = "a list"
 	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
 		r.problem(n, "anchors and aliases are not taken", "write the value out")
 		return false

@@ -45,6 +45,15 @@ func fields(t reflect.Type) (known []field, later []string) {
 	return known, later
 }
 
+// idle are the keys that only values of a coming version need: they may stand
+// beside those of this one.
+func idle(t reflect.Type) []string {
+	if f, ok := t.FieldByName("_"); ok {
+		return strings.Fields(f.Tag.Get("idle"))
+	}
+	return nil
+}
+
 func keys(known []field) []string {
 	names := make([]string, len(known))
 	for i, f := range known {

@@ -129,7 +129,7 @@ func second(docs []*ast.DocumentNode) ast.Node {
 // that YAML does not allow.
 func (r *reader) readable(src []byte) bool {
 	if len(src) > maxFile {
-		r.add(1, 1, fmt.Sprintf("the file is larger than %d bytes", maxFile), "")
+		r.add(1, 1, fmt.Sprintf("the file is larger than %d bytes", maxFile), "take out what is not used")
 		return false
 	}
 	line, col := 1, 1
@@ -137,7 +137,7 @@ func (r *reader) readable(src []byte) bool {
 		c, size := utf8.DecodeRune(src[i:])
 		switch {
 		case c == utf8.RuneError && size == 1:
-			r.add(line, col, "the file is not UTF-8 text", "")
+			r.add(line, col, "the file is not UTF-8 text", "save it as UTF-8")
 			return false
 		case c < ' ' && c != '\t' && c != '\n', c == 0x7f:
 			r.add(line, col, fmt.Sprintf("control character %U", c), `write it in double quotes, such as "\t"`)
@@ -191,17 +191,29 @@ func deepest(tokens token.Tokens) int {
 
 func (r *reader) syntax(err error) {
 	if at, ok := errors.AsType[yaml.Error](err); ok && at.GetToken() != nil && at.GetToken().Position != nil {
-		p, cure, msg := at.GetToken().Position, "", at.GetMessage()
-		if strings.HasPrefix(msg, "invalid header option") { // which shows what may be a password
-			msg, cure = "text behind a | or >", "put a value that begins with | or > in quotes"
-		}
+		p := at.GetToken().Position
+		msg, cure := syntaxCure(at.GetMessage())
 		if bare := at.GetToken().Value == "{" && at.GetToken().Prev != nil && at.GetToken().Prev.Value == "$"; bare {
 			cure = `put "${NAME}" in quotes between brackets`
 		}
 		r.add(p.Line, p.Column, msg, cure)
 		return
 	}
-	r.add(1, 1, err.Error(), "")
+	r.add(1, 1, err.Error(), "write key: value in each line, indented with spaces")
+}
+
+// syntaxCure is what the parser says, in words that show no password and name
+// what it does not, and what to do about it.
+func syntaxCure(msg string) (string, string) {
+	switch {
+	case strings.HasPrefix(msg, "invalid header option"):
+		return "text behind a | or >", "put a value that begins with | or > in quotes"
+	case strings.Contains(msg, "cannot start any token"):
+		return "a tab, or another character that no value begins with", "indent with spaces, and put such a value in quotes"
+	case strings.HasPrefix(msg, "non-map value"):
+		return msg, "write key: value, with a space behind the colon"
+	}
+	return msg, "close brackets and quotes, and put a value with : # or { in it in quotes"
 }
 
 func (r *reader) add(line, col int, msg, cure string) {

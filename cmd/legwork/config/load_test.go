@@ -127,12 +127,12 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 				Params:    Params{"country": "DE", "n": int64(3), "share": 0.5, "on": true, "list": []any{int64(1), map[string]any{"x": "y"}}, "key": "s3cret"},
 				Auth:      &Auth{User: "acct", Password: "s3cret"},
 				PRACK:     PRACKOff,
-				Diversion: DiversionHistory,
-				Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(100 * time.Second), Refresher: "uac"},
+				Diversion: DiversionHistory, Media: MediaDirect,
+				Timer: &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(100 * time.Second), Refresher: "uac"},
 			},
 			"pbx": {
 				Match: []string{"198.51.100.0/29"}, Targets: []Target{{URI: "sip:10.0.0.5:5060", Weight: 1}},
-				PRACK: PRACKInterwork, Diversion: DiversionKeep, Timer: &TrunkTimer{Off: true},
+				PRACK: PRACKInterwork, Diversion: DiversionKeep, Media: MediaDirect, Timer: &TrunkTimer{Off: true},
 				Profile: &Profile{CUCM: filepath.Join(dir, "profile.lua"), Params: Params{"mask": "+1888XXXXXXX", "n": int64(3)}},
 			},
 		},
@@ -144,6 +144,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 			Min: Seconds(30 * time.Second), Default: Seconds(2 * time.Minute), Max: Seconds(2 * time.Minute),
 		}},
 		Admin: Admin{Address: "0.0.0.0:8060", Token: "s3cret"},
+		Media: Media{Mode: MediaDirect},
 		Store: Store{Kind: "memory"},
 		CDR:   []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}}, Replay: Replay{Path: filepath.Join(dir, "decisions"), MaxSize: 64 << 20, MaxAge: 24 * time.Hour},
 		ACL:    ACL{Allow: []string{"198.51.100.0/24", "2001:db8::/32"}, Deny: []string{"198.51.100.13"}},
@@ -281,6 +282,26 @@ func TestRestartIsNeededForWhatIsOpenedAtStart(t *testing.T) {
 		}
 		if got := strings.Join(RestartNeeded(before, after), " "); got != c.want {
 			t.Errorf("%s -> %s: got %q, want %q", c.from, c.to, got, c.want)
+		}
+	}
+}
+
+// The page that configurations are written from has them all in one example.
+func TestWhatIsSoAlreadyMaySayItself(t *testing.T) {
+	for src, warned := range map[string]int{
+		"media: {mode: direct}":         0,
+		"media: {}":                     0,
+		"capture: {ring: 5, hep: \"\"}": 0,
+		"trunks: {a: {match: [192.0.2.1], media: direct}}":                                                            0,
+		"media: {mode: direct, relay: {address: 192.0.2.7, ports: 20000-29999}, rtpengine: [\"udp:192.0.2.7:2223\"]}": 2,
+	} {
+		c, err := load(t.TempDir(), src)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		if len(c.Warnings) != warned {
+			t.Errorf("%s: %v", src, c.Warnings)
 		}
 	}
 }

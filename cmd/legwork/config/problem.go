@@ -3,7 +3,10 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Problem is one thing wrong with the file. Line and Col count from 1; Col
@@ -13,7 +16,7 @@ type Problem struct {
 	Line int
 	Col  int
 	Msg  string
-	Cure string // what to do about it; may be empty
+	Cure string // what to do about it
 }
 
 // String is one line, in the form that editors jump to.
@@ -46,6 +49,38 @@ func (ps Problems) sort() {
 	})
 }
 
+const wholeCure = "write digits alone, such as 200"
+
+// cureFor is how what is written, where n stands instead.
+func cureFor(n ast.Node, what string) string {
+	_, nothing := n.(*ast.NullNode)
+	_, list := n.(*ast.SequenceNode)
+	_, mapping := n.(ast.MapNode)
+	switch {
+	case nothing:
+		return "write one behind the colon, or remove the key"
+	case what == "a list" && mapping:
+		return "put it in brackets: [{...}]"
+	case what == "a list":
+		return "put it in brackets: [" + strconv.Quote(n.GetToken().Value) + "]"
+	case what == "a string" && list:
+		return "write one value, without brackets"
+	case what == "a string":
+		return "put it in quotes"
+	case what == "a whole number":
+		return wholeCure
+	case what == "true or false":
+		return "write one of them, without quotes"
+	case strings.HasPrefix(what, "a mapping"):
+		return "write key: value in lines of their own, or {key: value}"
+	case what == "a code, [code, text] or false":
+		return "such as 486, [486, Busy Here] or false"
+	case what == "a duration", what == "seconds":
+		return "write a number and its unit, such as 200ms, 30s or 4h"
+	}
+	return "write one of them"
+}
+
 // didYouMean is a cure for a mistyped name: the nearest of the known ones, or
 // all of them, when none is near and they fit a line.
 func didYouMean(name string, known []string) string {
@@ -58,8 +93,10 @@ func didYouMean(name string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) == 0, len(known) > 24:
-		return ""
+	case len(known) == 0:
+		return "there is none yet: name it first"
+	case len(known) > 32:
+		return fmt.Sprintf("none of the %d that are known is like it", len(known))
 	}
 	return "known: " + strings.Join(known, ", ")
 }

@@ -25,10 +25,13 @@ func badKeys() []mistake {
 		{"acl: {allow: [192.0.2.0/24], deny: [192.0.2.0/24]}", `legwork.yaml:1:37: acl: 192.0.2.0/24 is listed twice; remove one of them`},
 		{"listen: [{transport: udp, address: \"127.0.0.1:5060\", acl: {deny: [192.0.2.1/24]}}]", `legwork.yaml:1:67: acl: 192.0.2.1/24 has bits set behind its prefix; write 192.0.2.0/24`},
 		{"ban: {after: -1}", `legwork.yaml:1:14: ban.after: -1 is too small; at least 0`},
-		{"media: {}", `legwork.yaml:1:1: "media" is not supported yet by this version; remove it`},
-		{"trunks: {a: {match: [192.0.2.1], media: direct}}", `legwork.yaml:1:34: "media" is not supported yet by this version; remove it`},
+		{"media: {mode: relay}", `legwork.yaml:1:15: media.mode "relay" is not supported yet by this version; known: direct`},
+		{"trunks: {a: {match: [192.0.2.1], media: rtpengine}}", `legwork.yaml:1:41: trunks.a.media "rtpengine" is not supported yet by this version; known: direct`},
+		{"unknown_sources: true", `legwork.yaml:1:18: unknown_sources: unknown value "true"; known: reject, drop, allow`},
+		{"trunks: {a: {match: 192.0.2.1}}", `legwork.yaml:1:21: trunks.a.match: want a list, not "192.0.2.1"; put it in brackets: ["192.0.2.1"]`},
+		{"log:\n\tlevel: info", `legwork.yaml:2:1: a tab, or another character that no value begins with; indent with spaces, and put such a value in quotes`},
 		{"trunks: {a: {match: [192.0.2.1], health: {}}}", `legwork.yaml:1:42: health: the trunk has no targets; name them, or remove the key`},
-		{"trunks: {a: {targets: [\"sip:192.0.2.1\"], health: {timeout: 5s, options: 5s}}}", `legwork.yaml:1:60: health: timeout (5s) is not shorter than options (5s)`},
+		{"trunks: {a: {targets: [\"sip:192.0.2.1\"], health: {timeout: 5s, options: 5s}}}", `legwork.yaml:1:60: health: timeout (5s) is not shorter than options (5s); raise options or lower timeout`},
 		{"trunks: {a: {targets: [\"sip:192.0.2.1\"], health: {down_after: 0}}}", `legwork.yaml:1:63: trunks.a.health.down_after: 0 is too small; at least 1`},
 		{"trunks: {a: {targets: [\"sip:192.0.2.1\"], register: {}}}", `legwork.yaml:1:52: aor is missing; such as "sip:acct@carrier.example"`},
 		{"trunks: {a: {match: [192.0.2.1], register: {aor: \"sip:a@b.example\"}}}", `legwork.yaml:1:44: register: the trunk has no targets; name the registrar, or the proxy in front of it, in targets`},
@@ -40,7 +43,7 @@ func badKeys() []mistake {
 		{"capture: {hep: x}", `legwork.yaml:1:11: "hep" is not supported yet by this version; remove it`},
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
-		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, store, redis, sql, cdr, limits, acl, ban, sip, capture, replay, log, leaks, deploy, drain`},
+		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, media, store, redis, sql, cdr, limits, acl, ban, sip, capture, replay, log, leaks, deploy, drain`},
 		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
 			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
 	}
@@ -48,18 +51,18 @@ func badKeys() []mistake {
 
 func badTypes() []mistake {
 	return []mistake{
-		{"hello", `legwork.yaml:1:1: the file: want a mapping of keys to values, not "hello"`},
-		{"limits: 5", `legwork.yaml:1:9: limits: want a mapping of keys to values, not "5"`},
-		{"limits: {calls: many}", `legwork.yaml:1:17: limits.calls: want a whole number, not "many"`},
-		{"limits: {calls: 1.5}", `legwork.yaml:1:17: limits.calls: want a whole number, not "1.5"`},
-		{"limits: {calls: 010}", `legwork.yaml:1:17: limits.calls: want a whole number, not "010"`},
+		{"hello", `legwork.yaml:1:1: the file: want a mapping of keys to values, not "hello"; write key: value in lines of their own, or {key: value}`},
+		{"limits: 5", `legwork.yaml:1:9: limits: want a mapping of keys to values, not "5"; write key: value in lines of their own, or {key: value}`},
+		{"limits: {calls: many}", `legwork.yaml:1:17: limits.calls: want a whole number, not "many"; write digits alone, such as 200`},
+		{"limits: {calls: 1.5}", `legwork.yaml:1:17: limits.calls: want a whole number, not "1.5"; write digits alone, such as 200`},
+		{"limits: {calls: 010}", `legwork.yaml:1:17: limits.calls: want a whole number, not "010"; write digits alone, such as 200`},
 		{"limits: {calls: -1}", `legwork.yaml:1:17: limits.calls: -1 is too small; at least 0`},
-		{"limits: {calls: 99999999999}", `legwork.yaml:1:17: limits.calls: want a whole number, not "99999999999"`},
-		{"limits: {calls: [1]}", `legwork.yaml:1:17: limits.calls: want a whole number, not a list`},
+		{"limits: {calls: 99999999999}", `legwork.yaml:1:17: limits.calls: want a whole number, not "99999999999"; write digits alone, such as 200`},
+		{"limits: {calls: [1]}", `legwork.yaml:1:17: limits.calls: want a whole number, not a list; write digits alone, such as 200`},
 		{"script: 5", `legwork.yaml:1:9: script: want a string, not "5"; put it in quotes`},
-		{"script:", `legwork.yaml:1:9: script: want a string, not nothing`},
+		{"script:", `legwork.yaml:1:9: script: want a string, not nothing; write one behind the colon, or remove the key`},
 		{"script: !file x", `legwork.yaml:1:9: script: tag "!file" is not taken here; !file is for tokens, passwords and params`},
-		{"cdr: {kind: jsonl}", `legwork.yaml:1:6: cdr: want a list, not a mapping`},
+		{"cdr: {kind: jsonl}", `legwork.yaml:1:6: cdr: want a list, not a mapping; put it in brackets: [{...}]`},
 		{"sip: {t1: 500}", `legwork.yaml:1:11: sip.t1: "500" is not a duration; write a number and its unit, such as 200ms, 30s or 4h`},
 		{"sip: {t1: soon}", `legwork.yaml:1:11: sip.t1: "soon" is not a duration; write a number and its unit, such as 200ms, 30s or 4h`},
 		{"sip: {t1: 1ms}", `legwork.yaml:1:11: sip.t1: 1ms is too short; at least 10ms`},
@@ -92,7 +95,7 @@ func badText() []mistake {
 		{"script: ${NO_SUCH}", `legwork.yaml:1:9: script: environment variable NO_SUCH is not set; set it, or write ${NO_SUCH:-default}`},
 		{"script: ${NO SUCH}", `legwork.yaml:1:9: script: what stands in ${} is not the name of an environment variable; $$ stands for one $`},
 		{"script: a${B", `legwork.yaml:1:9: script: ${ without }; $$ stands for one $`},
-		{"limits: {calls: \"${HOST}\"}", `legwork.yaml:1:17: limits.calls: want a whole number, not "192.0.2.9"`},
+		{"limits: {calls: \"${HOST}\"}", `legwork.yaml:1:17: limits.calls: want a whole number, not "192.0.2.9"; write digits alone, such as 200`},
 		{"admin: {token: !file nothing}", `legwork.yaml:1:16: admin.token: open DIR/nothing: no such file or directory; name a file that holds the secret`},
 		{"admin: {token: !file blank}", `legwork.yaml:1:16: admin.token: DIR/blank: the file is empty; name a file that holds the secret`},
 		{"admin: {token: !file large}", `legwork.yaml:1:16: admin.token: DIR/large: larger than 65536 bytes; name a file that holds the secret`},
@@ -133,12 +136,12 @@ func badTrunks() []mistake {
 		{"default_route: pxb\ntrunks:\n  pbx: {targets: ['sip:192.0.2.1']}", `legwork.yaml:1:16: default_route: no trunk "pxb"; did you mean "pbx"?`},
 		{"default_route: carier\ntrunks:\n  carrier: {targets: ['sip:192.0.2.1']}", `legwork.yaml:1:16: default_route: no trunk "carier"; did you mean "carrier"?`},
 		{"default_route: a\ntrunks: {a: {match: [192.0.2.1]}}", `legwork.yaml:1:16: default_route: trunk "a" has no targets; give it targets`},
-		{"default_route: a", `legwork.yaml:1:16: default_route: no trunk "a"`},
+		{"default_route: a", `legwork.yaml:1:16: default_route: no trunk "a"; there is none yet: name it first`},
 		{"trunks: {a: }", `legwork.yaml:1:10: trunk "a" has neither match nor targets; give it one of them`},
 		{"trunks: {a b: {match: [192.0.2.1]}}", `legwork.yaml:1:10: trunks: "a b" is not a name; up to 64 letters, digits, _, - and .`},
 		{"trunks: {a: {match: [192.0.2.1/33]}}", `legwork.yaml:1:22: match: "192.0.2.1/33" is not a CIDR; such as "192.0.2.0/24"`},
 		{"trunks: {a: {match: [192.0.2.1/24]}}", `legwork.yaml:1:22: match: 192.0.2.1/24 has bits set behind its prefix; write 192.0.2.0/24`},
-		{"trunks: {a: {match: [192.0.2.300]}}", `legwork.yaml:1:22: match: "192.0.2.300" is no CIDR, IP address, host name, user:NAME or listener:NAME`},
+		{"trunks: {a: {match: [192.0.2.300]}}", `legwork.yaml:1:22: match: "192.0.2.300" is no CIDR, IP address, host name, user:NAME or listener:NAME; such as "192.0.2.1", "192.0.2.0/24" or "sip.carrier.example"`},
 		{"trunks: {a: {match: [\"user:bob\"]}}", `legwork.yaml:1:22: match: user:bob can't prove who it is: there are no users; name their file in users.file`},
 		{"trunks: {a: {match: [\"user:b:b\"]}}", `legwork.yaml:1:22: match: "b:b" is not the name of a user; up to 128 characters without colons, quotes and backslashes`},
 		{"trunks:\n  b: {match: [\"listener:udp\"]}\n  a: {match: [\"listener:udp\"]}", `legwork.yaml:3:15: match: listener:udp belongs to trunk "b" already; remove one of them`},
@@ -165,14 +168,14 @@ func badTrunks() []mistake {
 		{"trunks: {a: {match: [a.example], profile: {cumc: main.lua}}}", `legwork.yaml:1:44: unknown key "cumc"; did you mean "cucm"?`},
 		{"trunks: {a: {match: [a.example], headers: {preset: edges}}}", `legwork.yaml:1:52: trunks.a.headers.preset: unknown value "edges"; did you mean "edge"?`},
 		{"trunks: {a: {match: [a.example], headers: {pass: [Via]}}}", `legwork.yaml:1:51: header Via belongs to the engine; remove it`},
-		{"trunks: {a: {match: [a.example], headers: {drop: [\"X Y\"]}}}", `legwork.yaml:1:51: "X Y" is not the name of a header`},
+		{"trunks: {a: {match: [a.example], headers: {drop: [\"X Y\"]}}}", `legwork.yaml:1:51: "X Y" is not the name of a header; letters, digits and - alone, such as X-Account`},
 		{"trunks: {a: {match: [a.example], headers: {set: {X: \"a\\r\\nVia: b\"}}}}", `legwork.yaml:1:50: header X: control character in the value; remove it`},
 		{"trunks: {a: {match: [a.example], responses: {200: 480}}}", `legwork.yaml:1:46: trunks.a.responses: "200" does not name failures; write a code from 300 to 699, "5xx", "400-499" or "*"`},
 		{"trunks: {a: {match: [a.example], responses: {499-400: 480}}}", `legwork.yaml:1:46: trunks.a.responses: "499-400" does not name failures; write a code from 300 to 699, "5xx", "400-499" or "*"`},
 		{"trunks: {a: {match: [a.example], responses: {503: 200}}}", `legwork.yaml:1:51: trunks.a.responses.503: "200" is not the code of a failure; 300 to 699`},
-		{"trunks: {a: {match: [a.example], responses: {503: true}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not "true"`},
-		{"trunks: {a: {match: [a.example], responses: {503: [480]}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not a list`},
-		{"trunks: {a: {match: [a.example], params: {x: .inf}}}", `legwork.yaml:1:46: trunks.a.params.x: want a string, number, true, false, list or mapping, not ".inf"`},
+		{"trunks: {a: {match: [a.example], responses: {503: true}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not "true"; such as 486, [486, Busy Here] or false`},
+		{"trunks: {a: {match: [a.example], responses: {503: [480]}}}", `legwork.yaml:1:51: trunks.a.responses.503: want a code, [code, text] or false, not a list; such as 486, [486, Busy Here] or false`},
+		{"trunks: {a: {match: [a.example], params: {x: .inf}}}", `legwork.yaml:1:46: trunks.a.params.x: want a string, number, true, false, list or mapping, not ".inf"; write one of them`},
 	}
 }
 
@@ -196,31 +199,31 @@ func badSessions() []mistake {
 		{a("numbers: {to: national}"), `legwork.yaml:1:43: numbers: national is of no country; set numbers.country`},
 		{a("numbers: {user_phone: true}"), `legwork.yaml:1:56: numbers.user_phone: no number is rewritten; set numbers.format`},
 		{a("prack: on"), `legwork.yaml:1:41: trunks.a.prack: unknown value "on"; known: interwork, pass, off`},
-		{a("timer: true"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, or false, not "true"`},
-		{a("timer: off"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, not "off"`},
+		{a("timer: true"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, or false, not "true"; write key: value in lines of their own, or {key: value}`},
+		{a("timer: off"), `legwork.yaml:1:41: trunks.a.timer: want a mapping of keys to values, not "off"; write key: value in lines of their own, or {key: value}`},
 		{a("timer: {min: 60}"), `legwork.yaml:1:47: trunks.a.timer.min: 60s is too short; at least 90s`},
-		{a("timer: {expires: 60}"), `legwork.yaml:1:51: trunks.a.timer: expires (60s) is shorter than min (90s)`},
+		{a("timer: {expires: 60}"), `legwork.yaml:1:51: trunks.a.timer: expires (60s) is shorter than min (90s); raise expires or lower min`},
 		{a("timer: {expires: 1.5}"), `legwork.yaml:1:51: trunks.a.timer.expires: "1.5" is not a number of whole seconds; write such as 90, 90s or 15m`},
 		{a("timer: {expires: 99999999999}"), `legwork.yaml:1:51: trunks.a.timer.expires: "99999999999" is not a number of whole seconds; write such as 90, 90s or 15m`},
 		{a("timer: {refresher: us}"), `legwork.yaml:1:53: trunks.a.timer.refresher: unknown value "us"; did you mean "uas"?`},
-		{"sip: {timer: {expires: 1800}}\n" + a("timer: {min: 1h}"), `legwork.yaml:2:47: trunks.a.timer: expires (1800s) is shorter than min (3600s)`},
+		{"sip: {timer: {expires: 1800}}\n" + a("timer: {min: 1h}"), `legwork.yaml:2:47: trunks.a.timer: expires (1800s) is shorter than min (3600s); raise expires or lower min`},
 		{"sip: {timer: {min: 89s}}", `legwork.yaml:1:20: sip.timer.min: 89s is too short; at least 90s`},
-		{"sip: {timer: {expires: 100, min: 2m}}", `legwork.yaml:1:24: sip.timer: expires (100s) is shorter than min (120s)`},
+		{"sip: {timer: {expires: 100, min: 2m}}", `legwork.yaml:1:24: sip.timer: expires (100s) is shorter than min (120s); raise expires or lower min`},
 		{"sip: {timer: {expires: 1500ms}}", `legwork.yaml:1:24: sip.timer.expires: "1500ms" is not a number of whole seconds; write such as 90, 90s or 15m`},
 		{"sip: {timer: {expires: -1}}", `legwork.yaml:1:24: sip.timer.expires: -1s is too short; at least 0s`},
-		{"sip: {timer: false}", `legwork.yaml:1:14: sip.timer: want a mapping of keys to values, not "false"`},
+		{"sip: {timer: false}", `legwork.yaml:1:14: sip.timer: want a mapping of keys to values, not "false"; write key: value in lines of their own, or {key: value}`},
 	}
 }
 
 func badRegistrars() []mistake {
 	return []mistake{
-		{"registrar: {enabled: yes}", `legwork.yaml:1:22: registrar.enabled: want true or false, not "yes"`},
-		{"registrar: {enabled: 1}", `legwork.yaml:1:22: registrar.enabled: want true or false, not "1"`},
+		{"registrar: {enabled: yes}", `legwork.yaml:1:22: registrar.enabled: want true or false, not "yes"; write one of them, without quotes`},
+		{"registrar: {enabled: 1}", `legwork.yaml:1:22: registrar.enabled: want true or false, not "1"; write one of them, without quotes`},
 		{"registrar: {expires: {min: 2h}}", `legwork.yaml:1:28: registrar.expires.min: 2h is too long; at most 1h`},
 		{"registrar: {expires: {min: 0}}", `legwork.yaml:1:28: registrar.expires.min: 0s is too short; at least 1s`},
-		{"registrar: {expires: {min: 600}}", `legwork.yaml:1:28: registrar.expires: default (300s) is shorter than min (600s)`},
-		{"registrar: {expires: {max: 200}}", `legwork.yaml:1:28: registrar.expires: max (200s) is shorter than default (300s)`},
-		{"registrar: {expires: {default: 2h}}", `legwork.yaml:1:32: registrar.expires: max (3600s) is shorter than default (7200s)`},
+		{"registrar: {expires: {min: 600}}", `legwork.yaml:1:28: registrar.expires: default (300s) is shorter than min (600s); raise default or lower min`},
+		{"registrar: {expires: {max: 200}}", `legwork.yaml:1:28: registrar.expires: max (200s) is shorter than default (300s); raise max or lower default`},
+		{"registrar: {expires: {default: 2h}}", `legwork.yaml:1:32: registrar.expires: max (3600s) is shorter than default (7200s); raise max or lower default`},
 		{"users: {file: none.yaml}", `legwork.yaml:1:15: users.file: no file DIR/none.yaml; make it, or remove the key`},
 		{"users: {file: logs}", `legwork.yaml:1:15: users.file: DIR/logs is a folder; name the file`},
 		{"users: {realm: \"\"}", `legwork.yaml:1:16: users.realm: "" is not a realm; up to 128 characters without quotes and backslashes`},
@@ -237,19 +240,19 @@ func badValues() []mistake {
 		{"cdr: [{kind: jsonl}]", `legwork.yaml:1:7: path is missing; such as "cdr.jsonl"`},
 		{"cdr: [{kind: jsonl, path: no/x}]", `legwork.yaml:1:27: path: there is no folder DIR/no; make it`},
 		{"cdr:\n- {kind: jsonl, path: x}\n- {kind: jsonl, path: ./x}", `legwork.yaml:3:23: path: DIR/x is written to already; remove one of them`},
-		{"sip: {t2: 100ms}", `legwork.yaml:1:11: sip: t2 (100ms) is shorter than t1 (500ms)`},
-		{"sip: {t1: 5s}", `legwork.yaml:1:11: sip: t2 (4s) is shorter than t1 (5s)`},
+		{"sip: {t2: 100ms}", `legwork.yaml:1:11: sip: t2 (100ms) is shorter than t1 (500ms); write t2 at least as long as t1`},
+		{"sip: {t1: 5s}", `legwork.yaml:1:11: sip: t2 (4s) is shorter than t1 (5s); write t2 at least as long as t1`},
 	}
 }
 
 func badYAML() []mistake {
 	return []mistake{
 		{"limits: {calls: ${N}}", `legwork.yaml:1:18: ',' or '}' must be specified; put "${NAME}" in quotes between brackets`},
-		{"a: [1", `legwork.yaml:1:4: sequence end token ']' not found`},
+		{"a: [1", `legwork.yaml:1:4: sequence end token ']' not found; close brackets and quotes, and put a value with : # or { in it in quotes`},
 		{"log: {}\n---\nlog: {}", `legwork.yaml:2:1: a second document in one file; remove the line --- or ...`},
 		{"log: {}\n...\nlog: {}", `legwork.yaml:3:1: a second document in one file; remove the line --- or ...`},
 		{"log: {}\nx\x00", `legwork.yaml:2:2: control character U+0000; write it in double quotes, such as "\t"`},
-		{"log: \xff", `legwork.yaml:1:6: the file is not UTF-8 text`},
+		{"log: \xff", `legwork.yaml:1:6: the file is not UTF-8 text; save it as UTF-8`},
 	}
 }
 
@@ -307,4 +310,14 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestEveryMistakeComesWithItsCure(t *testing.T) {
+	for _, m := range mistakes() {
+		for line := range strings.SplitSeq(m.want, "\n") {
+			if !strings.Contains(line, "; ") && !strings.Contains(line, " like ") { // an address like this one
+				t.Errorf("%s: no cure: %s", m.src, line)
+			}
+		}
+	}
 }

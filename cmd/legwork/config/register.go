@@ -40,7 +40,7 @@ func (r *reader) health(t *Trunk) {
 		if _, written := r.at[at]; !written {
 			at = &h.Options
 		}
-		r.refuse(at, fmt.Sprintf("health: timeout (%s) is not shorter than options (%s)", h.Timeout, h.Options), "")
+		r.refuse(at, fmt.Sprintf("health: timeout (%s) is not shorter than options (%s)", h.Timeout, h.Options), "raise options or lower timeout")
 	}
 }
 

@@ -25,8 +25,11 @@ func Schema() []byte {
 
 // structSchema describes a struct. defaults may be the zero Value.
 func structSchema(t reflect.Type, defaults reflect.Value) object {
-	known, _ := fields(t)
+	known, later := fields(t)
 	properties := object{}
+	for _, key := range later {
+		properties[key] = object{"const": "", "description": "Not supported yet by this version."}
+	}
 	for _, f := range known {
 		var value reflect.Value
 		if defaults.IsValid() {
@@ -35,6 +38,9 @@ func structSchema(t reflect.Type, defaults reflect.Value) object {
 		s := f.schema(value)
 		s["description"] = f.doc
 		properties[f.key] = s
+	}
+	for _, key := range idle(t) {
+		properties[key] = object{"description": "Not used by this version."}
 	}
 	return object{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
 }

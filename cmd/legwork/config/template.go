@@ -42,6 +42,7 @@ func sample() *Config {
 			Auth:      &Auth{User: "acct", Password: "${CARRIER_A_PASSWORD:-secret}"},
 			PRACK:     PRACKInterwork,
 			Diversion: DiversionKeep,
+			Media:     MediaDirect,
 			Health:    &Health{Options: 30 * time.Second, Timeout: 2 * time.Second, DownAfter: 3, UpAfter: 2},
 			Register:  &Register{AOR: "sip:acct@carrier.example", Expires: Seconds(5 * time.Minute)},
 			Timer:     &TrunkTimer{Expires: Seconds(30 * time.Minute), Min: Seconds(90 * time.Second), Refresher: "uac"},

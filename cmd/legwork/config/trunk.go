@@ -150,7 +150,7 @@ func sourceOf(s string) (source, msg, cure string) {
 		return p.String(), "", ""
 	}
 	if !isHostName(s) {
-		return "", fmt.Sprintf("%q is no CIDR, IP address, host name, user:NAME or listener:NAME", s), ""
+		return "", fmt.Sprintf("%q is no CIDR, IP address, host name, user:NAME or listener:NAME", s), `such as "192.0.2.1", "192.0.2.0/24" or "sip.carrier.example"`
 	}
 	return strings.ToLower(strings.TrimSuffix(s, ".")), "", ""
 }
@@ -244,7 +244,7 @@ func (r *reader) header(at any, name string) {
 	switch {
 	case r.at[at].wrong:
 	case !isToken(name):
-		r.refuse(at, fmt.Sprintf("%q is not the name of a header", name), "")
+		r.refuse(at, fmt.Sprintf("%q is not the name of a header", name), "letters, digits and - alone, such as X-Account")
 	case slices.Contains(ownedByEngine(), strings.ToLower(name)):
 		r.refuse(at, fmt.Sprintf("header %s belongs to the engine", name), "remove it")
 	}

@@ -43,17 +43,17 @@ func TestAMistakeInTheUsersIsNamedInTheirFileWithoutThePassword(t *testing.T) {
 		{"hunter2\n", `mine.yaml:1:1: want a mapping of user names to passwords; write name: password`},
 		{"- hunter2\n", `mine.yaml:1:1: want a mapping of user names to passwords; write name: password`},
 		{"bob:hunter2\n", `mine.yaml:1:1: want a mapping of user names to passwords; write name: password`},
-		{"bob: x\nalice:hunter2\n", `mine.yaml:2:1: non-map value is specified`},
+		{"bob: x\nalice:hunter2\n", `mine.yaml:2:1: non-map value is specified; write key: value, with a space behind the colon`},
 		{"a:b: hunter2\n", `mine.yaml:1:1: "a:b" is not the name of a user; up to 128 characters without colons, quotes and backslashes`},
 		{"bob: {pasword: hunter2}\n", `mine.yaml:1:7: unknown key "pasword"; did you mean "password"?`},
 		{"bob: 1234567\n", `mine.yaml:1:6: bob: want a string; put it in quotes`},
 		{"bob: .inf\n", `mine.yaml:1:6: bob: want a string; put it in quotes`},
-		{"bob: {password: [hunter2]}\n", `mine.yaml:1:17: bob.password: want a string, not a list`},
+		{"bob: {password: [hunter2]}\n", `mine.yaml:1:17: bob.password: want a string, not a list; write one value, without brackets`},
 		{"bob: !hunter2 x\n", `mine.yaml:1:6: bob: the only tag here is !file; put a value that begins with ! in quotes`},
 		{"bob: *hunter2\n", `mine.yaml:1:6: bob: anchors and aliases are not taken; put a value that begins with & or * in quotes`},
 		{"bob: |hunter2\n", `mine.yaml:1:6: text behind a | or >; put a value that begins with | or > in quotes`},
 		{"bob: |\n  hunter2\n  more\n", `mine.yaml:1:6: bob: control character in the password; remove it`},
-		{"bob:\n", `mine.yaml:1:6: bob: want a string, not nothing`},
+		{"bob:\n", `mine.yaml:1:6: bob: want a string, not nothing; write one behind the colon, or remove the key`},
 		{"bob: \"\"\n", `mine.yaml:1:6: bob: no password; give one, or remove the user`},
 		{"bob: {}\n", `mine.yaml:1:6: bob: no password; give one, or remove the user`},
 		{"bob: {password: a, ha1: 0123456789abcdef0123456789abcdef}\n", `mine.yaml:1:6: bob: both password and ha1; remove one of them`},
@@ -63,7 +63,7 @@ func TestAMistakeInTheUsersIsNamedInTheirFileWithoutThePassword(t *testing.T) {
 		{"'a\"b': x\n", `mine.yaml:1:1: "a\"b" is not the name of a user; up to 128 characters without colons, quotes and backslashes`},
 		{"bob: !file nothing\n", `mine.yaml:1:6: bob: open DIR/nothing: no such file or directory; name a file that holds the secret`},
 		{"bob: ${NO_SUCH}\n", `mine.yaml:1:6: bob: environment variable NO_SUCH is not set; set it, or write ${NO_SUCH:-default}`},
-		{"#" + strings.Repeat("x", maxFile), `mine.yaml:1:1: the file is larger than 1048576 bytes`},
+		{"#" + strings.Repeat("x", maxFile), `mine.yaml:1:1: the file is larger than 1048576 bytes; take out what is not used`},
 	} {
 		_, err := loadUsers(t, c.src)
 		if err == nil || err.Error() != c.want {
@@ -90,7 +90,7 @@ func TestProblemsOfBothFilesAreToldTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Parse(filepath.Join(dir, "legwork.yaml"), []byte("users: {file: users.yaml}\ntrunk: {}\n"), environment)
-	want := dir + "/legwork.yaml:2:1: unknown key \"trunk\"; did you mean \"trunks\"?\n" + dir + "/users.yaml:1:6: bob: want a string, not nothing"
+	want := dir + "/legwork.yaml:2:1: unknown key \"trunk\"; did you mean \"trunks\"?\n" + dir + "/users.yaml:1:6: bob: want a string, not nothing; write one behind the colon, or remove the key"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
