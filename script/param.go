@@ -101,7 +101,7 @@ func (p param) check(v any, trunks *trunk.Table) error {
 		ok = p.kind == "list" && len(v) == 0
 	}
 	if !ok {
-		return fmt.Errorf("want a %s, got %v", p.kind, v)
+		return fmt.Errorf("want a %s, got %v; write one, or change M.params", p.kind, v)
 	}
 	return nil
 }
@@ -150,13 +150,16 @@ func (p params) values(trunks *trunk.Table) (map[string]map[string]any, Problems
 			case !ok:
 				problems = append(problems, Problem{
 					Msg:     fmt.Sprintf("trunk %s: params.%s is not declared in M.params%s", name, key, meant(key, p.names())),
+					Of:      Param{Trunk: name, Name: key},
 					Warning: true,
 				})
 				continue
 			}
 			v := plainValue(given[key])
 			if err := wanted.check(v, trunks); err != nil {
-				problems = append(problems, Problem{Msg: fmt.Sprintf("trunk %s: params.%s: %v", name, key, err)})
+				problems = append(problems, Problem{
+					Msg: fmt.Sprintf("trunk %s: params.%s: %v", name, key, err), Of: Param{Trunk: name, Name: key},
+				})
 			}
 			own[key] = v
 		}

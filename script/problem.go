@@ -11,11 +11,15 @@ import (
 // Problem is something wrong with the scripts, and where.
 type Problem struct {
 	File      string // relative to the scripts' folder; "" when no file is to blame
+	Of        Param  // where File is "": the line of the configuration to blame
 	Line, Col int    // 0: unknown
 	Msg       string // with the cure
 	Warning   bool   // it would run
 	Traceback string
 }
+
+// Param is one of the params of a trunk.
+type Param struct{ Trunk, Name string }
 
 func (p Problem) String() string {
 	if p.File == "" {

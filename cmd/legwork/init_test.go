@@ -77,6 +77,16 @@ func TestCheckWarnsOfAConfigurationThatIsHardlyMeant(t *testing.T) {
 	}
 }
 
+func TestCheckSaysWhereAnUndeclaredParamStands(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "legwork.yaml"), "script: main.lua\ntrunks:\n  pbx:\n    match: [192.0.2.1]\n    params: {country: DE}\n")
+	write(t, filepath.Join(dir, "main.lua"), "return {}\n")
+	got := run(t, dir, "check")
+	if want := "legwork.yaml:5:23: warning: trunk pbx: params.country is not declared in M.params"; !strings.HasPrefix(got.out, want) {
+		t.Error(got.out)
+	}
+}
+
 func TestVersionAndSchemaAreForMachinesToo(t *testing.T) {
 	var b build
 	if err := json.Unmarshal([]byte(run(t, ".", "version", "--json").out), &b); err != nil || !strings.HasPrefix(b.Go, "go1.") {

@@ -54,6 +54,15 @@ func (e *engine) placed(path string, p config.Problem) error {
 	return mend(errors.New(p.String()))
 }
 
+// yamlPath is goccy's YAMLPath of keys.
+func yamlPath(keys ...string) string {
+	b := (&yaml.PathBuilder{}).Root()
+	for _, key := range keys {
+		b = b.Child(key)
+	}
+	return b.Build().String()
+}
+
 // locate finds a value in a YAML file.
 func locate(file, path string) (line, col int, ok bool) {
 	src, err := os.ReadFile(file)

@@ -60,6 +60,9 @@ func readConfig(named string) (path string, cfg *config.Config, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%s: there is no such file; legwork init writes one", path)
 	}
+	if errors.Is(err, syscall.EISDIR) {
+		err = fmt.Errorf("%s is a folder; name the file in it", path)
+	}
 	return path, cfg, mend(err)
 }
 

@@ -78,6 +78,11 @@ func TestWhatIsWrongAtStartHasPlaceAndCure(t *testing.T) {
 			"legwork: main.lua:2: ",
 		},
 		"undeclared global": {"script: main.lua\n", "local M = {}\nfunction M.on_invite(call)\n  return b2c.drop()\nend\nreturn M\n", "legwork: main.lua:3: "},
+		"param of another type": {
+			"script: main.lua\ntrunks:\n  a.b:\n    targets: [\"sip:192.0.2.1\"]\n    params:\n      country: 49\n",
+			"local M = {}\nM.params = { country = { type = \"string\", default = \"DE\" } }\nreturn M\n",
+			"legwork: legwork.yaml:6:16: trunk a.b: params.country: want a string, got 49; write one, or change M.params\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -140,13 +140,14 @@ func scriptError(c *config.Config, err error) error {
 }
 
 func problemsFromHere(c *config.Config, problems script.Problems) script.Problems {
-	if c.Script == "" {
-		return problems
-	}
 	dir := filepath.Dir(c.Script)
 	named := slices.Clone(problems)
 	for i, p := range named {
-		if p.File != "" && !filepath.IsAbs(p.File) {
+		if p.File == "" && p.Of.Trunk != "" {
+			named[i].File = c.Path
+			named[i].Line, named[i].Col, _ = locate(c.Path, yamlPath("trunks", p.Of.Trunk, "params", p.Of.Name))
+		}
+		if p.File != "" && c.Script != "" && !filepath.IsAbs(p.File) {
 			named[i].File = filepath.Join(dir, p.File)
 		}
 	}

@@ -49,6 +49,7 @@ type Config struct {
 	Deploy         Deploy            `yaml:"deploy" doc:"How new versions of the scripts are watched."`
 	Drain          Drain             `yaml:"drain" doc:"How the process goes when it is asked to."`
 
+	Path       string              `yaml:"-"` // of the file; empty: there is none
 	Identities map[string]Identity `yaml:"-"` // of the secured listeners, by name
 	Files      []string            `yaml:"-"` // that were read besides the file itself: secrets, users and certificates
 	Warnings   Problems            `yaml:"-"` // what is allowed and hardly meant

@@ -41,6 +41,7 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, error) {
 	r := &reader{file: path, dir: filepath.Dir(path), env: env, at: map[any]mark{}}
 	cfg := Default()
+	cfg.Path = path
 	if root := r.tree(src); root != nil {
 		r.value(root, reflect.ValueOf(cfg).Elem(), field{})
 	}

@@ -114,7 +114,7 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 			{Name: "edge", Transport: "udp", Address: "0.0.0.0:5060", Advertise: "203.0.113.7:5060"},
 			{Name: "tcp", Transport: "tcp", Address: "[2001:db8::1]:5060", ACL: ACL{Allow: []string{"2001:db8::/32"}}},
 		},
-		Script: filepath.Join(dir, "main.lua"), DefaultRoute: "pbx", UnknownSources: UnknownDrop,
+		Path: filepath.Join(dir, "legwork.yaml"), Script: filepath.Join(dir, "main.lua"), DefaultRoute: "pbx", UnknownSources: UnknownDrop,
 		Trunks: map[string]*Trunk{
 			"carrier-a": {
 				Match:     []string{"198.51.100.0/28", "sip.carrier.example", "2001:db8::/32"},
@@ -144,9 +144,8 @@ func TestEveryKeyOfTheFileArrives(t *testing.T) {
 			Min: Seconds(30 * time.Second), Default: Seconds(2 * time.Minute), Max: Seconds(2 * time.Minute),
 		}},
 		Admin: Admin{Address: "0.0.0.0:8060", Token: "s3cret"},
-		Media: Media{Mode: MediaDirect},
-		Store: Store{Kind: "memory"},
-		CDR:   []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}}, Replay: Replay{Path: filepath.Join(dir, "decisions"), MaxSize: 64 << 20, MaxAge: 24 * time.Hour},
+		Media: Media{Mode: MediaDirect}, Store: Store{Kind: "memory"},
+		CDR: []CDR{{Kind: "jsonl", Path: filepath.Join(dir, "logs/cdr.jsonl")}}, Replay: Replay{Path: filepath.Join(dir, "decisions"), MaxSize: 64 << 20, MaxAge: 24 * time.Hour},
 		ACL:    ACL{Allow: []string{"198.51.100.0/24", "2001:db8::/32"}, Deny: []string{"198.51.100.13"}},
 		Ban:    Ban{After: 5, Window: 10 * time.Second, For: 2 * time.Minute},
 		Limits: Limits{Calls: 1, CPS: 2, PerSourceCPS: 3, Overload: Overload{QueueDelay: 2 * time.Second}},
@@ -182,7 +181,7 @@ func TestAnEmptyFileIsTheDefaults(t *testing.T) {
 			continue
 		}
 		want := Default()
-		if got.Trunks = nil; !reflect.DeepEqual(got, want) {
+		if got.Trunks, got.Path = nil, ""; !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: got %+v, want %+v", src, got, want)
 		}
 	}

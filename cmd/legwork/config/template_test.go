@@ -24,7 +24,7 @@ func TestTheTemplateLoadsAsTheDefaults(t *testing.T) {
 		t.Errorf("trunks: %v, redis: %v, sql: %v", got.Trunks, got.Redis, got.SQL)
 	}
 	got.Redis, got.SQL = nil, nil
-	if got.Trunks = nil; !reflect.DeepEqual(got, Default()) {
+	if got.Trunks, got.Path = nil, ""; !reflect.DeepEqual(got, Default()) {
 		t.Errorf("got %+v", got)
 	}
 }
