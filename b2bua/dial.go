@@ -424,7 +424,7 @@ func (c *Call) fail(res *message.Message, origin Origin) phase {
 	}
 	if res.Status < 400 {
 		for _, contact := range res.All("Contact") {
-			out.Add("Contact", contact)
+			out.Add("Contact", c.veiling(res, c.failure.leg, c.a).place(contact))
 		}
 	}
 	return c.refuse(out, origin, "callee")

@@ -54,9 +54,7 @@ func (o *owner) crossHeaders(out, in *message.Message, from, to *leg, rules *tru
 	}
 	o.guardIdentity(out, in, from, to)
 	writeIdentities(out, from, to)
-	if to.veiled() {
-		veilHeaders(out, to)
-	}
+	o.veiling(in, from, to).headers(out)
 	out.Replace(rules.Set)
 }
 
@@ -101,7 +99,7 @@ func (c *Call) buildInvite(l *leg) *message.Message {
 	m.Add("Contact", l.contact())
 	rules := c.rules(l)
 	writeNumbers(m, c.a, l)
-	veilParties(m, l)
+	c.veiling(c.invite, c.a, l).parties(m)
 	c.crossHeaders(m, c.invite, c.a, l, rules)
 	c.introduce(m)
 	l.timing = c.newTimer(l)

@@ -173,9 +173,12 @@ func (t *txn) request(a *attempt) *message.Message {
 	}
 	if req.Method != "REGISTER" {
 		writeNumbers(m, t.a, l)
-		veilParties(m, l)
+		t.veiling(req, t.a, l).parties(m)
 	}
 	t.carry(m, req, t.a, l)
+	if to := m.Get("Refer-To"); to != "" {
+		m.Set("Refer-To", t.veiling(req, t.a, l).place(to))
+	}
 	t.carryProofs(m, req, l)
 	if refreshesTarget(req.Method) {
 		t.introduce(m)
@@ -343,7 +346,7 @@ func (t *txn) cross(a *attempt) {
 		return
 	case res.Status/100 == 3:
 		for _, contact := range res.All("Contact") {
-			out.Add("Contact", contact)
+			out.Add("Contact", t.veiling(res, a.leg, t.a).place(contact))
 		}
 	case res.Status == 405: // what the target allows, not what we do
 		out.Add("Allow", res.Get("Allow"))

@@ -15,6 +15,7 @@ type referral struct {
 	near *talk
 	to   *leg
 	far  *talk
+	said string // its Refer-To, before a script has written another
 }
 
 // refer takes a REFER in a dialog (RFC 3515 section 2.4.2). The script decides,
@@ -29,11 +30,11 @@ func (c *Call) refer(r *referral, stay phase) phase {
 		return stay
 	}
 	if !c.answered { // the question that is open then is another
-		c.referral = r
+		c.referral, r.said = r, r.req.Get("Refer-To")
 		c.passRefer()
 		return stay
 	}
-	c.referral = r
+	c.referral, r.said = r, r.req.Get("Refer-To")
 	if !c.wants(HookRefer) {
 		return c.referDecided(Decided{})
 	}
@@ -89,7 +90,7 @@ func (c *Call) passRefer() {
 		return
 	}
 	if to.Replaces == nil {
-		c.crossRefer()
+		c.pointRefer(to, false)
 		return
 	}
 	c.seek(*to.Replaces, func(m match) phase {
@@ -98,13 +99,28 @@ func (c *Call) passRefer() {
 			if pointsAt(to.URI, m.contact) {
 				to.URI = m.target
 			}
-			r := c.referral
-			r.req = r.req.Clone()
-			r.req.Set("Refer-To", to.String())
 		}
-		c.crossRefer()
+		c.pointRefer(to, m.code == 0)
 		return nil
 	})
+}
+
+// pointRefer lets the REFER cross with this Refer-To, which may be another than it
+// came with. A place that is hidden from who gets it becomes one of ours, unless a
+// script has named it.
+func (c *Call) pointRefer(to message.ReferTo, another bool) {
+	r := c.referral
+	c.rules(r.to)
+	if v := c.veiling(r.req, r.leg, r.to); v != nil && r.req.Get("Refer-To") == r.said {
+		if at := v.placed(to.URI); at != to.URI {
+			to.URI, another = at, true
+		}
+	}
+	if another {
+		r.req = r.req.Clone()
+		r.req.Set("Refer-To", to.String())
+	}
+	c.crossRefer()
 }
 
 func (c *Call) crossRefer() {

@@ -95,7 +95,7 @@ func (c *Call) inDialogRequest(e request, stay phase) phase {
 		return stay
 	}
 	if e.req.Method == "REFER" {
-		return c.refer(&referral{e, near, to, far}, stay)
+		return c.refer(&referral{request: e, near: near, to: to, far: far}, stay)
 	}
 	x := &exchange{call: c, from: e.leg, to: to, near: near, far: far, tx: e.tx, req: e.req, method: e.req.Method}
 	if x.method == "PRACK" {

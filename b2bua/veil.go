@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
+	"legwork/b2bua/leak"
 	"legwork/b2bua/message"
 	"legwork/b2bua/offer"
 	"legwork/b2bua/trunk"
@@ -31,21 +33,87 @@ func (l *leg) ourHost() string {
 	return at
 }
 
-// veilParties gives a new request ours for an address in From, and that of where
-// it goes in To.
-func veilParties(m *message.Message, to *leg) {
-	if !to.veiled() || m.Method == "REGISTER" {
+// veiling knows how the hosts of one side are hidden from the peer of a leg.
+type veiling struct {
+	from, to *leg
+	said     []string    // hosts that the message which crosses was sent by and through
+	guard    *leak.Guard // nil: nobody has said what is inside
+}
+
+// veiling is that for a message which crosses; nil: nothing is hidden.
+func (o *owner) veiling(in *message.Message, from, to *leg) *veiling {
+	if !to.veiled() {
+		return nil
+	}
+	v := &veiling{from: from, to: to}
+	if w := o.server.settings().Leaks; w != nil {
+		v.guard = w.Guard
+	}
+	if !in.IsRequest() && in.Status >= 300 {
+		return v
+	}
+	for _, via := range in.List("Via") {
+		if _, by, ok := strings.Cut(via, " "); ok && in.IsRequest() { // else it is ours
+			by, _, _ = strings.Cut(by, ";")
+			v.said = append(v.said, bareHost("sip:"+strings.TrimSpace(by)))
+		}
+	}
+	for _, name := range [...]string{"Contact", "Record-Route"} {
+		for _, one := range in.List(name) {
+			v.said = append(v.said, bareHost(message.URIOf(one)))
+		}
+	}
+	return v
+}
+
+// hides tells whether a host is of the other side: an address, or the name of a
+// machine there. Another name may be that of a domain, by which people are known.
+func (v *veiling) hides(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	if host == "" || v.to.livesAt(host) {
+		return false
+	}
+	return v.from.livesAt(host) || v.guard != nil && v.guard.Names(host) ||
+		slices.ContainsFunc(v.said, func(one string) bool { return strings.EqualFold(one, host) })
+}
+
+// livesAt tells whether a host is where a leg's peer is: as it was reached, as it
+// says itself, or as its trunk names it.
+func (l *leg) livesAt(host string) bool {
+	if l == nil {
+		return false
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Unmap() == l.flow.Remote.Addr().Unmap() {
+		return true
+	}
+	is := func(uri string) bool { return strings.EqualFold(bareHost(uri), host) }
+	if l.dialog != nil && is(l.dialog.Target) || is(l.place().next) {
+		return true
+	}
+	return l.trunk != nil && (slices.ContainsFunc(l.trunk.Targets, func(e trunk.Endpoint) bool { return is(e.URI) }) ||
+		slices.ContainsFunc(l.trunk.Match, func(m string) bool { return strings.EqualFold(m, host) }))
+}
+
+// parties gives a new request ours for a host of the other side in From, and
+// that of where it goes in To.
+func (v *veiling) parties(m *message.Message) {
+	if v == nil || m.Method == "REGISTER" {
 		return
 	}
-	m.Set("From", withHost(m.Get("From"), to.ourHost()))
+	m.Set("From", v.withHost(m.Get("From"), v.to.ourHost()))
 	if u, err := message.ParseURI(m.URI); err == nil && u.IsSIP() {
-		m.Set("To", withHost(m.Get("To"), u.BareHost()))
+		m.Set("To", v.withHost(m.Get("To"), u.BareHost()))
 	}
 }
 
-// veilHeaders does so in what crosses of who calls and who was called before.
-func veilHeaders(m *message.Message, to *leg) {
-	veilLinks(m, to)
+// headers does so in what crosses of who calls and who was called before.
+func (v *veiling) headers(m *message.Message) {
+	if v == nil {
+		return
+	}
+	v.links(m)
 	next, _ := message.ParseURI(m.URI)
 	for _, name := range [...]string{
 		"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info", "Referred-By", "Reply-To",
@@ -57,16 +125,16 @@ func veilHeaders(m *message.Message, to *leg) {
 		m.Del(name)
 		for _, one := range before {
 			if u, err := message.ParseURI(message.URIOf(one)); err != nil || u.Host != next.Host {
-				one = withHost(one, to.ourHost())
+				one = v.withHost(one, v.to.ourHost())
 			}
 			m.Add(name, one)
 		}
 	}
 }
 
-// veilLinks gives pictures, ring tones and the like ours for an address that they are
+// links gives pictures, ring tones and the like ours for a host that they are
 // fetched from: whoever fetches it now could not reach it there.
-func veilLinks(m *message.Message, to *leg) {
+func (v *veiling) links(m *message.Message) {
 	for _, name := range [...]string{"Alert-Info", "Call-Info", "Error-Info"} {
 		before := m.List(name)
 		if len(before) == 0 {
@@ -74,20 +142,20 @@ func veilLinks(m *message.Message, to *leg) {
 		}
 		m.Del(name)
 		for _, one := range before {
-			m.Add(name, linkWithHost(one, to.ourHost()))
+			m.Add(name, v.linkWithHost(one, v.to.ourHost()))
 		}
 	}
 }
 
-// linkWithHost replaces the host of <scheme://host/...> where that is an IP address.
-func linkWithHost(value, host string) string {
+// linkWithHost replaces the host of <scheme://host/...> where that is to be hidden.
+func (v *veiling) linkWithHost(value, host string) string {
 	link := message.URIOf(value)
 	u, err := url.Parse(link)
 	if err != nil {
 		return value
 	}
-	if _, err := netip.ParseAddr(u.Hostname()); err != nil {
-		return withHost(value, host)
+	if !v.hides(u.Hostname()) {
+		return v.withHost(value, host)
 	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -96,18 +164,14 @@ func linkWithHost(value, host string) string {
 	return strings.Replace(value, link, u.String(), 1)
 }
 
-// withHost replaces the host of an address value where that is an IP address: a
-// name may be that of a domain, by which people are known.
-func withHost(value, host string) string {
+// withHost replaces the host of an address value where that is to be hidden.
+func (v *veiling) withHost(value, host string) string {
 	a, err := message.ParseAddr(value)
 	if err != nil {
 		return value
 	}
 	u, err := message.ParseURI(a.URI)
-	if err != nil || !u.IsSIP() {
-		return value
-	}
-	if _, err := netip.ParseAddr(u.BareHost()); err != nil {
+	if err != nil || !u.IsSIP() || !v.hides(u.BareHost()) {
 		return value
 	}
 	if strings.Contains(host, ":") {
@@ -116,6 +180,34 @@ func withHost(value, host string) string {
 	u.Host, u.Port = host, 0
 	a.URI = u.String()
 	return a.String()
+}
+
+// place hides where somebody else is to call, in Refer-To or the Contact of a 3xx:
+// a place on the other side becomes its user at ours, so that such calls come here.
+func (v *veiling) place(value string) string {
+	a, err := message.ParseAddr(value)
+	if err != nil || v == nil {
+		return value
+	}
+	a.URI = v.placed(a.URI)
+	return a.String()
+}
+
+func (v *veiling) placed(uri string) string {
+	u, err := message.ParseURI(uri)
+	if err != nil || !u.IsSIP() {
+		return uri
+	}
+	host := u.BareHost()
+	if !v.hides(host) || v.to.livesAt(host) || host == v.to.ourHost() {
+		return uri
+	}
+	ours, err := message.ParseURI(message.URIOf(v.to.contact()))
+	if err != nil {
+		return uri
+	}
+	ours.User, ours.Headers = u.User, u.Headers
+	return ours.String()
 }
 
 // veil hides from a leg's peer who made an SDP. The id of its session is one that

@@ -225,7 +225,8 @@ func TestALinkKeepsAllButTheAddressOfItsHost(t *testing.T) {
 		{"<urn:alert:source:internal>", "203.0.113.7", "<urn:alert:source:internal>"},
 		{"no link % at all", "203.0.113.7", "no link % at all"},
 	} {
-		if got := linkWithHost(c.value, c.host); got != c.want {
+		v := &veiling{to: &leg{}}
+		if got := v.linkWithHost(c.value, c.host); got != c.want {
 			t.Errorf("%s: %s, want %s", c.value, got, c.want)
 		}
 	}

@@ -50,6 +50,12 @@ func (g *Guard) Inside(addr netip.Addr) bool {
 	return slices.ContainsFunc(g.networks, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
+// Names tells whether a host's name has one of the words.
+func (g *Guard) Names(host string) bool {
+	lower := bytes.ToLower([]byte(host))
+	return slices.ContainsFunc(g.words, func(w []byte) bool { return bytes.Contains(lower, w) })
+}
+
 // most bounds what is told of one message.
 const most = 16
 

@@ -16,7 +16,7 @@ func (x *library) number() map[string]glua.LGFunction {
 		"parse": function("b2b.number.parse", func(a args) int {
 			country := strings.ToUpper(a.optText(2, "country", ""))
 			if country != "" && !number.Known(country) {
-				a.fail("country must be two letters like \"DE\"")
+				a.fail("there is no country '%s': two letters of ISO 3166 like \"DE\"", country)
 			}
 			n, err := number.Parse(a.text(1, "the number"), country)
 			if err != nil {
