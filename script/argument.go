@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -196,8 +197,13 @@ func (f form) only(known ...string) {
 	})
 }
 
-// meant is "; did you mean ...?" or nothing.
+// meant is "; did you mean ...?", or else the names there are.
 func meant(name string, known []string) string {
+	return cmp.Or(near(name, known), lua.Listed(known))
+}
+
+// near is "; did you mean ...?" or nothing.
+func near(name string, known []string) string {
 	if near := lua.Nearest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
@@ -230,7 +236,7 @@ func (f form) seconds(key string) time.Duration {
 	}
 	n, ok := lua.ToNumber(v)
 	if !ok || !(n > 0) || n > maxSeconds {
-		f.fail("%s is %s; want seconds, more than 0", key, kindOf(v))
+		f.fail("%s is %s; want seconds, more than 0 and at most %d", key, kindOf(v), maxSeconds)
 	}
 	return max(time.Duration(n*float64(time.Second)), time.Millisecond)
 }
@@ -268,7 +274,7 @@ func (f form) choice(key, words, later string) string {
 	case slices.Contains(strings.Fields(later), s):
 		f.fail("%s = %q is not supported yet by this version", key, s)
 	default:
-		f.fail("%s is %q; want one of %v%s", key, s, known, meant(s, known))
+		f.fail("%s is %q; want one of %v%s", key, s, known, near(s, known))
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -153,13 +154,15 @@ func splitWhere(where, file string, line int) (string, int) {
 
 // reject is b2b.reject(code[, text[, headers]]).
 func reject(L *glua.LState) b2bua.Decision {
-	code := wantCode(L, 400, 699, "; for 3xx there is b2b.redirect")
-	return b2bua.Reject{Code: code, Reason: wantReason(L, 2), Headers: wantHeaders(L, L.Get(3), "headers")}
+	const what = "b2b.reject"
+	code := wantCode(L, what, 400, 699, "; for 3xx there is b2b.redirect")
+	return b2bua.Reject{Code: code, Reason: wantReason(L, what), Headers: wantHeaders(L, L.Get(3), what+": headers")}
 }
 
 // reply is b2b.reply(code[, text[, headers[, body]]]).
 func reply(L *glua.LState) b2bua.Decision {
-	r := b2bua.Reply{Code: wantCode(L, 200, 699, ""), Reason: wantReason(L, 2), Headers: wantHeaders(L, L.Get(3), "headers")}
+	const what = "b2b.reply"
+	r := b2bua.Reply{Code: wantCode(L, what, 200, 699, ""), Reason: wantReason(L, what), Headers: wantHeaders(L, L.Get(3), what+": headers")}
 	if body := L.Get(4); body != glua.LNil {
 		r.Body = []byte(wantText(L, body))
 		if len(r.Body) > maxBody {
@@ -171,7 +174,8 @@ func reply(L *glua.LState) b2bua.Decision {
 
 // hangUp is b2b.hangup(code[, text]).
 func hangUp(L *glua.LState) b2bua.Decision {
-	return b2bua.HangUp{Code: wantCode(L, 400, 699, ""), Reason: wantReason(L, 2)}
+	const what = "b2b.hangup"
+	return b2bua.HangUp{Code: wantCode(L, what, 400, 699, ""), Reason: wantReason(L, what)}
 }
 
 // fail is b2b.fail(res).
@@ -197,6 +201,7 @@ func redirect(L *glua.LState) b2bua.Decision {
 		r.Code = 302
 	}
 	for _, c := range f.names("contact") {
+		c = bracketed(c)
 		if err := checkText("contact", c); err != nil {
 			f.fail("%s", err.Error())
 		}
@@ -209,6 +214,29 @@ func redirect(L *glua.LState) b2bua.Decision {
 		f.fail("contact is missing")
 	}
 	return r
+}
+
+// bracketed is a contact whose URI keeps its parameters: without brackets they
+// would be the header's (RFC 3261 section 20.10), as q and expires are.
+func bracketed(contact string) string {
+	if strings.ContainsRune(contact, '<') || !strings.ContainsAny(contact, ";,?") {
+		return contact
+	}
+	u, err := message.ParseURI(contact)
+	if err != nil {
+		return contact
+	}
+	addr := message.Addr{}
+	for _, p := range u.Params {
+		if strings.EqualFold(p.Name, "q") || strings.EqualFold(p.Name, "expires") {
+			addr.Params = append(addr.Params, p)
+		}
+	}
+	for _, p := range addr.Params {
+		u.Params.Del(p.Name)
+	}
+	addr.URI = u.String()
+	return addr.String()
 }
 
 // accept is b2b.accept([{expires=}]).
@@ -242,20 +270,28 @@ func wantForm(L *glua.LState, what string) form {
 	return form{L, t, what}
 }
 
-func wantCode(L *glua.LState, low, high int, cure string) int {
-	code := wantInt(L, L.Get(1))
-	if code < low || code > high {
-		lua.RaiseAt(L, "code %d is not %d to %d%s", code, low, high, cure)
+// wantCode reads the first argument of a decision, its status code.
+func wantCode(L *glua.LState, what string, low, high int, cure string) int {
+	code, ok := lua.ToNumber(L.Get(1))
+	if !ok || code != math.Trunc(code) {
+		lua.RaiseAt(L, "%s: want a whole number, got %s; a code is %d to %d", what, kindOf(L.Get(1)), low, high)
 	}
-	return code
+	if code < float64(low) || code > float64(high) {
+		lua.RaiseAt(L, "%s: code %s is not %d to %d%s", what, plain(code), low, high, cure)
+	}
+	return int(code)
 }
 
-func wantReason(L *glua.LState, n int) string {
-	if L.Get(n) == glua.LNil {
+// wantReason reads the second, its text.
+func wantReason(L *glua.LState, what string) string {
+	if L.Get(2) == glua.LNil {
 		return ""
 	}
-	s := wantText(L, L.Get(n))
-	must(L, checkText("text", s))
+	s, ok := textOf(L.Get(2))
+	if !ok {
+		lua.RaiseAt(L, "%s: the text is %s; want (code, text, headers), with nil for the usual text", what, kindOf(L.Get(2)))
+	}
+	must(L, checkText(what+": text", s))
 	return s
 }
 

@@ -32,7 +32,7 @@ func headerDef() lua.ClassDef[headerView] {
 		},
 		NewIndex: func(L *glua.LState, v headerView, key, value glua.LValue) bool {
 			name := wantText(L, key)
-			values := wantValues(L, value)
+			values := wantField(L, name, value)
 			must(L, setHeader(v.of.edit(L), name, values...))
 			v.of.wroteField(L, name, values)
 			if message.Same(name, "Content-Type") {
@@ -52,6 +52,39 @@ func headerDef() lua.ClassDef[headerView] {
 	}
 }
 
+// wantField reads what is written to a field. A URI object stands in brackets
+// where addresses do: its parameters stay its own (RFC 3261 section 20.10).
+func wantField(L *glua.LState, name string, value glua.LValue) []string {
+	values := wantValues(L, value)
+	if !holdsAddresses(name) {
+		return values
+	}
+	for i, one := range values {
+		v := value
+		if t, ok := value.(*glua.LTable); ok {
+			v = t.RawGetInt(i + 1)
+		}
+		if ud, ok := v.(*glua.LUserData); ok {
+			if _, ok := ud.Value.(*uriView); ok {
+				values[i] = "<" + one + ">"
+			}
+		}
+	}
+	return values
+}
+
+func holdsAddresses(name string) bool {
+	for _, one := range [...]string{
+		"From", "To", "Contact", "P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info",
+		"Referred-By", "Refer-To", "Reply-To",
+	} {
+		if message.Same(name, one) {
+			return true
+		}
+	}
+	return false
+}
+
 // allHeaders is h:all(name): a list of the values, one per field line.
 func allHeaders(L *glua.LState) int {
 	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
@@ -66,7 +99,7 @@ func allHeaders(L *glua.LState) int {
 // addHeaders is h:add(name, value).
 func addHeaders(L *glua.LState) int {
 	v, name := self[headerView](L, "h").of, wantText(L, L.Get(2))
-	for _, value := range wantValues(L, L.Get(3)) {
+	for _, value := range wantField(L, name, L.Get(3)) {
 		must(L, addHeader(v.edit(L), name, value))
 		v.wrote(L, b2bua.OpAdd, name, value)
 	}

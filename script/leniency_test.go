@@ -15,7 +15,7 @@ func TestNumbersMayBeStringsThatLookLikeOne(t *testing.T) {
   assert(req.uri.port == 5070)
   leg.trunk:penalize("1")
   assert(b2b.random.int("1", "1") == 1)`)
-	wantIn(t, fault(t, `b2b.reject("busy")`), "main.lua:3", "want a whole number, got a string")
+	wantIn(t, fault(t, `b2b.reject("busy")`), "main.lua:3", "b2b.reject: want a whole number, got a string; a code is 400 to 699")
 }
 
 func TestAnAddressThatIsCopiedLeavesItsTagBehind(t *testing.T) {

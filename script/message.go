@@ -183,7 +183,7 @@ func writeReason(L *glua.LState, v *messageView, value glua.LValue) {
 
 func writeHeader(name string) setter[*messageView] {
 	return func(L *glua.LState, v *messageView, value glua.LValue) {
-		values := wantValues(L, value)
+		values := wantField(L, name, value)
 		must(L, setHeader(v.edit(L), name, values...))
 		v.wroteField(L, name, values)
 	}

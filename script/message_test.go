@@ -139,9 +139,29 @@ func TestAddressesAreReadAndWritten(t *testing.T) {
 	}
 }
 
+func TestAURIWrittenAsAnAddressKeepsItsParameters(t *testing.T) {
+	req := edited(t, `
+  local uri = b2b.uri("sip:a@b.example;user=phone")
+  req.from, req.contact = uri, uri
+  req.h["P-Asserted-Identity"] = { uri, "<tel:+49301>" }
+  req.h:add("Refer-To", uri)
+  req.h["X-Uri"] = uri
+  assert(req.from.uri.params.user == "phone")`)
+	for name, want := range map[string]string{
+		"Contact": "<sip:a@b.example;user=phone>", "P-Asserted-Identity": "<sip:a@b.example;user=phone>",
+		"Refer-To": "<sip:a@b.example;user=phone>", "X-Uri": "sip:a@b.example;user=phone",
+	} {
+		if got := req.Get(name); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestUnknownFieldsNameTheNearOne(t *testing.T) {
 	for body, want := range map[string]string{
 		`local x = req.uir`:         "message has no field 'uir', did you mean 'uri'?",
+		`local x = req.headers`:     "message has no field 'headers'; there are body, call_id, contact,",
+		`local x = b2b.log.fatal`:   "b2b.log has no 'fatal'; there are debug, error, info, warn",
 		`req.stauts = 1`:            "did you mean 'status'?",
 		`local x = req.uri.hots`:    "did you mean 'host'?",
 		`local x = call.sorce`:      "did you mean 'source'?",
@@ -207,6 +227,9 @@ func TestSDPIsEditedInPlace(t *testing.T) {
   assert(a:prefer{"PCMU"})
   local ok, why = a:keep{"opus"}
   assert(ok == nil and why)
+  a.ptime = 30
+  a.ptime = nil
+  assert(a.ptime == nil)
   a.ptime = 20
   a:attr("x-note", "hi")
   assert(a:attr("x-note") == "hi" and a:attr("nope") == nil)

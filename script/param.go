@@ -67,7 +67,7 @@ func readParam(v glua.LValue, trunks *trunk.Table) (param, error) {
 	}
 	kind := t.RawGetString("type").String()
 	if !slices.Contains(paramKinds(), kind) {
-		return param{}, fmt.Errorf("type %q is none of %v%s", kind, paramKinds(), meant(kind, paramKinds()))
+		return param{}, fmt.Errorf("type %q is none of %v%s", kind, paramKinds(), near(kind, paramKinds()))
 	}
 	initial, err := lua.ToGo(t.RawGetString("default"))
 	if err != nil {

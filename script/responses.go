@@ -33,7 +33,7 @@ func (m *machine) newMapping(L *glua.LState) int {
 	var rows []trunk.Row
 	t.ForEach(func(k, v glua.LValue) {
 		if n, ok := k.(glua.LNumber); ok && n < 300 {
-			rows = append(rows, conditionalRow(L, v))
+			rows = append(rows, conditionalRow(L, n, v))
 			return
 		}
 		row := mappedRow(form{L, t, "b2b.response_map"}, v)
@@ -48,8 +48,11 @@ func (m *machine) newMapping(L *glua.LState) int {
 }
 
 // conditionalRow reads {from=, origin=, q850=, to=}.
-func conditionalRow(L *glua.LState, v glua.LValue) trunk.Row {
+func conditionalRow(L *glua.LState, n glua.LNumber, v glua.LValue) trunk.Row {
 	t, ok := v.(*glua.LTable)
+	if n >= 100 && (!ok || t.RawGetString("to") == glua.LNil) {
+		lua.RaiseAt(L, "b2b.response_map: %s is not a failure; keys are codes from 300 to 699, classes, ranges or \"*\"", plain(float64(n)))
+	}
 	if !ok {
 		lua.RaiseAt(L, "b2b.response_map: %s stands without a code; write [503] = %s", kindOf(v), v.String())
 	}

@@ -130,7 +130,10 @@ func checkTargets(L *glua.LState, t *glua.LTable, what string) {
 func (m *machine) target(L *glua.LState, v glua.LValue, what string) b2bua.Target {
 	t, ok := v.(*glua.LTable)
 	if !ok {
-		uri := wantText(L, v)
+		uri, ok := textOf(v)
+		if !ok {
+			lua.RaiseAt(L, "%s: want a SIP URI or a table, got %s", what, kindOf(v))
+		}
 		if a, ok := addrText(v); ok {
 			uri = a
 		}
@@ -215,8 +218,12 @@ func (m *machine) auth(f form) *trunk.Auth {
 	}
 }
 
-// addrText is the URI of an address object.
+// addrText is the URI of an address, of an object or of text in brackets.
 func addrText(v glua.LValue) (string, bool) {
+	if s, ok := v.(glua.LString); ok && strings.ContainsRune(string(s), '<') {
+		a, err := message.ParseAddr(string(s))
+		return a.URI, err == nil
+	}
 	ud, ok := v.(*glua.LUserData)
 	if !ok {
 		return "", false
@@ -333,7 +340,7 @@ func (m *machine) next(L *glua.LState) b2bua.Decision {
 	}
 	a := askingOf(L)
 	if n.Targets == nil || a == nil || a.msg == nil || a.msg.read(L).IsRequest() {
-		f.fail("copy takes headers of a failure to the targets in to: it needs both")
+		f.fail("copy takes headers of the failure to the targets in to, in on_failure: b2b.next{to = ..., copy = {...}}")
 	}
 	for _, name := range names {
 		must(L, mayEdit(name))

@@ -144,7 +144,10 @@ func streamDef() lua.ClassDef[streamView] {
 				must(L, v.edit(L, func(s *offer.Stream) error { return s.SetDirection(d) }))
 			},
 			"ptime": func(L *glua.LState, v streamView, value glua.LValue) {
-				ms := wantInt(L, value)
+				ms := 0
+				if value != glua.LNil {
+					ms = wantInt(L, value)
+				}
 				must(L, v.edit(L, func(s *offer.Stream) error { return s.SetPTime(ms) }))
 			},
 			"port": func(L *glua.LState, v streamView, value glua.LValue) {

@@ -113,17 +113,8 @@ func (r *rule) matches(code int, origin string, q850 int) bool {
 		(r.origin == "" || r.origin == origin) && (r.q850 == 0 || r.q850 == q850)
 }
 
-// width orders patterns; a class counts as wider than every range.
-func (r *rule) width() int {
-	width := r.high - r.low
-	if width == 99 && r.low%100 == 0 {
-		return codes
-	}
-	if width == codes-1 {
-		return codes + 1
-	}
-	return width
-}
+// width orders patterns: the one of fewer codes is the more specific.
+func (r *rule) width() int { return r.high - r.low }
 
 // rules makes one of each pattern.
 func (r Row) rules() ([]rule, error) {
@@ -174,26 +165,31 @@ func (r Row) check() error {
 	return nil
 }
 
-// parseCodes reads "503", "5xx", "400-499" or "*".
+// parseCodes reads "503", "5xx", "400-499", "4xx-6xx" or "*".
 func parseCodes(pattern string) (low, high int, err error) {
 	p := strings.TrimSpace(pattern)
 	from, to, ranged := strings.Cut(p, "-")
 	switch {
 	case p == "*":
 		return 300, 699, nil
-	case len(p) == 3 && strings.EqualFold(p[1:], "xx"):
-		low = int(p[0]-'0') * 100
-		high = low + 99
 	case ranged:
-		low, high = parseCode(from), parseCode(to)
+		low, high = parseBound(from, 0), parseBound(to, 99)
 	default:
-		low = parseCode(p)
-		high = low
+		low, high = parseBound(p, 0), parseBound(p, 99)
 	}
 	if low < 300 || high > 699 || low > high {
 		return 0, 0, fmt.Errorf("response map: %q is not a code from 300 to 699, a class \"5xx\", a range \"400-499\" or \"*\"", pattern)
 	}
 	return low, high, nil
+}
+
+// parseBound reads a code, or one end of a class: "4xx" is 400, or 499 when
+// rest is 99.
+func parseBound(s string, rest int) int {
+	if s = strings.TrimSpace(s); len(s) == 3 && strings.EqualFold(s[1:], "xx") {
+		return int(s[0]-'0')*100 + rest
+	}
+	return parseCode(s)
 }
 
 // parseCode gives 0 for what is not a number of three digits.

@@ -28,10 +28,19 @@ func TestTheMostSpecificPatternWins(t *testing.T) {
 		Row{From: []string{"486", "488"}, To: to(486)},
 		Row{From: []string{"487"}, Pass: true},
 	)
-	for code, want := range map[int]int{300: 600, 399: 600, 400: 599, 404: 599, 480: 480, 486: 486, 487: 0, 488: 486, 489: 480, 503: 599, 603: 600, 200: 0, 100: 0, 700: 0} {
+	for code, want := range map[int]int{300: 600, 399: 600, 400: 400, 404: 400, 500: 599, 480: 480, 486: 486, 487: 0, 488: 486, 489: 480, 503: 599, 603: 600, 200: 0, 100: 0, 700: 0} {
 		got, ok := m.Apply(code, "peer", 0)
 		if got.Code != want || ok != (want != 0) {
 			t.Errorf("%d: got %d %v, want %d", code, got.Code, ok, want)
+		}
+	}
+}
+
+func TestARangeMayGoFromClassToClass(t *testing.T) {
+	m := responses(t, Row{From: []string{"4xx-5xx"}, To: to(480)}, Row{From: []string{"600-6xx"}, To: to(486)})
+	for code, want := range map[int]int{399: 0, 400: 480, 599: 480, 600: 486, 699: 486} {
+		if got, _ := m.Apply(code, "", 0); got.Code != want {
+			t.Errorf("%d: got %d, want %d", code, got.Code, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -85,13 +86,13 @@ func (v *VM) readOnlyGlobals(globals *glua.LTable) *glua.LTable {
 	L := v.main
 	undefined := L.NewTable()
 	Register(L, undefined, map[string]glua.LGFunction{"__index": func(L *glua.LState) int {
-		RaiseAt(L, "undefined global '%s'%s", L.Get(2), suggest(L.Get(2).String(), v.names))
+		RaiseAt(L, "undefined global '%s'%s", L.Get(2), near(L.Get(2).String(), v.names))
 		return 0
 	}})
 	globals.Metatable = undefined
 	mt := locked(L, globals)
 	Register(L, mt, map[string]glua.LGFunction{"__newindex": func(L *glua.LState) int {
-		RaiseAt(L, "assignment to undeclared global '%s'%s; did you forget 'local'?", L.Get(2), suggest(L.Get(2).String(), v.names))
+		RaiseAt(L, "assignment to undeclared global '%s'%s; did you forget 'local'?", L.Get(2), near(L.Get(2).String(), v.names))
 		return 0
 	}})
 	env := L.NewTable()
@@ -130,11 +131,17 @@ func ReadOnly(L *glua.LState, name string, lib *glua.LTable) *glua.LTable {
 	return view
 }
 
-func suggest(name string, known []string) string {
-	if near := Nearest(name, known); near != "" {
-		return ", did you mean '" + near + "'?"
+// near ends an error about an unknown name with the one that was meant.
+func near(name string, known []string) string {
+	if meant := Nearest(name, known); meant != "" {
+		return ", did you mean '" + meant + "'?"
 	}
 	return ""
+}
+
+// suggest is near, or else all the names there are.
+func suggest(name string, known []string) string {
+	return cmp.Or(near(name, known), Listed(known))
 }
 
 func (v *VM) print(L *glua.LState) int {

@@ -60,10 +60,10 @@ func lint(proto *glua.FunctionProto, known []string, found []Problem) []Problem 
 			if slices.Contains(known, name) {
 				continue
 			}
-			p.Msg = fmt.Sprintf(undefined+" '%s'%s", name, suggest(name, known))
+			p.Msg = fmt.Sprintf(undefined+" '%s'%s", name, near(name, known))
 		case glua.OP_SETGLOBAL:
 			name := proto.Constants[argBx(inst)].String()
-			p.Msg = fmt.Sprintf("assignment to undeclared global '%s'%s; did you forget 'local'?", name, suggest(name, known))
+			p.Msg = fmt.Sprintf("assignment to undeclared global '%s'%s; did you forget 'local'?", name, near(name, known))
 		case glua.OP_CLOSURE:
 			// The words after it say what to capture; they are no instructions.
 			pc += int(proto.FunctionPrototypes[argBx(inst)].NumUpvalues)
@@ -87,18 +87,31 @@ func (v *VM) Globals() []string {
 }
 
 // Nearest is the known name that is most like name, or "" when none is near:
-// at most a third of its letters may differ.
+// at most a third of its letters may differ, whatever their case.
 func Nearest(name string, known []string) string {
 	best, near := "", max(1, min(len(name), 24)/3)+1
+	lower := strings.ToLower(name)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if k == name {
 			continue
 		}
-		if d := distance(name, k); d < near {
+		if d := distance(lower, strings.ToLower(k)); d < near {
 			best, near = k, d
 		}
 	}
 	return best
+}
+
+// maxListed bounds the names that an error lists.
+const maxListed = 40
+
+// Listed is "; there are a, b, c" for an error about a name that is like none
+// of these, or "" when they are too many to read.
+func Listed(known []string) string {
+	if len(known) == 0 || len(known) > maxListed {
+		return ""
+	}
+	return "; there are " + strings.Join(slices.Compact(slices.Sorted(slices.Values(known))), ", ")
 }
 
 // distance is how many letters to insert, drop, change or swap with the next.

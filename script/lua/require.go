@@ -21,7 +21,7 @@ func (v *VM) require(L *glua.LState) int {
 	}
 	proto, ok := v.cfg.Modules[strings.ReplaceAll(name, ".", "/")+".lua"]
 	if !ok {
-		RaiseAt(L, "module '%s' not found%s", name, suggest(name, v.modules()))
+		RaiseAt(L, "module '%s' not found%s", name, near(name, v.modules()))
 	}
 	if slices.Contains(v.path, name) {
 		RaiseAt(L, "circular require: %s -> %s", strings.Join(v.path, " -> "), name)

@@ -28,7 +28,7 @@ func TestAFailureNamesLineAndValues(t *testing.T) {
 		{`t.raises(function() end)`, `main_test.lua:3: expected an error, got none`},
 		{`t.raises(function() error("no") end, "yes")`, `main_test.lua:3: expected an error that matches "yes", got "main_test.lua:3: no"`},
 		{`error("mine")`, `main_test.lua:3: mine`},
-		{`t.equal(1, 1)`, `main_test.lua:3: b2b.test has no 'equal'`},
+		{`t.equal(1, 1)`, `main_test.lua:3: b2b.test has no 'equal'; there are advance, decision, eq, invite, it, leaks, match, ok, raises, request, stub, wire`},
 		{`x = 1`, `main_test.lua:3: assignment to undeclared global 'x'; did you forget 'local'?`},
 		{`while true do end`, `main_test.lua:3: stopped after 20000000 instructions`},
 		{`t.it("two", function() end)`, `main_test.lua:3: t.it within a test: tests stand side by side`},
