@@ -33,7 +33,7 @@ type owner struct {
 
 // own sets up what r owns; its router comes next.
 func (s *Server) own(o *owner, r reader, in *admitted) {
-	o.id, o.server, o.source, o.proof = s.newID(), s, in.source, in.proof
+	o.id, o.server, o.source, o.proof = s.newID(in.req), s, in.source, in.proof
 	o.serves, o.crew = r, &s.crew
 }
 

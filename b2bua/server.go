@@ -57,7 +57,9 @@ type Config struct {
 	Rand        func() float64 // in [0,1); nil: math/rand
 	// Dice are the random numbers by which one call's targets are ordered, in [0,1);
 	// nil: Rand.
-	Dice     func(call string) func() float64
+	Dice func(call string) func() float64
+	// Name is the id of what a request begins; nil, or "": any.
+	Name     func(req *message.Message) string
 	Store    store.Store // of relayed registrations; nil: in memory
 	Settings Settings
 }
@@ -373,7 +375,15 @@ func (s *Server) newTag() string { return randomHex(8) }
 
 func (s *Server) newCallID() string { return randomHex(16) }
 
-func (s *Server) newID() string { return randomHex(8) }
+// newID is for what a request begins; nil: something of our own.
+func (s *Server) newID(req *message.Message) string {
+	if s.cfg.Name != nil && req != nil {
+		if name := s.cfg.Name(req); name != "" {
+			return name
+		}
+	}
+	return randomHex(8)
+}
 
 func randomHex(n int) string {
 	var b [16]byte

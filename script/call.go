@@ -1,8 +1,6 @@
 package script
 
 import (
-	"time"
-
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
@@ -66,7 +64,7 @@ func callDef() lua.ClassDef[*callView] {
 			"legs":    getLegs,
 			"attempt": func(_ *glua.LState, v *callView) glua.LValue { return glua.LNumber(v.now.Attempt) },
 			"elapsed": func(_ *glua.LState, v *callView) glua.LValue {
-				return glua.LNumber(time.Since(v.now.Started).Seconds())
+				return glua.LNumber(max(0, v.m.gen.cfg.Lib.Now(v.id()).Sub(v.now.Started).Seconds()))
 			},
 			"script": func(_ *glua.LState, v *callView) glua.LValue { return glua.LString(v.r.gen.name) },
 		},

@@ -47,7 +47,7 @@ func trunkDef() lua.ClassDef[trunkView] {
 	return lua.ClassDef[trunkView]{
 		Get: map[string]getter[trunkView]{
 			"name": func(_ *glua.LState, v trunkView) glua.LValue { return glua.LString(v.name) },
-			"up":   func(_ *glua.LState, v trunkView) glua.LValue { return glua.LBool(v.m.gen.cfg.States.Of(v.name).Up()) },
+			"up":   func(L *glua.LState, v trunkView) glua.LValue { return v.m.up(L, v.name) },
 			"trusted": func(_ *glua.LState, v trunkView) glua.LValue {
 				switch v.m.gen.cfg.Trunks().Trust(v.name) {
 				case trunk.Trusted:
@@ -78,16 +78,21 @@ func penalize(L *glua.LState) int {
 // stats is a table made anew: up, calls, attempts, answered, failed.
 func (m *machine) stats(L *glua.LState, name string) glua.LValue {
 	s := m.gen.cfg.States.Of(name).Stats()
-	return lua.FromGo(L, map[string]any{
-		"up": s.Up, "calls": s.Calls, "attempts": float64(s.Attempts), "answered": float64(s.Answered), "failed": float64(s.Failed),
-	})
+	return lua.FromGo(L, m.gen.cfg.Lib.Meet(callOf(L), "stats "+name, map[string]any{
+		"up": s.Up, "calls": float64(s.Calls), "attempts": float64(s.Attempts), "answered": float64(s.Answered), "failed": float64(s.Failed),
+	}))
+}
+
+// up tells whether a trunk is.
+func (m *machine) up(L *glua.LState, name string) glua.LValue {
+	return lua.FromGo(L, m.gen.cfg.Lib.Meet(callOf(L), "up "+name, m.gen.cfg.States.Of(name).Up()))
 }
 
 // trunkUp is b2b.trunk.up(name).
 func (m *machine) trunkUp(L *glua.LState) int {
 	name := wantText(L, L.Get(1))
 	m.checkTrunk(L, "b2b.trunk.up", name)
-	L.Push(glua.LBool(m.gen.cfg.States.Of(name).Up()))
+	L.Push(m.up(L, name))
 	return 1
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -58,6 +59,8 @@ func (g *generation) newMachine() *machine {
 	maps.Copy(libraries, g.cfg.libraries)
 	m.vm = lua.NewVM(lua.Config{
 		Rand:      func(L *glua.LState) float64 { return g.cfg.Lib.Float64(callOf(L)) },
+		Now:       func(L *glua.LState) time.Time { return g.cfg.Lib.Now(callOf(L)) },
+		Since:     func(L *glua.LState, began time.Time) time.Time { return g.cfg.Lib.Since(callOf(L), began) },
 		Print:     m.print,
 		Modules:   g.modules,
 		Libraries: libraries,

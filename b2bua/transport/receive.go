@@ -37,7 +37,7 @@ func (t *Transport) receive(b []byte, f Flow) {
 		return
 	}
 	if m.IsRequest() {
-		arrive(m, f)
+		Arrive(m, f.Remote)
 	}
 	t.handle(m, f)
 }
@@ -68,7 +68,7 @@ func (t *Transport) refuse(bad *message.Malformed, f Flow) {
 	if _, ok := m.Lookup("Via"); !ok {
 		return
 	}
-	arrive(m, f)
+	Arrive(m, f.Remote)
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(m.CallID() + m.Get("From") + m.Get("CSeq")))
 	res := m.Respond(bad.Status, "", strconv.FormatUint(hash.Sum64(), 36))

@@ -170,7 +170,7 @@ func TestAnAnswerGoesToTheSourcesAddressAndThePortOfItsVia(t *testing.T) {
 	} {
 		f := Flow{Listener: &Listener{Network: "udp"}, Remote: source}
 		m := &message.Message{Method: "OPTIONS", Headers: []message.Header{{Name: "Via", Value: via}}}
-		arrive(m, f)
+		Arrive(m, f.Remote)
 		if got := ResponseFlow(m, f); got.Remote.String() != want {
 			t.Errorf("%s: %s, want %s", via, got.Remote, want)
 		}
@@ -191,7 +191,7 @@ func TestReceivedIsAddedWhenSentByIsAnother(t *testing.T) {
 		"SIP/2.0/UDP 192.0.2.7:5060;rport;branch=z9hG4bK1": "SIP/2.0/UDP 192.0.2.7:5060;rport=9;branch=z9hG4bK1;received=192.0.2.7",
 	} {
 		m := &message.Message{Headers: []message.Header{{Name: "Via", Value: via}}}
-		arrive(m, Flow{Listener: &Listener{}, Remote: netip.MustParseAddrPort("192.0.2.7:9")})
+		Arrive(m, netip.MustParseAddrPort("192.0.2.7:9"))
 		if got := m.Get("Via"); got != want {
 			t.Errorf("%s: %s", via, got)
 		}

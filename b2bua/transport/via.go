@@ -14,15 +14,15 @@ const defaultPort = 5060
 // securePort is the same for TLS.
 const securePort = 5061
 
-// arrive writes into the top Via where a request came from: received when
+// Arrive writes into the top Via where a request came from: received when
 // sent-by says something else (RFC 3261 section 18.2.1), rport and received
 // when the client asked (RFC 3581 section 4).
-func arrive(m *message.Message, f Flow) {
+func Arrive(m *message.Message, from netip.AddrPort) {
 	v, params, ok := m.TopVia()
 	if !ok {
 		return
 	}
-	source := f.Remote.Addr().WithZone("")
+	source := from.Addr().WithZone("")
 	_, asked := message.ParamIn(params, "rport")
 	if !asked && sameHost(v.Host, source) {
 		return
@@ -30,7 +30,7 @@ func arrive(m *message.Message, f Flow) {
 	v, _ = m.Via()
 	v.Params.Set("received", source.String())
 	if asked {
-		v.Params.Set("rport", strconv.Itoa(int(f.Remote.Port())))
+		v.Params.Set("rport", strconv.Itoa(int(from.Port())))
 	}
 	m.SetTopVia(v)
 }

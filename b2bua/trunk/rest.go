@@ -40,6 +40,17 @@ func (s *State) PenalizeTarget(uri string, until time.Time) bool {
 	return !rested
 }
 
+// Rest lets a target rest so long, or ends its rest: until is the zero time then.
+// Rests is not told.
+func (s *State) Rest(uri string, until time.Time) {
+	s.mu.Lock()
+	delete(s.targets, uri)
+	s.mu.Unlock()
+	if !until.IsZero() {
+		s.PenalizeTarget(uri, until)
+	}
+}
+
 // resting tells whether a target has asked for a rest that is not over; the caller
 // holds the lock.
 func (s *State) resting(uri string, now time.Time) bool {

@@ -5,17 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"legwork/script"
-	"legwork/script/journal"
 	"legwork/script/luatest"
 )
 
@@ -54,12 +49,12 @@ func (c *replayCommand) Run(t *terminal) error {
 	if err != nil {
 		return mend(err)
 	}
-	if len(calls) == 0 {
-		return mend(errors.New("the log holds no call of that time"))
+	if len(calls.asked) == 0 {
+		return mend(errors.New("the log holds no such call of that time"))
 	}
 	debug.SetGCPercent(150) // what is read stays; what a call leaves behind goes by itself
 	onVirtualTime(func(test *testing.T) int {
-		r := &replayed{terminal: t, total: len(calls)}
+		r := &replayed{terminal: t, total: len(calls.asked)}
 		if err := r.play(test, s, order, calls); err != nil {
 			return t.fail(mend(s.named(err)))
 		}
@@ -103,67 +98,6 @@ func (c *replayCommand) order() (luatest.Rerun, error) {
 	return r, err
 }
 
-// when reads a time, or how long ago one is.
-func when(flag, text string) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil {
-		return time.Now().Add(-d), nil
-	}
-	for _, form := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(form, text, time.Local); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%s %s: want a duration such as 24h, or a time such as 2026-11-20T08:00", flag, text)
-}
-
-// read reads the calls, in the order in which they began.
-func (c *replayCommand) read(t *terminal, s *suite) ([]*journal.Entry, error) {
-	since, err := when("--since", c.Since)
-	if err != nil {
-		return nil, err
-	}
-	until := time.Now().Add(time.Hour)
-	if c.Until != "" {
-		if until, err = when("--until", c.Until); err != nil {
-			return nil, err
-		}
-	}
-	dir := c.Log
-	if dir == "" {
-		dir = s.cfg.Replay.Path
-	}
-	if dir == "" {
-		return nil, errors.New("which log? The configuration has no replay: {path: ...}; with it a running Legwork logs what it decides. --log names a folder")
-	}
-	digits := regexp.MustCompile(`[^0-9]`).ReplaceAllString(c.Number, "")
-	var calls []*journal.Entry
-	torn, err := journal.Read(dir, since, until, func(e *journal.Entry) error {
-		switch r := e.Record; {
-		case e.Began().Before(since):
-		case digits != "" && !strings.Contains(r.From, digits) && !strings.Contains(r.To, digits):
-		case c.Trunk != "" && !passes(e, c.Trunk):
-		default:
-			calls = append(calls, e)
-		}
-		return nil
-	})
-	if torn > 0 {
-		fmt.Fprintf(t.err, "legwork: %s of the log could not be read and is left out\n", counted(torn, "piece"))
-	}
-	slices.SortStableFunc(calls, func(a, b *journal.Entry) int { return a.Began().Compare(b.Began()) })
-	return calls, err
-}
-
-// passes tells whether a call came from a trunk or went to it.
-func passes(e *journal.Entry, name string) bool {
-	for i := range e.Record.Attempts {
-		if e.Record.Attempts[i].Trunk == name {
-			return true
-		}
-	}
-	return e.Source.Trunk == name
-}
-
 // replayed gathers what came of the calls.
 type replayed struct {
 	*terminal
@@ -177,13 +111,14 @@ type replayed struct {
 
 // play plays the calls, in as many worlds as there are processors: each has a
 // part of the time, and the calls that were in progress when that began.
-func (r *replayed) play(test *testing.T, s *suite, order luatest.Rerun, calls []*journal.Entry) error {
+func (r *replayed) play(test *testing.T, s *suite, order luatest.Rerun, log *logged) error {
+	calls := log.calls
 	worlds := min(runtime.GOMAXPROCS(0), 1+len(calls)/100)
 	failed := make([]error, worlds)
 	test.Run("worlds", func(test *testing.T) {
 		for i := range worlds {
 			from, to := i*len(calls)/worlds, (i+1)*len(calls)/worlds
-			part, own := withEarlier(calls, from, to)
+			part, own := log.withEarlier(from, to)
 			test.Run(fmt.Sprint(i), func(test *testing.T) {
 				test.Parallel()
 				cfg := s.config()
@@ -199,21 +134,6 @@ func (r *replayed) play(test *testing.T, s *suite, order luatest.Rerun, calls []
 		}
 	})
 	return errors.Join(failed...)
-}
-
-// withEarlier is the calls of a part with those before it that were still in
-// progress when it began; own are the part's.
-func withEarlier(calls []*journal.Entry, from, to int) (list []*journal.Entry, own map[*journal.Entry]bool) {
-	own = make(map[*journal.Entry]bool, to-from)
-	for _, e := range calls[:from] {
-		if e.Record.Ended.After(calls[from].Began()) {
-			list = append(list, e)
-		}
-	}
-	for _, e := range calls[from:to] {
-		own[e] = true
-	}
-	return append(list, calls[from:to]...), own
 }
 
 // take compares a call. It is on virtual time: what it tells of progress is by

@@ -50,10 +50,13 @@ return M
 
 // logDay lets an engine serve calls for ten hours of virtual time and log what
 // it decides.
-func logDay(t *testing.T, dir string, calls int) {
+func logDay(t *testing.T, dir string, calls int) { logTime(t, dir, loggedScript, calls, 10*time.Hour) }
+
+// logTime is the same for another script and time.
+func logTime(t *testing.T, dir, script string, calls int, within time.Duration) {
 	t.Helper()
 	write(t, filepath.Join(dir, "legwork.yaml"), loggedConfig)
-	write(t, filepath.Join(dir, "main.lua"), loggedScript)
+	write(t, filepath.Join(dir, "main.lua"), script)
 	cfg, err := config.Load(filepath.Join(dir, "legwork.yaml"), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +70,7 @@ func logDay(t *testing.T, dir string, calls int) {
 		for _, one := range []struct {
 			addr string
 			hear func(*simnet.Incoming)
-		}{{"192.0.2.11:5060", repliesWith(503, 0)}, {"192.0.2.12:5060", wantsPassword}, {"192.0.2.13:5060", func(*simnet.Incoming) {}}} {
+		}{{"192.0.2.11:5060", wantsRest}, {"192.0.2.12:5060", wantsPassword}, {"192.0.2.13:5060", func(*simnet.Incoming) {}}} {
 			a, err := simnet.NewAgent(n, "udp", one.addr)
 			if err != nil {
 				t.Fatal(err)
@@ -85,7 +88,7 @@ func logDay(t *testing.T, dir string, calls int) {
 			if _, err := a.Send(a.Invite(fmt.Sprintf("sip:+4477%04d@192.0.2.1", i), ""), "192.0.2.1:5060"); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(10 * time.Hour / time.Duration(calls))
+			time.Sleep(within / time.Duration(calls))
 		}
 		time.Sleep(time.Hour)
 		if err := e.shutdown(context.Background()); err != nil {
@@ -106,6 +109,13 @@ func repliesWith(code int, after time.Duration) func(*simnet.Incoming) {
 		case in.Method == "BYE" && in.IsRequest():
 			in.Reply(200, nil)
 		}
+	}
+}
+
+// wantsRest refuses for a while.
+func wantsRest(in *simnet.Incoming) {
+	if in.Method == "INVITE" && in.IsRequest() {
+		in.Reply(503, func(m *message.Message) { m.Set("Retry-After", "50") })
 	}
 }
 
@@ -142,6 +152,29 @@ func TestReplayOfADayWithTheSameScriptsChangesNothing(t *testing.T) {
 	for _, file := range readAll(t, filepath.Join(dir, "decisions")) {
 		if strings.Contains(file, "secret") {
 			t.Error("a password is in the log")
+		}
+	}
+}
+
+// Who rested, and what was in progress, when the first of the calls came has to be
+// known without the calls before it.
+func TestReplayOfAPartOfADayChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	logTime(t, dir, `
+local M = {}
+function M.on_invite(call)
+  local odd = call.req.uri.user:match("[13579]$")
+  return b2b.route { to = { { trunk = "carrier-a" }, { trunk = "carrier-b" }, { trunk = "carrier-c", ring = 1 } }, strategy = odd and "least_loaded" or "serial" }
+end
+return M
+`, 60, 10*time.Minute)
+	for from := 5; from < 60; from += 7 {
+		at := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(from)*10*time.Second - time.Second)
+		for _, only := range []string{"", "447700"} {
+			got := run(t, dir, "replay", "--since", at.Format(time.RFC3339), "--number", only)
+			if got.code != 0 || !strings.Contains(got.out, "none changes") {
+				t.Errorf("exit %d: %s%s", got.code, got.out, got.err)
+			}
 		}
 	}
 }
@@ -224,7 +257,12 @@ local api = b2b.http.client { base = "` + api.URL + `" }
 local M = {}
 function M.on_invite(call)
   local r = api:get("/who/" .. call.req.uri.user)
-  return b2b.route { to = { { trunk = "pbx" } }, headers = { set = { ["X-Gold"] = tostring(r and r.json.gold) } } }
+  return b2b.route { to = { { trunk = "pbx" } }, headers = { set = { ["X-Gold"] = tostring(r and r.json.gold),
+    ["X-When"] = b2b.time.now() .. " " .. call.elapsed .. " " .. os.time() .. os.date("!%X"), ["X-Call"] = call.id, ["X-Via"] = call.req.h["Via"] .. #call.req.raw, ["X-Clock"] = os.clock() } } }
+end
+function M.on_branch(call, leg, req)
+  req.h["X-From"] = tostring(leg.local_host) .. " " .. tostring(call.a.local_host) .. " " .. call.elapsed
+  req.h["X-Load"] = leg.trunk.stats.attempts .. " " .. tostring(leg.trunk.up) .. " " .. b2b.trunk.stats("pbx").calls .. tostring(b2b.trunk.up("pbx"))
 end
 return M
 `

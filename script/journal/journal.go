@@ -221,7 +221,11 @@ func (l *Log) Meet(call, what string, v any, err error) (any, error) {
 	if err != nil {
 		m.Value, m.Err = nil, err.Error()
 	}
-	l.with(call, func(g *growing) { g.meet(m) })
+	l.with(call, func(g *growing) {
+		if what != lib.Clock && what != lib.Stopwatch || len(g.Entry.Met) < maxMet/2 { // when it was is not worth the rest of a call
+			g.meet(m)
+		}
+	})
 	return v, err
 }
 

@@ -50,12 +50,15 @@ func call(l *Log, id, more string) {
 // read gives what is in a log.
 func read(t *testing.T, dir string) (ids []string, torn int) {
 	t.Helper()
-	torn, err := Read(dir, time.Time{}, time.Now().Add(time.Hour), func(e *Entry) error {
+	pieces, err := Read(dir, time.Time{}, time.Now().Add(time.Hour), func(e *Entry) error {
 		ids = append(ids, e.Record.ID)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, one := range pieces {
+		torn += one.Pieces
 	}
 	return ids, torn
 }

@@ -10,19 +10,26 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 )
 
 // maxLine bounds one entry in a file.
 const maxLine = 16 << 20
 
+// Torn is a file, and how many pieces of it are not what was written.
+type Torn struct {
+	File   string
+	Pieces int
+}
+
 // Read gives every entry of a folder that is of a call which began or ended
-// between since and until, in the order they were written. torn counts blocks
-// that could not be read. An error of each ends it.
-func Read(dir string, since, until time.Time, each func(*Entry) error) (torn int, err error) {
+// between since and until, in the order they were written. torn are files of
+// which not all could be read. An error of each ends it.
+func Read(dir string, since, until time.Time, each func(*Entry) error) (torn []Torn, err error) {
 	files, err := list(dir)
 	if err != nil {
-		return 0, fmt.Errorf("log of decisions: %w", err)
+		return nil, fmt.Errorf("log of decisions: %w", err)
 	}
 	for _, f := range files {
 		if f.changed.Before(since) {
@@ -34,7 +41,10 @@ func Read(dir string, since, until time.Time, each func(*Entry) error) (torn int
 			}
 			return each(e)
 		})
-		if torn += t; err != nil {
+		if t > 0 {
+			torn = append(torn, Torn{filepath.Base(f.path), t})
+		}
+		if err != nil {
 			return torn, err
 		}
 	}

@@ -2,7 +2,9 @@ package lib
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
+	"time"
 
 	"legwork/b2bua/store"
 )
@@ -13,10 +15,47 @@ import (
 type Fate interface {
 	// Draws are the random numbers of one call; nil: those of all.
 	Draws(call string) rand.Source
-	// Meet takes what the store or a limit said, in the values of lua.ToGo, and
-	// gives what the script gets. what is "get key", "concurrent key"... An error
-	// is that the store is away; a Refusal is given word for word.
+	// Meet takes what the store, a limit, a trunk's state or the clock said, in the
+	// values of lua.ToGo, and gives what the script gets. what is "get key",
+	// "concurrent key", "up trunk", Clock... An error is that the store is away; a
+	// Refusal is given word for word.
 	Meet(call, what string, v any, err error) (any, error)
+}
+
+// What a call meets when it reads a clock: the time of day, and when the one of
+// os.clock began. Both are seconds since 1970, to the microsecond.
+const (
+	Clock     = "clock"
+	Stopwatch = "stopwatch"
+)
+
+// Now is the time of day for a hook of that call, "" outside of any.
+func (e *Env) Now(call string) time.Time {
+	return e.timed(call, Clock, time.Now())
+}
+
+// Since is when the clock of such a hook began; it did at began.
+func (e *Env) Since(call string, began time.Time) time.Time { return e.timed(call, Stopwatch, began) }
+
+func (e *Env) timed(call, what string, at time.Time) time.Time {
+	if e.cfg.Fate == nil || call == "" {
+		return at
+	}
+	if met, is := e.Meet(call, what, float64(at.UnixMicro())/1e6).(float64); is {
+		return time.UnixMicro(int64(math.Round(met * 1e6)))
+	}
+	return at
+}
+
+// Meet gives a hook of that call what it meets, in the values of lua.ToGo.
+func (e *Env) Meet(call, what string, v any) any {
+	if e.cfg.Fate == nil || call == "" {
+		return v
+	}
+	if met, err := e.cfg.Fate.Meet(call, what, v, nil); err == nil {
+		return met
+	}
+	return v
 }
 
 // dice are the random numbers of a call.

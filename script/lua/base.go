@@ -33,7 +33,7 @@ func (v *VM) openGlobals() {
 	Register(L, text, v.cfg.Strings)
 	L.SetMetatable(glua.LString(""), locked(L, text))
 	for name, lib := range map[string]*glua.LTable{
-		"string": text, "table": tableLibrary(L), "math": mathLibrary(L, v.cfg.Rand), "os": osLibrary(L),
+		"string": text, "table": tableLibrary(L), "math": mathLibrary(L, v.cfg.Rand), "os": v.osLibrary(L),
 	} {
 		globals.RawSetString(name, ReadOnly(L, name, lib))
 	}

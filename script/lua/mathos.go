@@ -95,20 +95,27 @@ func random(L *glua.LState, rand func(L *glua.LState) float64) int {
 }
 
 // osLibrary is the clocks of os and nothing else.
-func osLibrary(L *glua.LState) *glua.LTable {
+func (v *VM) osLibrary(L *glua.LState) *glua.LTable {
+	now, since := v.cfg.Now, v.cfg.Since
+	if now == nil {
+		now = func(*glua.LState) time.Time { return time.Now() }
+	}
+	if since == nil {
+		since = func(_ *glua.LState, began time.Time) time.Time { return began }
+	}
 	lib := L.NewTable()
 	start := time.Now()
 	Register(L, lib, map[string]glua.LGFunction{
-		"clock": func(L *glua.LState) int { return pushNumbers(L, time.Since(start).Seconds()) },
-		"date":  osDate,
-		"time":  osTime,
+		"clock": func(L *glua.LState) int { return pushNumbers(L, max(0, now(L).Sub(since(L, start)).Seconds())) },
+		"date":  func(L *glua.LState) int { return osDate(L, now) },
+		"time":  func(L *glua.LState) int { return osTime(L, now) },
 	})
 	return lib
 }
 
-func osTime(L *glua.LState) int {
+func osTime(L *glua.LState, now func(*glua.LState) time.Time) int {
 	if L.Get(1) == glua.LNil {
-		return pushNumbers(L, float64(time.Now().Unix()))
+		return pushNumbers(L, float64(now(L).Unix()))
 	}
 	t := L.CheckTable(1)
 	field := func(name string, otherwise int) int {
@@ -130,13 +137,16 @@ func osTime(L *glua.LState) int {
 	return pushNumbers(L, float64(at.Unix()))
 }
 
-func osDate(L *glua.LState) int {
-	format, at := "%c", time.Now()
+func osDate(L *glua.LState, now func(*glua.LState) time.Time) int {
+	format := "%c"
 	if L.Get(1) != glua.LNil {
 		format = checkString(L, 1)
 	}
+	var at time.Time
 	if L.Get(2) != glua.LNil {
 		at = time.Unix(int64(checkNumber(L, 2)), 0)
+	} else {
+		at = now(L).Local()
 	}
 	if rest, ok := strings.CutPrefix(format, "!"); ok {
 		format, at = rest, at.UTC()

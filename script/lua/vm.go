@@ -22,7 +22,10 @@ import (
 
 // Config is what all runs of a VM share. Every field may be left out.
 type Config struct {
-	Rand  func(L *glua.LState) float64 // math.random, in [0,1); nil: a fixed 0
+	Rand func(L *glua.LState) float64   // math.random, in [0,1); nil: a fixed 0
+	Now  func(L *glua.LState) time.Time // for os.time, os.date and os.clock; nil: the machine's
+	// Since is the zero of os.clock for one who began then; nil: that.
+	Since func(L *glua.LState, began time.Time) time.Time
 	Print func(L *glua.LState, line string)
 	// Modules are what require finds, by file: "a/b.lua" for require "a.b".
 	Modules map[string]*glua.FunctionProto

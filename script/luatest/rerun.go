@@ -64,6 +64,8 @@ type run struct {
 	met    map[string][]*journal.Met
 	caller *party
 	key    string // of the caller's leg
+	named  bool
+	shows  showing
 	engine string // the engine's id of the call
 	closed bool
 }
@@ -107,7 +109,7 @@ func newRerun(cfg *Config, with Rerun) (*rerun, error) {
 		mine.Trunks[i].Limits = trunk.Limits{}
 	}
 	mine.Server.Settings.Limits, mine.Server.Settings.UnknownSources = b2bua.Limits{}, b2bua.AllowUnknown
-	mine.Server.Dice = w.log.Dice
+	mine.Server.Dice, mine.Server.Name = w.log.Dice, w.name
 	w.stage = &stage{
 		cfg: &mine, network: simnet.New(simnet.Faults{}), compiled: &lua.Compiled{}, over: make(chan struct{}),
 	}
@@ -239,20 +241,24 @@ func (w *rerun) sync(e *journal.Entry) {
 	for _, name := range w.near.table.Names() {
 		one, state := w.near.table.Get(name), states.Of(name)
 		state.Enable(!slices.Contains(e.Off, name))
-		if one.Health == nil {
-			continue
-		}
 		for _, target := range one.Targets {
-			down := slices.Contains(e.Down, name+" "+target.URI)
-			for range max(one.Health.DownAfter, one.Health.UpAfter) {
-				if down {
-					state.Missed(target.URI, "as it was")
-				} else {
-					state.Heard(target.URI)
-				}
+			until := time.Time{}
+			if slices.Contains(e.Down, name+" "+target.URI) {
+				until = time.Now().Add(time.Hour) // the next call says more
+			}
+			state.Rest(target.URI, until)
+			for range healthOf(one).UpAfter { // whoever was down rests
+				state.Heard(target.URI)
 			}
 		}
 	}
+}
+
+func healthOf(t *trunk.Trunk) trunk.Health {
+	if t.Health == nil {
+		return trunk.Health{}
+	}
+	return *t.Health
 }
 
 // Observe learns which call is which.
@@ -264,6 +270,22 @@ func (w *rerun) Observe(ev b2bua.Event) {
 		w.with(ev.Call, w.finish)
 	default: // the log keeps it
 	}
+}
+
+// name gives a call the id that it had: scripts see it.
+func (w *rerun) name(req *message.Message) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.byKey[keyOf(req.CallID(), req.FromTag())]
+	if r == nil || r.named || r.engine != "" {
+		return ""
+	}
+	r.named = true
+	id := r.was.Record.ID
+	if w.runs[id] != nil { // the same call stands in the log twice
+		return ""
+	}
+	return id
 }
 
 // claim gives an engine's call to the one that is played, and lets it draw the

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"time"
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/b2bua/transport"
 	"legwork/script/journal"
 	"legwork/script/lib"
 )
@@ -82,12 +84,48 @@ func (w *rerun) remembered(ctx context.Context, q *lib.Question, m *journal.Met)
 	return a, err
 }
 
+// maxLate bounds by how much the clock that a call read then differs from ours: a
+// hook may have waited for its turn.
+const maxLate = 2 * time.Second
+
+// clock is the time of day that a call read then about when we have v, in
+// seconds; nil: it read none.
+func (w *rerun) clock(call string, v any) *journal.Met {
+	now, is := v.(float64)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, id := w.runs[call], identityOf("fate", lib.Clock, nil)
+	if r == nil || !is {
+		return nil
+	}
+	for list := r.met[id]; len(list) > 0; list = list[1:] {
+		var then float64
+		if json.Unmarshal(list[0].Value, &then) != nil || then < now-maxLate.Seconds() {
+			continue
+		}
+		if then > now+maxLate.Seconds() {
+			r.met[id] = list
+			return nil
+		}
+		r.met[id] = list[1:]
+		return list[0]
+	}
+	delete(r.met, id)
+	return nil
+}
+
 // Draws implements lib.Fate.
 func (w *rerun) Draws(call string) rand.Source { return w.log.Draws(call) }
 
 // Meet implements lib.Fate: what the log has wins, the rest is as it comes.
 func (w *rerun) Meet(call, what string, v any, err error) (any, error) {
-	if m := w.takes(call, identityOf("fate", what, nil), false); m != nil {
+	var m *journal.Met
+	if what == lib.Clock {
+		m = w.clock(call, v)
+	} else {
+		m = w.takes(call, identityOf("fate", what, nil), what == lib.Stopwatch)
+	}
+	if m != nil {
 		v, err = nil, nil
 		if m.Err != "" {
 			err = lib.Refusal(m.Err)
@@ -114,15 +152,79 @@ type againRouter struct {
 // Wants adds on_branch: there we learn who is called.
 func (r *againRouter) Wants(h b2bua.Hook) bool { return h == b2bua.HookBranch || r.Router.Wants(h) }
 
-// as is the view with the call's source. Its trunk is that of the present
-// configuration.
+// as is the view with the call's source, and our addresses as they were. Its
+// trunk is that of the present configuration.
 func (r *againRouter) as(v b2bua.View) b2bua.View {
 	r.w.with(v.ID, func(one *run) {
 		s := &one.was.Source
 		v.Source.IP, v.Source.Port, v.Source.Transport = s.IP, s.Port, s.Transport
 		v.Source.TLSName, v.Source.Account, v.Source.Listener = s.TLSName, s.Account, s.Listener
+		v.Request = one.shown(v.Request)
+		v.A = one.seen(v.A)
+		v.Legs = slices.Clone(v.Legs)
+		for i := range v.Legs {
+			v.Legs[i] = one.seen(v.Legs[i])
+		}
 	})
 	return v
+}
+
+// shown is the caller's INVITE, with what belongs to the way it came as it was: its
+// Via, and its bytes. It is the same one as long as m is.
+func (r *run) shown(m *message.Message) *message.Message {
+	if m == nil || m.Method != "INVITE" || m == r.shows.of {
+		return r.shows.as(m)
+	}
+	was, err := parseText(r.was.Invite())
+	if err != nil {
+		return m
+	}
+	at, err := netip.ParseAddr(r.was.Source.IP)
+	if err != nil {
+		return m
+	}
+	transport.Arrive(was, netip.AddrPortFrom(at, uint16(r.was.Source.Port)))
+	made := m.Clone()
+	made.Del("Via")
+	for i, via := range was.All("Via") {
+		made.Headers = slices.Insert(made.Headers, i, message.Header{Name: "Via", Value: via})
+	}
+	made.Raw = []byte(r.was.Invite())
+	r.shows = showing{m, made}
+	return made
+}
+
+// showing is what scripts see in the place of a message.
+type showing struct{ of, made *message.Message }
+
+func (s showing) as(m *message.Message) *message.Message {
+	if m != nil && m == s.of {
+		return s.made
+	}
+	return m
+}
+
+// leg is a leg with our address as it was.
+func (r *againRouter) leg(call string, l b2bua.Leg) b2bua.Leg {
+	r.w.with(call, func(one *run) { l = one.seen(l) })
+	return l
+}
+
+// seen is a leg as scripts saw it: with the caller's address, and with ours towards
+// the same trunk.
+func (r *run) seen(l b2bua.Leg) b2bua.Leg {
+	for i := range r.was.Steps {
+		s := &r.was.Steps[i]
+		switch {
+		case s.Local == "" || (s.Leg == 0) != (l.Index == 0) || l.Index > 0 && s.Trunk != l.Trunk:
+			continue
+		case l.Index == 0:
+			l.Remote = s.Remote
+		}
+		l.Local = s.Local
+		break
+	}
+	return l
 }
 
 // located puts the contacts that users had then into the places of their
@@ -176,7 +278,7 @@ func (r *againRouter) Invite(ctx context.Context, v b2bua.View) b2bua.Decided {
 func (r *againRouter) Branch(v b2bua.View, leg b2bua.Leg, req *message.Message) b2bua.Decided {
 	var d b2bua.Decided
 	if r.Router.Wants(b2bua.HookBranch) {
-		d = r.Router.Branch(r.as(v), leg, req)
+		d = r.Router.Branch(r.as(v), r.leg(v.ID, leg), req)
 	}
 	if _, skip := d.Decision.(b2bua.Skip); !skip {
 		r.w.calls(v.ID, leg, req)
@@ -185,11 +287,11 @@ func (r *againRouter) Branch(v b2bua.View, leg b2bua.Leg, req *message.Message) 
 }
 
 func (r *againRouter) Progress(v b2bua.View, leg b2bua.Leg, res *message.Message) b2bua.Decided {
-	return r.Router.Progress(r.as(v), leg, res)
+	return r.Router.Progress(r.as(v), r.leg(v.ID, leg), res)
 }
 
 func (r *againRouter) Answer(v b2bua.View, leg b2bua.Leg, res *message.Message) b2bua.Decided {
-	return r.Router.Answer(r.as(v), leg, res)
+	return r.Router.Answer(r.as(v), r.leg(v.ID, leg), res)
 }
 
 // Failure gives a failure the origin it had: those that were ours come from
@@ -202,7 +304,7 @@ func (r *againRouter) Failure(ctx context.Context, v b2bua.View, leg b2bua.Leg, 
 			}
 		}
 	})
-	return r.located(v.ID, r.Router.Failure(ctx, r.as(v), leg, res, origin))
+	return r.located(v.ID, r.Router.Failure(ctx, r.as(v), r.leg(v.ID, leg), res, origin))
 }
 
 func (r *againRouter) Final(v b2bua.View, res *message.Message, origin b2bua.Origin) {
@@ -210,15 +312,15 @@ func (r *againRouter) Final(v b2bua.View, res *message.Message, origin b2bua.Ori
 }
 
 func (r *againRouter) Request(v b2bua.View, leg b2bua.Leg, req *message.Message) b2bua.Decided {
-	return r.Router.Request(r.as(v), leg, req)
+	return r.Router.Request(r.as(v), r.leg(v.ID, leg), req)
 }
 
 func (r *againRouter) Response(v b2bua.View, leg b2bua.Leg, res *message.Message) {
-	r.Router.Response(r.as(v), leg, res)
+	r.Router.Response(r.as(v), r.leg(v.ID, leg), res)
 }
 
 func (r *againRouter) Bye(v b2bua.View, leg b2bua.Leg, req *message.Message) {
-	r.Router.Bye(r.as(v), leg, req)
+	r.Router.Bye(r.as(v), r.leg(v.ID, leg), req)
 }
 
 func (r *againRouter) End(ctx context.Context, v b2bua.View, record *b2bua.Record) {
