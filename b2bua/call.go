@@ -78,6 +78,9 @@ func (c *Call) handle(ev event) {
 			c.sent(e.leg, m, e.bytes)
 		}
 		return
+	case witnessed:
+		c.heard(e.leg, e.m)
+		return
 	case whenOver:
 		c.whenOver(e.f)
 		return

@@ -227,11 +227,25 @@ func (l *leg) Response(_ *transaction.Client, res *message.Message) {
 // Failed posts that the INVITE found no answer.
 func (l *leg) Failed(_ *transaction.Client, err error) { l.call.post(failed{l, err}) }
 
-// Derived posts the CANCEL or the ACK that the INVITE's transaction sent, when
-// anybody watches; see transaction.Witness.
-func (l *leg) Derived(_ *transaction.Client, b []byte) {
+// Derived posts the CANCEL or the ACK that the INVITE's transaction sent; see
+// transaction.Witness.
+func (l *leg) Derived(_ *transaction.Client, b []byte) { l.derived(b) }
+
+// derived posts what a transaction sent of its own accord, when anybody watches.
+func (l *leg) derived(b []byte) {
 	if len(l.call.server.cfg.Observers) > 0 {
 		l.call.post(derived{l, b})
+	}
+}
+
+// Withdrawn posts the answer to its CANCEL.
+func (l *leg) Withdrawn(_ *transaction.Client, res *message.Message) { l.witnessed(res) }
+
+// witnessed posts a message that a transaction has taken for itself, for those who
+// watch.
+func (l *leg) witnessed(m *message.Message) {
+	if len(l.call.server.cfg.Observers) > 0 {
+		l.call.post(witnessed{l, m})
 	}
 }
 

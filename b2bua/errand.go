@@ -43,6 +43,11 @@ func (o *errand) Response(_ *transaction.Client, res *message.Message) {
 // Failed posts that the errand's request got no answer.
 func (o *errand) Failed(_ *transaction.Client, err error) { o.call.post(failed{o, err}) }
 
+// Derived and Withdrawn tell those who watch; see transaction.Witness.
+func (o *errand) Derived(_ *transaction.Client, b []byte) { o.leg.derived(b) }
+
+func (o *errand) Withdrawn(_ *transaction.Client, res *message.Message) { o.leg.witnessed(res) }
+
 // errand sends a request of ours on a leg, at once or when the session may be
 // changed. edit completes it each time it is sent; nil: it is complete, and an
 // UPDATE has no offer and need not wait (RFC 3311 section 5.1). done gets the

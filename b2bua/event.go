@@ -65,6 +65,12 @@ type (
 		code int
 		by   string
 	}
+	// witnessed is an ACK to a failure or an answer to a CANCEL, which a transaction
+	// of the leg's took for itself.
+	witnessed struct {
+		leg *leg
+		m   *message.Message
+	}
 	// derived is a CANCEL or ACK that a transaction of the leg's sent itself.
 	derived struct {
 		leg   *leg
@@ -92,6 +98,7 @@ func (reached) event()   {}
 func (hangUp) event()    {}
 func (noted) event()     {}
 func (derived) event()   {}
+func (witnessed) event() {}
 func (concluded) event() {}
 func (whenOver) event()  {}
 func (asked) event()     {}

@@ -275,7 +275,7 @@ func TestATrunkThatAsksForARestComesAfterTheOthersAndIsSeenToRest(t *testing.T) 
 		if asked != 1 || stats.Up || len(stats.Targets) != 1 || time.Until(stats.Targets[0].Until) > maxRetryAfter || stats.Targets[0].Why == "" {
 			t.Errorf("asked %d times, %+v", asked, stats)
 		}
-		time.Sleep(maxRetryAfter)
+		time.Sleep(maxRetryAfter + time.Millisecond)
 		r.dial(sdpOffer)
 		r.wait(r.alice, "486")
 		if asked != 2 {

@@ -38,6 +38,11 @@ func (x *exchange) Response(_ *transaction.Client, res *message.Message) {
 // Failed posts that the request that crossed got no answer.
 func (x *exchange) Failed(_ *transaction.Client, err error) { x.call.post(failed{x, err}) }
 
+// Derived and Withdrawn tell those who watch; see transaction.Witness.
+func (x *exchange) Derived(_ *transaction.Client, b []byte) { x.to.derived(b) }
+
+func (x *exchange) Withdrawn(_ *transaction.Client, res *message.Message) { x.to.witnessed(res) }
+
 // between finds both dialogs of a request: near, where it came, and the leg and
 // dialog where it goes. Before the answer these are early ones.
 func (c *Call) between(e request) (near *talk, to *leg, far *talk) {

@@ -173,5 +173,8 @@ func (c *Call) respond(tx *transaction.Server, l *leg, res *message.Message) {
 		c.sound(res)
 		return
 	}
+	if res.Status >= 300 && res.Method == "INVITE" && len(c.server.cfg.Observers) > 0 {
+		tx.OnACK(l.witnessed)
+	}
 	c.owner.respond(tx, l, res)
 }

@@ -36,17 +36,34 @@ func (c *Client) Cancel(reason string) {
 }
 
 func (c *Client) sendCancel(cancel *message.Message) {
-	c.show(c.layer.begin(cancel, c.over(), nil, c.branch).Sent())
+	c.show(c.layer.begin(cancel, c.over(), withdrawal{c}, c.branch).Sent())
 }
+
+// withdrawal hears what becomes of the CANCEL of an INVITE.
+type withdrawal struct{ invite *Client }
+
+func (w withdrawal) Response(_ *Client, res *message.Message) {
+	if to := w.invite.witness(); to != nil && res.Status >= 200 {
+		to.Withdrawn(w.invite, res)
+	}
+}
+
+// Failed: the INVITE's own end behind a CANCEL says so (RFC 3261 section 9.1).
+func (withdrawal) Failed(*Client, error) {}
 
 // show tells a user that wants to know of a message of the transaction's own.
 func (c *Client) show(b []byte) {
-	c.mu.Lock()
-	user := c.user
-	c.mu.Unlock()
-	if w, ok := user.(Witness); ok && b != nil {
+	if w := c.witness(); w != nil && b != nil {
 		w.Derived(c, b)
 	}
+}
+
+// witness is nil when the user does not want to know, or there is none any more.
+func (c *Client) witness() Witness {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w, _ := c.user.(Witness)
+	return w
 }
 
 func (c *Client) startCancel() *message.Message {

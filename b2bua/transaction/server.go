@@ -35,9 +35,10 @@ type Server struct {
 	req   *message.Message // until the final response
 	sent  []byte           // the latest response
 	toTag string
-	pause time.Duration // what again waits now
-	again node          // timer G
-	end   node          // H, I, J, L; before a final response RFC 4320's
+	acked func(ack *message.Message) // nil: nobody wants to know, or it has come
+	pause time.Duration              // what again waits now
+	again node                       // timer G
+	end   node                       // H, I, J, L; before a final response RFC 4320's
 }
 
 // newServer is nil when another reader has just begun the same transaction.
@@ -183,7 +184,7 @@ func (s *Server) Drop() {
 func (s *Server) finish() {
 	s.again.stop()
 	s.end.stop()
-	s.state, s.req = terminated, nil
+	s.state, s.req, s.acked = terminated, nil, nil
 	if s.layer.servers.del(s.key, s) {
 		s.layer.count.servers.Add(-1)
 	}
@@ -205,28 +206,38 @@ func (s *Server) repeat() {
 	}
 }
 
-// ack takes the ACK to a failure and reports whether that is what it was.
-func (s *Server) ack(ack *message.Message) bool {
+// OnACK has the first ACK to a failure told to f, in the reader's goroutine. It is
+// for who wants to see it; nobody has to do anything about it.
+func (s *Server) OnACK(f func(ack *message.Message)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acked = f
+}
+
+// ack takes the ACK to a failure and reports whether that is what it was, and who
+// is to be told of it.
+func (s *Server) ack(ack *message.Message) (taken bool, told func(*message.Message)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch s.state {
 	case trying, proceeding, confirmed:
-		return true
+		return true, nil
 	case completed:
 	default:
-		return false
+		return false, nil
 	}
 	if s.toTag != "" && s.key[0] == '\n' && ack.ToTag() != s.toTag {
-		return false // RFC 3261 section 17.2.3, for RFC 2543 clients
+		return false, nil // RFC 3261 section 17.2.3, for RFC 2543 clients
 	}
 	s.again.stop()
+	told, s.acked = s.acked, nil
 	if s.flow.Stream() {
 		s.finish()
-		return true
+		return true, told
 	}
 	s.state, s.sent = confirmed, nil
 	s.layer.queues.settle.start(&s.end)
-	return true
+	return true, told
 }
 
 // cancelled gives the To tag for the answer to a CANCEL, and whether the CANCEL

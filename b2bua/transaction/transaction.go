@@ -56,10 +56,13 @@ type User interface {
 	Failed(c *Client, err error)
 }
 
-// Witness is a User that also wants to see what a transaction sends of its own
-// accord: the CANCEL, and the ACK to a failure. b is the message as it left.
+// Witness is a User that also wants to see what a transaction does of its own
+// accord.
 type Witness interface {
+	// Derived is the CANCEL, or the ACK to a failure; b is the message as it left.
 	Derived(c *Client, b []byte)
+	// Withdrawn is the final response to the CANCEL.
+	Withdrawn(c *Client, res *message.Message)
 }
 
 // Config is what a Layer needs. Send and Core are required.
@@ -186,8 +189,16 @@ func (l *Layer) receiveRequest(req *message.Message, f transport.Flow) {
 	s, found := l.servers.get(key)
 	switch {
 	case req.Method == "ACK":
-		if !found || !s.ack(req) {
+		if !found {
 			l.config.Core.ACK(req, f)
+			return
+		}
+		taken, told := s.ack(req)
+		switch {
+		case !taken:
+			l.config.Core.ACK(req, f)
+		case told != nil:
+			told(req)
 		}
 	case found:
 		s.repeat()
