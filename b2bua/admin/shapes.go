@@ -77,6 +77,8 @@ type Trunk struct {
 	Host  bool   `json:"host,omitempty"`
 	// Barred tells that the source is none of the trunk's all the same, by its acl.
 	Barred bool `json:"barred,omitempty"`
+	// Rival tells that the entry is as long as the one that decides, which goes before it.
+	Rival bool `json:"rival,omitempty"`
 }
 
 // Target is one place of a trunk.
@@ -137,7 +139,7 @@ func trunkList(stats []trunk.Stats) TrunkList {
 	for _, s := range stats {
 		list.Trunks = append(list.Trunks, Trunk{
 			s.Name, s.Up, !s.Off, s.Until, s.Calls, s.Limits.Calls, s.Limits.CPS, s.Attempts, s.Answered, s.Failed,
-			registrationOf(s.Registration), targetsOf(s.Targets), "", false, false,
+			registrationOf(s.Registration), targetsOf(s.Targets), "", false, false, false,
 		})
 	}
 	return list
@@ -150,7 +152,7 @@ func (l TrunkList) fitting(hits []trunk.Hit) TrunkList {
 		i := slices.IndexFunc(l.Trunks, func(t Trunk) bool { return t.Name == h.Trunk })
 		if i >= 0 {
 			one := l.Trunks[i]
-			one.Match, one.Host, one.Barred = h.Entry, h.Host, h.Barred
+			one.Match, one.Host, one.Barred, one.Rival = h.Entry, h.Host, h.Barred, h.Rival
 			found.Trunks = append(found.Trunks, one)
 		}
 	}

@@ -14,6 +14,7 @@ type Table struct {
 	trunks map[string]*Trunk
 	names  []string
 	v4, v6 spans
+	rivals []netip.Addr      // addresses of host names that another trunk has
 	hosts  map[string]*Trunk // by the host names among Match, in lower case
 	named  map[string]*Trunk // by the users and listeners among Match, as written
 
@@ -24,9 +25,10 @@ type Table struct {
 type claim struct {
 	prefix netip.Prefix
 	trunk  *Trunk
-	why    string // as Match tells it
-	host   bool   // through a host name
-	outer  *claim // of the next shorter prefix around it; nil: none
+	why    string  // as Match tells it
+	host   bool    // through a host name
+	outer  *claim  // of the next shorter prefix around it; nil: none
+	rivals []claim // of other trunks on the same prefix, which it goes before
 }
 
 // NewTable checks and indexes trunks. resolve turns the host names among
@@ -35,7 +37,7 @@ type claim struct {
 //
 // Two trunks that write the same prefix, user or listener are an error. Host names are not held
 // to that, since DNS may change at any time: a written prefix wins over them,
-// and among them the trunk listed first.
+// and among them the trunk listed first. Rivals tells of it.
 func NewTable(trunks []Trunk, resolve func(host string) []netip.Addr) (*Table, error) {
 	t := &Table{trunks: make(map[string]*Trunk, len(trunks)), hosts: map[string]*Trunk{}, named: map[string]*Trunk{}}
 	var claims []claim
@@ -55,6 +57,11 @@ func NewTable(trunks []Trunk, resolve func(host string) []netip.Addr) (*Table, e
 	t.settleTrust()
 	slices.Sort(t.names)
 	t.v4, t.v6 = flatten(claims)
+	for _, c := range claims {
+		if len(c.rivals) > 0 {
+			t.rivals = append(t.rivals, c.prefix.Addr())
+		}
+	}
 	return t, nil
 }
 
@@ -86,7 +93,7 @@ func (t *Trunk) claims(resolve func(host string) []netip.Addr) []claim {
 		}
 		for _, addr := range resolve(m) {
 			if addr = plain(addr); addr.IsValid() {
-				claims = append(claims, claim{netip.PrefixFrom(addr, addr.BitLen()), t, m + " (" + addr.String() + ")", true, nil})
+				claims = append(claims, claim{prefix: netip.PrefixFrom(addr, addr.BitLen()), trunk: t, why: m + " (" + addr.String() + ")", host: true})
 			}
 		}
 	}
@@ -143,6 +150,7 @@ type Hit struct {
 	Entry  string // as Match tells it
 	Host   bool   // the entry is a host name
 	Barred bool   // the trunk's own list of who may come keeps the address out
+	Rival  bool   // it is as long as the one that decides, which goes before it
 }
 
 // Matches lists all entries that an address fits, the longest prefix first: its
@@ -150,9 +158,22 @@ type Hit struct {
 func (t *Table) Matches(addr netip.Addr) []Hit {
 	var hits []Hit
 	for c := t.claimOf(addr); c != nil; c = c.outer {
-		hits = append(hits, Hit{c.trunk.Name, c.why, c.host, c.trunk.Of(addr) == nil})
+		hits = append(hits, c.hit(addr))
+		for i := range c.rivals {
+			rival := c.rivals[i].hit(addr)
+			rival.Rival = true
+			hits = append(hits, rival)
+		}
 	}
 	return hits
+}
+
+// Rivals lists the addresses that several trunks match, by host names: Matches
+// tells which of them has it. The caller must not change it.
+func (t *Table) Rivals() []netip.Addr { return t.rivals }
+
+func (c *claim) hit(addr netip.Addr) Hit {
+	return Hit{Trunk: c.trunk.Name, Entry: c.why, Host: c.host, Barred: c.trunk.Of(addr) == nil}
 }
 
 // MatchName finds the trunk that a verified certificate with these names belongs
@@ -185,13 +206,17 @@ func settle(claims []claim) ([]claim, error) {
 	var problems []error
 	kept := claims[:0]
 	for _, c := range claims {
-		if n := len(kept); n > 0 && kept[n-1].prefix == c.prefix {
-			if first := kept[n-1]; !c.host && first.trunk != c.trunk {
-				problems = append(problems, fmt.Errorf("trunks %s and %s both match %s", first.trunk.Name, c.trunk.Name, c.prefix))
-			}
+		if len(kept) == 0 || kept[len(kept)-1].prefix != c.prefix {
+			kept = append(kept, c)
 			continue
 		}
-		kept = append(kept, c)
+		switch first := &kept[len(kept)-1]; {
+		case first.trunk == c.trunk:
+		case c.host:
+			first.rivals = append(first.rivals, c)
+		default:
+			problems = append(problems, fmt.Errorf("trunks %s and %s both match %s", first.trunk.Name, c.trunk.Name, c.prefix))
+		}
 	}
 	return kept, errors.Join(problems...)
 }

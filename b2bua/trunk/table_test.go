@@ -55,9 +55,9 @@ func TestAllEntriesAroundAnAddressAreTold(t *testing.T) {
 		Trunk{Name: "named", Match: []string{"sip.carrier.example"}},
 	)
 	for addr, want := range map[string]string{
-		"192.0.2.200": "[{named sip.carrier.example (192.0.2.200) true false} {net 192.0.2.0/24 false false} {all 0.0.0.0/0 false false}]",
-		"192.0.2.130": "[{near 192.0.2.128/26 false false} {net 192.0.2.0/24 false false} {all 0.0.0.0/0 false false}]",
-		"192.0.3.1":   "[{all 0.0.0.0/0 false false}]",
+		"192.0.2.200": "[{named sip.carrier.example (192.0.2.200) true false false} {net 192.0.2.0/24 false false false} {all 0.0.0.0/0 false false false}]",
+		"192.0.2.130": "[{near 192.0.2.128/26 false false false} {net 192.0.2.0/24 false false false} {all 0.0.0.0/0 false false false}]",
+		"192.0.3.1":   "[{all 0.0.0.0/0 false false false}]",
 		"2001:db8::1": "[]",
 	} {
 		if got := fmt.Sprint(tb.Matches(netip.MustParseAddr(addr))); got != want {
@@ -123,6 +123,17 @@ func TestHostNamesYieldToWrittenPrefixes(t *testing.T) {
 	}
 	if found, _ := tb.Match(netip.MustParseAddr("192.0.2.5")); found.Name != "pbx" {
 		t.Error("got", found.Name)
+	}
+	for addr, want := range map[string]string{
+		"192.0.2.4": "[{carrier sip.carrier.example (192.0.2.4) true false false} {other sip.other.example (192.0.2.4) true false true}]",
+		"192.0.2.5": "[{pbx 192.0.2.5 false false false} {carrier sip.carrier.example (192.0.2.5) true false true}]",
+	} {
+		if got := fmt.Sprint(tb.Matches(netip.MustParseAddr(addr))); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+	if got := fmt.Sprint(tb.Rivals()); got != "[192.0.2.4 192.0.2.5]" {
+		t.Error("rivals:", got)
 	}
 }
 

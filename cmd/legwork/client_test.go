@@ -238,6 +238,8 @@ func TestWhyASourceBelongsToATrunkIsSaid(t *testing.T) {
 		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.0/24"}}, []string{"the only match"}},
 		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.1"}, {Match: "192.0.2.0/24"}}, []string{"the longest prefix", "shorter than 192.0.2.1"}},
 		{"192.0.2.1", []admin.Trunk{{Match: "a.example (192.0.2.1)", Host: true}}, []string{"an address of that name"}},
+		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.1", Name: "a"}, {Match: "b.example (192.0.2.1)", Host: true, Rival: true}}, []string{"the longest prefix", "the same address, which a names itself"}},
+		{"192.0.2.1", []admin.Trunk{{Match: "a.example (192.0.2.1)", Name: "a", Host: true}, {Match: "b.example (192.0.2.1)", Name: "b", Host: true, Rival: true}}, []string{"an address of that name", "the same address; a comes before b"}},
 		{"A.example", []admin.Trunk{{Match: "a.example"}}, []string{"a name in its certificate, whatever its address"}},
 		{"192.0.2.1", []admin.Trunk{{Match: "192.0.2.1", Barred: true}}, []string{"the only match; but its acl keeps it out"}},
 		{"user:bob", []admin.Trunk{{Match: "user:bob"}}, []string{"its user, wherever it comes from"}},

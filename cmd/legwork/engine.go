@@ -96,6 +96,9 @@ func start(ctx context.Context, s setup) (*engine, error) {
 func (e *engine) readTrunks(ctx context.Context) error {
 	addrs := e.hosts.lookUp(ctx, matched(e.Config))
 	table, err := neighbours(e.Config, addrs)
+	if err == nil {
+		e.hosts.compare(table)
+	}
 	e.trunks.Store(table)
 	return mend(err)
 }

@@ -53,7 +53,7 @@ func (c *explainCommand) explain(scene *luatest.Scene, p *luatest.Played) *expla
 	}
 	var hits []admin.Trunk
 	for _, h := range p.Match {
-		hits = append(hits, admin.Trunk{Name: h.Trunk, Match: h.Entry, Host: h.Host, Barred: h.Barred})
+		hits = append(hits, admin.Trunk{Name: h.Trunk, Match: h.Entry, Host: h.Host, Barred: h.Barred, Rival: h.Rival})
 	}
 	for _, row := range reasons(p.Source.Addr().String(), hits) {
 		e.Match = append(e.Match, fit{row[0], row[1], row[2]})

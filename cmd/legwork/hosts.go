@@ -30,6 +30,7 @@ type hosts struct {
 	mu      sync.Mutex              // guards all below
 	addrs   map[string][]netip.Addr // of the last look-up that found any
 	missing map[string]bool         // names that were not found last time
+	rivals  []netip.Addr            // of the last table that was looked at
 }
 
 func newHosts(network transport.Network, log *slog.Logger) *hosts {
@@ -96,6 +97,28 @@ func (h *hosts) keep(name string, found []netip.Addr, all bool) bool {
 		h.addrs[name] = slices.Compact(found)
 	}
 	return missing && !before
+}
+
+// compare warns of addresses that trunks share by their names: only one has them.
+// It is not an error, as all that is written is right, and DNS may change at any
+// time.
+func (h *hosts) compare(table *trunk.Table) {
+	h.mu.Lock()
+	before := h.rivals
+	h.rivals = table.Rivals()
+	h.mu.Unlock()
+	for _, addr := range table.Rivals() {
+		if slices.Contains(before, addr) {
+			continue
+		}
+		hits := table.Matches(addr)
+		for _, hit := range hits {
+			if hit.Rival {
+				h.log.Warn("two trunks match the same address; name it in the match of the one that is to have it",
+					"source", addr, "trunk", hits[0].Trunk, "reason", hit.Entry+" of "+hit.Trunk)
+			}
+		}
+	}
 }
 
 // sources are the addresses of a name and of the SIP servers that its SRV

@@ -117,6 +117,27 @@ func TestTheServersOfANameAreItsSourcesToo(t *testing.T) {
 	})
 }
 
+func TestTrunksThatShareAnAddressByTheirNamesAreWarnedOfOnce(t *testing.T) {
+	cfg := withTrunk(config.Trunk{Match: []string{"sip.carrier.example"}})
+	cfg.Trunks["other"] = &config.Trunk{Match: []string{"sip.other.example"}}
+	virtual(t, cfg, func(e *engine, n *simnet.Network, log *buffer) {
+		if strings.Contains(log.String(), "two trunks") {
+			t.Error("warned too early:", log.String())
+		}
+		n.Host("sip.other.example", netip.MustParseAddr("192.0.2.4"))
+		time.Sleep(hostsAge + time.Second)
+		n.Host("sip.other.example", netip.MustParseAddr("192.0.2.4"), netip.MustParseAddr("192.0.2.5"))
+		time.Sleep(hostsAge + time.Second)
+		const want = `source=192.0.2.4 trunk=carrier reason="sip.other.example (192.0.2.4) of other"`
+		if n := strings.Count(log.String(), want); n != 1 || strings.Count(log.String(), "two trunks") != 1 {
+			t.Errorf("%d warnings: %s", n, log.String())
+		}
+		if e.matches("192.0.2.4") != "carrier" || e.matches("192.0.2.5") != "other" {
+			t.Error("the addresses are", e.matches("192.0.2.4"), e.matches("192.0.2.5"))
+		}
+	})
+}
+
 func TestAnUnknownHostIsAWarningOnly(t *testing.T) {
 	cfg := withTrunk(config.Trunk{Match: []string{"gone.example"}})
 	virtual(t, cfg, func(_ *engine, _ *simnet.Network, log *buffer) {

@@ -88,6 +88,7 @@ func (e *engine) adopt(next *config.Config) error {
 		e.Level.Set(levelOf(next.Log.Level))
 	}
 	e.warn(next)
+	e.hosts.compare(e.trunks.Load())
 	e.live.Store(next)
 	e.showCertificates(next.Identities)
 	e.observers.feed.Tell(admin.Event{Type: admin.ConfigLoaded, Text: "configuration reloaded"})
@@ -149,6 +150,7 @@ func (e *engine) lookAgain(ctx context.Context) {
 	table, err := neighbours(cfg, e.hosts.known())
 	if err == nil {
 		e.trunks.Store(table)
+		e.hosts.compare(table)
 		err = e.apply(cfg)
 	}
 	if err != nil {

@@ -69,6 +69,10 @@ func reasons(source string, hits []admin.Trunk) [][]string {
 	for i, one := range hits {
 		why := "the only match"
 		switch {
+		case one.Rival && hits[0].Host:
+			why = "the same address; " + hits[0].Name + " comes before " + one.Name
+		case one.Rival:
+			why = "the same address, which " + hits[0].Name + " names itself"
 		case i > 0 && !strings.HasPrefix(one.Match, "listener:"):
 			why = "shorter than " + hits[0].Match
 		case strings.HasPrefix(one.Match, "user:"):
