@@ -66,6 +66,16 @@ func (c *Client) find(ctx context.Context, name string, kind uint16) ([]dns.RR, 
 	}
 }
 
+// old is the last answer that is better than none.
+func (c *Client) old(name string, kind uint16) []dns.RR {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.cache[key{dns.CanonicalName(name), kind}]; time.Now().Before(one.stale) {
+		return one.records
+	}
+	return nil
+}
+
 // fly asks and keeps the answer, or the old one while servers are dead.
 func (c *Client) fly(k key, f *flight) {
 	ctx, cancel := context.WithTimeout(c.ctx, questionLimit)

@@ -118,13 +118,18 @@ func (c *Client) LookupNetIP(ctx context.Context, host string) ([]netip.Addr, er
 	return nil, fmt.Errorf("addresses of %s: %w", host, failed)
 }
 
-// addresses asks for A and AAAA at once. One of them is enough.
+// addresses asks for A and AAAA at once. One of them is enough: some servers
+// never answer to the other, which is not waited for long then.
 func (c *Client) addresses(ctx context.Context, name string) ([]netip.Addr, error) {
 	var v6 []dns.RR
 	var failed6 error
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	enough := time.AfterFunc(questionLimit+familyWait, cancel)
+	defer enough.Stop()
 	var both sync.WaitGroup
-	both.Go(func() { v6, failed6 = c.find(ctx, name, dns.TypeAAAA) })
-	v4, failed4 := c.find(ctx, name, dns.TypeA)
+	both.Go(func() { v6, failed6 = c.family(ctx, enough, name, dns.TypeAAAA) })
+	v4, failed4 := c.family(ctx, enough, name, dns.TypeA)
 	both.Wait()
 	var addrs []netip.Addr
 	for _, rr := range slices.Concat(v4, v6) {
@@ -141,6 +146,19 @@ func (c *Client) addresses(ctx context.Context, name string) ([]netip.Addr, erro
 		return nil, failed6
 	}
 	return nil, ErrNotFound
+}
+
+// family asks for the addresses of one family. When there are some, enough is to
+// end the look-up soon.
+func (c *Client) family(ctx context.Context, enough *time.Timer, name string, kind uint16) ([]dns.RR, error) {
+	records, err := c.find(ctx, name, kind)
+	switch {
+	case len(records) > 0:
+		enough.Reset(familyWait)
+	case errors.Is(err, context.Canceled):
+		return c.old(name, kind), err
+	}
+	return records, err
 }
 
 // addrOf reads an address that a request can be sent to: not the unspecified
@@ -252,8 +270,9 @@ func Draw(list []SRV, random func() float64) []SRV {
 const (
 	leastAge    = time.Second
 	mostAge     = 24 * time.Hour
-	negativeAge = 5 * time.Minute  // of "no such name" (RFC 2308 section 5), at most
-	failureAge  = 5 * time.Second  // before dead servers are asked again
-	staleAge    = time.Hour        // how long an old answer is better than none
-	staleAgain  = 30 * time.Second // before servers are asked again meanwhile
+	negativeAge = 5 * time.Minute        // of "no such name" (RFC 2308 section 5), at most
+	failureAge  = 5 * time.Second        // before dead servers are asked again
+	familyWait  = 500 * time.Millisecond // for the addresses of one family when those of the other are there
+	staleAge    = time.Hour              // how long an old answer is better than none
+	staleAgain  = 30 * time.Second       // before servers are asked again meanwhile
 )

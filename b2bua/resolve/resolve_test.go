@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,6 +193,40 @@ func TestAnOldAnswerServesWhileServersAreDead(t *testing.T) {
 		if got := addrs(t, c, "a.example"); got != "error" {
 			t.Error("an hour later:", got)
 		}
+	})
+}
+
+func TestAFamilyThatNobodyAnswersForIsNotWaitedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		z := newZone(t, "sbc.example. 10 A 192.0.2.1", "sbc.example. 10 AAAA 2001:db8::1")
+		var mute atomic.Uint32
+		mute.Store(uint32(dns.TypeAAAA))
+		c := New(Config{Servers: []string{"192.0.2.53:53"}, ResolvConf: os.DevNull, Hosts: os.DevNull, Exchange: func(ctx context.Context, q *dns.Msg, server string) (*dns.Msg, error) {
+			if uint32(q.Question[0].Qtype) == mute.Load() {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return z.exchange(ctx, q, server)
+		}})
+		defer c.Close()
+		look := func(want string) {
+			t.Helper()
+			begun := time.Now()
+			addrs, err := c.LookupNetIP(t.Context(), "sbc.example")
+			if got := fmt.Sprint(addrs); got != want || err != nil {
+				t.Errorf("got %s, %v; want %s", got, err, want)
+			}
+			if waited := time.Since(begun); waited > familyWait {
+				t.Errorf("waited %v", waited)
+			}
+		}
+		look("[192.0.2.1]")
+		mute.Store(0)
+		time.Sleep(questionLimit)
+		look("[192.0.2.1 2001:db8::1]")
+		mute.Store(uint32(dns.TypeA))
+		time.Sleep(11 * time.Second)
+		look("[192.0.2.1 2001:db8::1]") // the first is an old answer
 	})
 }
 
