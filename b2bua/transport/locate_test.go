@@ -121,6 +121,12 @@ func TestWithoutNAPTRTheFirstTransportWithSRVIsTaken(t *testing.T) {
 	if got := find("sip:b.example"); got != "tcp 192.0.2.5:5070" {
 		t.Error("with UDP ruled out:", got)
 	}
+	if got := find("sip:b.example;transport=udp"); got != "look up b.example: its SRV record says that there is no service over udp: no such name or record" {
+		t.Error("over UDP all the same:", got)
+	}
+	if got := find("sip:b.example:5060"); got != "udp 192.0.2.6:5060, udp 192.0.2.7:5060" {
+		t.Error("with a port:", got)
+	}
 }
 
 func TestServersAreWalkedByPriorityAndThenByLot(t *testing.T) {

@@ -110,7 +110,8 @@ type walk struct {
 	fit    []string // networks of the scheme, the one that is liked best first
 	either bool     // neither URI nor DNS says which network
 	hops   []Hop
-	unable int // addresses that no listener reaches
+	unable int      // addresses that no listener reaches
+	none   []string // networks that the DNS says there is no service over
 }
 
 // names walks from the name; network is "" and port 0 where the URI says
@@ -122,6 +123,9 @@ func (w *walk) names(ctx context.Context, network string, port int) error {
 		}
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("look up %s: %w", w.host, err)
+		}
+		if over := cmp.Or(network, w.usual); slices.Contains(w.none, over) {
+			return fmt.Errorf("look up %s: its SRV record says that there is no service over %s: %w", w.host, over, resolve.ErrNotFound)
 		}
 	}
 	addrs, err := w.t.config.Network.LookupNetIP(ctx, w.host)
@@ -188,11 +192,14 @@ func networkOfService(service string) string {
 }
 
 // servers adds what the SRV records of a name lead to. Their addresses are
-// looked up side by side.
+// looked up side by side. A single record with "." rules the service out (RFC 2782).
 func (w *walk) servers(ctx context.Context, network, name string) {
 	list, err := w.t.config.Network.LookupSRV(ctx, name)
 	if err != nil {
 		return
+	}
+	if len(list) == 1 && list[0].Target == "." {
+		w.none = append(w.none, network)
 	}
 	list = resolve.Draw(slices.Clone(list), w.t.config.Rand)
 	list = list[:min(len(list), mostServers)]
