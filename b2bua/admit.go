@@ -39,7 +39,9 @@ func (s *Server) admit(tx *transaction.Server, req *message.Message, f transport
 	in.proof = s.prove(req, f, set)
 	if own := set.Trunks.MatchUser(in.proof.user); own != nil { // who it is says more than where
 		if in.trunk = own.Of(f.Remote.Addr()); in.trunk == nil {
-			in.proof = proof{} // the password is not to be used from there
+			// The password is not to be used from there: nobody there shall learn that
+			// it is the right one.
+			in.proof.outcome, in.proof.user = digest.Wrong, ""
 		}
 	}
 	if !s.leaveOutside(in, set) && !s.hold(in) {

@@ -2,8 +2,10 @@ package b2bua
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
@@ -133,6 +135,29 @@ func TestATrunksOwnListKeepsOutWhoWouldBeItsOtherwise(t *testing.T) {
 		r.wait(r.alice, "401 MESSAGE")
 		if hits := table.Fits("192.0.2.1"); len(hits) != 1 || !hits[0].Barred {
 			t.Errorf("%+v", hits)
+		}
+	})
+}
+
+func TestWhoIsKeptOutDoesNotLearnThatAPasswordIsRight(t *testing.T) {
+	play(t, sayTrunk(), func(r *rig) {
+		nobody := func(netip.Addr) bool { return false }
+		table, err := trunk.NewTable([]trunk.Trunk{{Name: "carrier", Match: []string{"user:alice"}, Admits: nobody}}, nil)
+		r.check(err)
+		var waited []time.Duration
+		for i, password := range []string{"wonder", "guess"} {
+			r.besieged()
+			r.withUsers(func(s *Settings) { s.Trunks = table })
+			a := r.agent(fmt.Sprintf("198.51.100.%d:5060", 10+i))
+			req := r.ask(a, "MESSAGE", nil)
+			r.client(a, "alice", password).again(req, r.wait(a, "401 MESSAGE"))
+			at := time.Now()
+			r.wait(a, "401 MESSAGE")
+			waited = append(waited, time.Since(at))
+			a.Close()
+		}
+		if waited[0] != waited[1] || waited[0] == 0 {
+			t.Errorf("the right answer waits for %s, a wrong one for %s", waited[0], waited[1])
 		}
 	})
 }
