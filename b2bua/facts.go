@@ -57,10 +57,15 @@ func (e *Edit) Where() string {
 	return e.File + ":" + strconv.Itoa(e.Line)
 }
 
+// maxFacts bounds what hooks may tell before the observers hear it: a script that
+// asks a limit in a loop must not fill memory with that.
+const maxFacts = 1000
+
 // fact is what a router has told and the observers have not heard yet.
 type fact struct {
 	Event
 	before *fact
+	n      int // how many there are with it
 }
 
 // Watched tells whether anybody hears what Tell says.
@@ -74,13 +79,18 @@ func (o *owner) Watched() bool {
 }
 
 // Tell adds what happened inside a hook to the call's story: in front of what
-// the engine tells next, which is what the hook has made of it. It may be used
-// from any goroutine.
+// the engine tells next, which is what the hook has made of it. What is more than
+// maxFacts is left out. It may be used from any goroutine.
 func (o *owner) Tell(ev Event) {
 	ev.Call, ev.At = o.id, time.Now()
 	one := &fact{Event: ev}
 	for {
-		one.before = o.facts.Load()
+		if one.before = o.facts.Load(); one.before != nil {
+			one.n = one.before.n + 1
+		}
+		if one.n >= maxFacts {
+			return
+		}
 		if o.facts.CompareAndSwap(one.before, one) {
 			return
 		}

@@ -99,3 +99,25 @@ func TestTimersLimitsAndFailuresAreTold(t *testing.T) {
 		t.Errorf("got %q", told)
 	}
 }
+
+func TestAHookThatTellsWithoutEndFillsNoMemory(t *testing.T) {
+	p := &fixed{}
+	p.invite = func(context.Context, View) Decided {
+		p.mu.Lock()
+		c := p.calls[len(p.calls)-1]
+		p.mu.Unlock()
+		for range 3 * maxFacts {
+			c.Tell(Event{Kind: EventLimited, Text: "limit"})
+		}
+		return toBob(context.Background(), View{})
+	}
+	got := diaryOf(t, p, func(r *rig) {
+		r.dial(sdpOffer)
+		r.wait(r.bob, "INVITE").Reply(486, nil)
+		r.final()
+	})
+	told := slices.DeleteFunc(got, func(line string) bool { return line != "limit" })
+	if len(told) != maxFacts {
+		t.Errorf("%d were told, want %d", len(told), maxFacts)
+	}
+}
