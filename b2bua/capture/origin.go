@@ -52,7 +52,8 @@ type inquiry struct {
 // written is what one hook wrote.
 type written struct {
 	*inside
-	direct bool // into the message itself
+	before *message.Message // nil: it is not known
+	direct bool             // into the message itself
 }
 
 // origins are those of a message that left, and of what of its source did not
@@ -112,7 +113,7 @@ func (q *inquiry) gather() {
 		case len(st.inside.edits) > 0:
 			direct := st.link == q.sent.n || st.link == first
 			if direct || st.link == 0 && st.inside.of > 0 && st.inside.of == q.sent.link {
-				q.edits = append(q.edits, written{st.inside, direct})
+				q.edits = append(q.edits, written{st.inside, parsed(st.inside.before), direct})
 			}
 		case routes(st.inside.decision):
 			q.route = st.inside

@@ -15,6 +15,7 @@ package capture
 import (
 	"bytes"
 	"container/list"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ const (
 	maxBytes  = 16 << 10  // of one message
 	maxCall   = 128 << 10 // bytes of all messages
 	maxEdits  = 40        // of one hook
+	maxInto   = 16        // messages with edits that have not left
 	maxAll    = 64 << 20  // bytes of all messages of all calls
 	maxFields = 8 << 10   // bytes, roughly, of a record's fields
 )
@@ -95,7 +97,7 @@ type inside struct {
 
 	of     int32            // of edits: the message that came from which theirs was made
 	into   *message.Message // of edits, until it has left
-	before *message.Message
+	before []byte           // of edits: the message without them; nil: it is too long
 	edits  []b2bua.Edit
 }
 
@@ -284,25 +286,60 @@ func (s *story) add(ev *b2bua.Event) int {
 		if ev.Edits == nil || len(ev.Edits.List) == 0 {
 			return 0
 		}
-		st.inside = &inside{hook: clip(ev.Hook), into: ev.Edits.Into, before: ev.Edits.Before, edits: boundedEdits(ev.Edits.List)}
-		if m := ev.Edits.Into; m != nil {
-			st.inside.of = s.cameAs(m.Raw)
-		}
+		st.inside = &inside{hook: clip(ev.Hook), edits: boundedEdits(ev.Edits.List)}
+		s.hold(st.inside, ev.Edits)
 	default:
 		st.text = clip(message.Mask(ev.Text))
 		st.inside = &inside{hook: clip(ev.Hook), where: clip(ev.Where), took: ev.Took, decision: ev.Decision}
 	}
-	grown := len(st.bytes)
+	grown := st.size()
 	if len(s.steps) < maxSteps {
 		s.steps = append(s.steps, st)
 	} else {
 		at := &s.steps[headSteps+(s.seen-headSteps)%(maxSteps-headSteps)]
-		grown -= len(at.bytes)
+		grown -= at.size()
 		*at = st
 	}
 	s.seen++
 	s.bytes += grown
 	return grown
+}
+
+// size is what counts against the bounds.
+func (st *step) size() int {
+	if st.inside != nil {
+		return len(st.inside.before)
+	}
+	return len(st.bytes)
+}
+
+// hold notes which message edits went into, and what it was before: as bytes of
+// its own, because a message holds those of whatever it was made of.
+func (s *story) hold(in *inside, e *b2bua.Edits) {
+	if in.into = e.Into; in.into != nil {
+		in.of = s.cameAs(in.into.Raw)
+		s.letGo(maxInto - 1)
+	}
+	if e.Before == nil {
+		return
+	}
+	if b := e.Before.Bytes(); len(b) <= maxBytes && s.bytes+len(b) <= maxCall {
+		in.before = b
+	}
+}
+
+// letGo forgets all but so many of the messages that have not left, the oldest
+// first: a hook that keeps its message back may do so again and again.
+func (s *story) letGo(most int) {
+	open := 0
+	for _, st := range slices.Backward(s.steps) {
+		if st.inside == nil || st.inside.into == nil {
+			continue
+		}
+		if open++; open > most {
+			st.inside.into = nil
+		}
+	}
 }
 
 // carry notes a message, and which edits went into it.

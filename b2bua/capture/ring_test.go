@@ -175,3 +175,28 @@ func BenchmarkOneCall(b *testing.B) {
 		r.Observe(b2bua.Event{Call: id, Kind: b2bua.EventEnded, Record: record})
 	}
 }
+
+func TestWhatHooksWriteIntoLongMessagesIsBounded(t *testing.T) {
+	r := New(10)
+	begin(r, "a")
+	for range maxSteps - 1 { // on_request of a script that keeps them all back
+		m := &message.Message{Method: "INFO", URI: "sip:b@b.example", Raw: make([]byte, 60<<10), Body: make([]byte, 12<<10)}
+		r.Observe(b2bua.Event{Call: "a", Kind: b2bua.EventEdited, Hook: "on_request", Edits: &b2bua.Edits{
+			Into: m, Before: m.Clone(), List: []b2bua.Edit{{Op: b2bua.OpSet, Name: "X-A", Value: "1"}},
+		}})
+	}
+	s := r.stories["a"]
+	before, into := 0, 0
+	for i := range s.steps {
+		in := s.steps[i].inside
+		if before += len(in.before); in.into != nil {
+			into++
+		}
+	}
+	if before > maxCall || before == 0 || s.bytes != before || r.bytes != before {
+		t.Errorf("%d bytes are kept, %d and %d counted; at most %d", before, s.bytes, r.bytes, maxCall)
+	}
+	if into > maxInto || into == 0 {
+		t.Errorf("%d messages that have not left are held, at most %d", into, maxInto)
+	}
+}
