@@ -100,8 +100,8 @@ func (p *Policy) Deploy(ctx context.Context, plan Plan) error {
 // try begins a trial; p.load is held.
 func (p *Policy) try(plan Plan, g *generation) {
 	t := &trial{plan: plan, gen: g, live: p.live, began: time.Now(), calls: map[string]*outcome{}}
-	t.clock = time.AfterFunc(judgeEvery, func() { p.look(t) })
 	p.mu.Lock()
+	t.clock = time.AfterFunc(judgeEvery, func() { p.look(t) })
 	g.state = Canary
 	p.last = nil
 	p.trial.Store(t)
@@ -124,7 +124,11 @@ func (p *Policy) look(t *trial) {
 	case rollsBack:
 		p.rollBack(t, why)
 	case goesOn:
-		t.clock.Reset(judgeEvery)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.trial.Load() == t { // else its clock stays as it was stopped
+			t.clock.Reset(judgeEvery)
+		}
 	}
 }
 

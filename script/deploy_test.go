@@ -367,3 +367,42 @@ func TestSharesAreComparedByIntervals(t *testing.T) {
 		t.Errorf("%f %f", low, high)
 	}
 }
+
+func TestAnINVITEThatIsNoCallCountsForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := staged(t)
+		defer s.Close()
+		if err := s.deploy(goodScript, 0.5, 0); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 { // merged ones are given up before a script is asked
+			s.Router(&begun{fakeCall{}, b2bua.Opening{ID: fmt.Sprint("merged-", i), Caller: fmt.Sprint(i), Call: true}}).Close()
+		}
+		s.flow(20, well, well)
+		trial := s.trial.Load()
+		live, canary := trial.tallies()
+		if live.Begun+canary.Begun != 20 || live.Settled+canary.Settled != 20 {
+			t.Errorf("live %+v, canary %+v", live, canary)
+		}
+		if len(trial.calls) > 0 {
+			t.Errorf("%d calls are still followed", len(trial.calls))
+		}
+	})
+}
+
+func TestATrialThatEndsWhileItIsJudgedIsNotJudgedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := staged(t)
+		defer s.Close()
+		if err := s.deploy(goodScript, 0.5, 0); err != nil {
+			t.Fatal(err)
+		}
+		trial := s.trial.Load()
+		if err := s.Rollback("test"); err != nil {
+			t.Fatal(err)
+		}
+		if s.look(trial); trial.clock.Stop() {
+			t.Error("its clock goes on")
+		}
+	})
+}

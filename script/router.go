@@ -39,6 +39,7 @@ func (r *router) Wants(h b2bua.Hook) bool {
 
 func (r *router) Close() {
 	if !r.closed.Swap(true) {
+		r.outcome.closed()
 		r.policy.leave(r.gen)
 	}
 }

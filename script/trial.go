@@ -48,6 +48,7 @@ const (
 // outcome is one call of a trial; trial.mu guards it.
 type outcome struct {
 	of    *trial
+	id    string
 	which int
 	began time.Time
 	erred bool
@@ -76,8 +77,8 @@ func (t *trial) choose(handle b2bua.Handle) (g *generation, out *outcome) {
 	if len(t.calls) >= maxWatched {
 		return g, nil
 	}
-	out = &outcome{of: t, which: which, began: time.Now()}
-	t.calls[opening.ID] = out
+	out = &outcome{of: t, id: opening.ID, which: which, began: time.Now()}
+	t.calls[out.id] = out
 	t.sides[which].begun++
 	return g, out
 }
@@ -98,7 +99,7 @@ func (t *trial) picks(o b2bua.Opening) bool {
 	return float64(mixed>>11)/(1<<53) < t.plan.Share
 }
 
-// erred counts a call of which a hook has failed; o may be nil.
+// failed counts a call of which a hook has failed; o may be nil.
 func (o *outcome) failed() {
 	if o == nil {
 		return
@@ -120,6 +121,20 @@ func (o *outcome) decided(d b2bua.Decision) {
 		o.of.mu.Lock()
 		defer o.of.mu.Unlock()
 		o.of.sides[o.which].rejected++
+	}
+}
+
+// closed takes that nobody asks for a call any more. One that is not settled by
+// then never was one: its INVITE had come twice. o may be nil.
+func (o *outcome) closed() {
+	if o == nil {
+		return
+	}
+	o.of.mu.Lock()
+	defer o.of.mu.Unlock()
+	if o.of.calls[o.id] == o {
+		delete(o.of.calls, o.id)
+		o.of.sides[o.which].begun--
 	}
 }
 
