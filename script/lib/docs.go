@@ -41,7 +41,7 @@ func docsShared() []Doc {
 func docsLookup() []Doc {
 	return []Doc{
 		{"b2b.http.client", "(definition: table) -> http_client", "A client of one server: {base, timeout, headers, cache={ttl, stale, negative}, breaker={failures, window, open}}; times in seconds."},
-		{"http_client:get", "(path?: string, options?: table) -> http_answer|nil, string", "GET below base, options {query, headers, timeout}. Any answer below 500 is one; else nil and why: timeout, refused, dns, status, breaker open, too large, failed."},
+		{"http_client:get", "(path?: string, options?: table) -> http_answer|nil, string", "GET below base, options {query, headers, timeout}. Any answer below 500 is one; else nil and why, which begins with: timeout, refused, dns, status, breaker open, too large, failed."},
 		{"http_client:post", "(path?: string, options?: table) -> http_answer|nil, string", "POST, options {query, headers, timeout, body or json}."},
 		{"http_answer.status", ": number", "The status code."},
 		{"http_answer.ok", ": boolean", "Whether the status is below 300."},
