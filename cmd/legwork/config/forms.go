@@ -8,12 +8,29 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"legwork/b2bua/message"
 )
 
 func (s *Secret) decode(r *reader, n ast.Node, name string) bool {
 	text, ok := r.secret(n, name)
 	*s = Secret(text)
+	address := strings.HasSuffix(name, "url") || strings.HasSuffix(name, "dsn")
+	if ok && text != "" && inPlain(n) && (!address || message.Mask(text) != text) {
+		r.warnings = r.appended(r.warnings, place(n), name+": a secret stands here in plain", "write !file path, or ${NAME} of the environment")
+	}
 	return ok
+}
+
+// inPlain tells whether a value stands in the file itself.
+func inPlain(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return !strings.Contains(n.Value, "${")
+	case *ast.LiteralNode:
+		return !strings.Contains(n.Value.Value, "${")
+	}
+	return false
 }
 
 // decode takes a URI alone, or the mapping.

@@ -275,6 +275,7 @@ func TestASecretIsNotInAProblem(t *testing.T) {
 		`admin: {token: "s3cret\u0001"}`, `admin: {token: [s3cret]}`, `admin: {token: 53}`, `admin: {token: "s3cret${"}`, `admin: {token: "${s3cret!}"}`,
 		`admin: {token: !s3cret}`, `admin: {token: *s3cret}`, "admin:\n  token: |s3cret\n",
 		`trunks: {a: {auth: s3cret}}`, `trunks: {a: {auth: {user: x, pasword: s3cret}}}`, `trunks: {a: {auth: {user: x, password: [s3cret]}}}`,
+		`trunks: {a: {targets: ["sip:u:s3cret@"]}}`, `trunks: {a: {targets: ["http://u:s3cret@pbx.example"]}}`,
 		`trunks: {a: {auth: {user: x, password: "s3cret\u0001"}}}`, `trunks: {a: {auth: {user: x, password: 53}}}`, `trunks: {a: {auth: [s3cret]}}`,
 	} {
 		_, err := load(folder(t), src)

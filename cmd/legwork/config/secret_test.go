@@ -34,3 +34,28 @@ func TestASecretIsNotShown(t *testing.T) {
 		}
 	}
 }
+
+func TestASecretInPlainIsWarnedOf(t *testing.T) {
+	const said = ": a secret stands here in plain; write !file path, or ${NAME} of the environment"
+	for _, c := range []struct{ src, want string }{
+		{`admin: {token: sesame}`, "legwork.yaml:1:16: admin.token" + said},
+		{`trunks: {a: {match: [192.0.2.1], auth: {user: x, password: sesame}}}`, "legwork.yaml:1:60: trunks.a.auth.password" + said},
+		{`redis: {a: {url: "redis://:sesame@127.0.0.1:6379/0"}}`, "legwork.yaml:1:18: redis.a.url" + said},
+		{`redis: {a: {url: "redis://127.0.0.1:6379/0"}}`, ""},
+		{`sql: {a: {driver: sqlite, dsn: routes.db}}`, ""},
+		{`admin: {token: "${NONE:-sesame}"}`, ""},
+		{`admin: {token: ""}`, ""},
+	} {
+		cfg, err := load(folder(t), c.src)
+		if err != nil {
+			t.Errorf("%s: %v", c.src, err)
+			continue
+		}
+		for i := range cfg.Warnings {
+			cfg.Warnings[i].File = "legwork.yaml"
+		}
+		if got := cfg.Warnings.Error(); got != c.want {
+			t.Errorf("%s: warned of %q, want %q", c.src, got, c.want)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"legwork/b2bua/message"
 )
 
 func (r *reader) trunks(c *Config) {
@@ -161,7 +163,7 @@ func (r *reader) target(t *Target, all []Listener) {
 		return
 	}
 	if msg, cure := targetFault(t.URI); msg != "" {
-		r.refuse(&t.URI, fmt.Sprintf("target %q: %s", t.URI, msg), cure)
+		r.refuse(&t.URI, message.Mask(fmt.Sprintf("target %q: %s", t.URI, msg)), message.Mask(cure))
 		return
 	}
 	by := transportOf(t.URI)
