@@ -127,7 +127,7 @@ var hops = []string{
 // essence is the text of an INVITE without what is of this hop alone: our
 // address, tags, and where media go.
 func (s *Step) essence(own map[string]bool) string {
-	m, err := message.Parse([]byte(s.Bytes))
+	m, err := message.ParseMasked(s.Bytes)
 	if err != nil {
 		return s.Bytes
 	}
@@ -270,7 +270,7 @@ func (s *Step) told(n int) capture.Step {
 			out.Kind = capture.Sent
 		}
 		out.Message = &capture.Message{Method: s.Method, Code: s.Code, Text: s.Bytes}
-		if m, err := message.Parse([]byte(s.Bytes)); err == nil {
+		if m, err := message.ParseMasked(s.Bytes); err == nil {
 			out.Message.Reason, out.Message.SDP = m.Reason, len(m.Body) > 0 && strings.Contains(m.Get("Content-Type"), "sdp")
 		}
 	case b2bua.EventDecided:

@@ -212,6 +212,7 @@ func (l *Log) Met(q *lib.Question, a lib.Answer, err error, took time.Duration) 
 	if err != nil {
 		m = Met{Kind: q.Kind, Key: q.Key, Values: m.Values, Err: lib.Reason(err), Took: took}
 	}
+	m.hide()
 	l.with(q.Call, func(g *growing) { g.meet(m) })
 }
 
@@ -220,6 +221,9 @@ func (l *Log) Meet(call, what string, v any, err error) (any, error) {
 	m := Met{Kind: "fate", Key: what, Value: encoded(v)}
 	if err != nil {
 		m.Value, m.Err = nil, err.Error()
+	}
+	if what != lib.Clock && what != lib.Stopwatch {
+		m.hide()
 	}
 	l.with(call, func(g *growing) {
 		if what != lib.Clock && what != lib.Stopwatch || len(g.Entry.Met) < maxMet/2 { // when it was is not worth the rest of a call

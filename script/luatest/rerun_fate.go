@@ -17,7 +17,7 @@ import (
 
 // identityOf is the same for the same question.
 func identityOf(kind, key string, values json.RawMessage) string {
-	if kind == "fate" {
+	if key = journal.Hidden(key); kind == "fate" {
 		return kind + " " + key
 	}
 	return kind + " " + key + " " + string(values)

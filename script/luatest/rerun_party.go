@@ -288,7 +288,7 @@ var ownFields = []string{"Via", "From", "To", "Call-ID", "CSeq", "Record-Route",
 
 // word gives a response what it said.
 func (p *party) word(in *simnet.Incoming, one said, res *message.Message) {
-	was, err := message.Parse([]byte(one.bytes))
+	was, err := message.ParseMasked(one.bytes)
 	if err != nil || one.bytes == "" {
 		if one.code == 183 || one.code/100 == 2 {
 			p.describe(in, res)
