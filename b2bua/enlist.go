@@ -445,14 +445,20 @@ func (u *upstream) failed() {
 	}
 	u.now = nil
 	u.state.Failures++
-	pause := min(shortestRest<<min(u.state.Failures, 10), longestRest)
-	pause -= time.Duration(float64(pause) / 2 * u.server.cfg.Rand())
-	if next := time.Now().Add(pause); next.After(u.state.Next) {
-		u.state.Next = next
-	}
+	u.state.Next = time.Now().Add(u.pause(time.Until(u.state.Next)))
 	u.tell(slog.LevelWarn, RegistrationFailed, fmt.Sprintf("registration failed: %d %s", u.state.Code, u.state.Reason))
 	u.publish()
 	u.rest()
+}
+
+// pause is the rest behind failures, or what a registrar has asked for: who asks
+// for a short one again and again is believed less each time.
+func (u *upstream) pause(asked time.Duration) time.Duration {
+	if asked > 0 {
+		return max(asked, min(time.Second<<min(u.state.Failures, 10), shortestRest))
+	}
+	pause := min(shortestRest<<min(u.state.Failures, 10), longestRest)
+	return pause - time.Duration(float64(pause)/2*u.server.cfg.Rand())
 }
 
 // rest waits for the next REGISTER, or for the moment the binding ends, which is

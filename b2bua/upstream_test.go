@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -268,6 +269,24 @@ func TestARegistrarIsNotPesteredAndItsRetryAfterIsKept(t *testing.T) {
 		in := r.within(time.Hour, r.bob, "REGISTER")
 		if pause := time.Since(began); pause < time.Minute || pause > 2*time.Minute {
 			t.Errorf("asked again after %s", pause)
+		}
+		keeps(in, "600", nil)
+	})
+}
+
+func TestAShortRetryAfterOfARegistrarIsTakenAtItsWord(t *testing.T) {
+	registering(t, func(one *trunk.Trunk) { one.Targets = one.Targets[:1] }, func(r *rig) {
+		var pauses []string
+		in, began := r.wait(r.bob, "REGISTER"), time.Now()
+		for range 6 {
+			in.Reply(503, func(res *message.Message) { res.Set("Retry-After", "3") })
+			in = r.within(time.Hour, r.bob, "REGISTER")
+			pauses = append(pauses, strconv.Itoa(int(time.Since(began)/time.Second)))
+			began = time.Now()
+		}
+		// It is not pestered for ever either.
+		if got := strings.Join(pauses, " "); got != "3 4 8 16 30 30" {
+			t.Errorf("asked again after %s s", got)
 		}
 		keeps(in, "600", nil)
 	})
