@@ -34,6 +34,7 @@ type conn struct {
 	closed  bool
 	abort   context.CancelFunc // of the dial
 	watches map[*watch]struct{}
+	named   bool // by a token
 }
 
 // watch is somebody who wants to know when a connection ends.

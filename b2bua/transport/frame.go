@@ -15,9 +15,10 @@ var (
 type frames struct {
 	most    int // bytes of one message
 	buf     []byte
-	scanned int // of buf: holds no end of a head
-	total   int // of the message whose head is complete; else 0
-	crlfs   int // in a row between messages
+	scanned int  // of buf: holds no end of a head
+	total   int  // of the message whose head is complete; else 0
+	crlfs   int  // in a row between messages
+	pinged  bool // by us: a pong is due
 }
 
 // add takes what was read.
@@ -52,12 +53,18 @@ func (f *frames) cut(n int) {
 	}
 }
 
-// skipBlank takes line ends before a message; two are a ping.
+// skipBlank takes line ends before a message; two are a ping, a single one may
+// be the answer to ours.
 func (f *frames) skipBlank() (pong bool) {
 	if f.total > 0 {
 		return false
 	}
 	for bytes.HasPrefix(f.buf, []byte("\r\n")) {
+		if f.pinged && !bytes.HasPrefix(f.buf, []byte("\r\n\r\n")) {
+			f.pinged = false
+			f.cut(2)
+			continue
+		}
 		f.cut(2)
 		if f.crlfs++; f.crlfs == 2 {
 			f.crlfs, pong = 0, true

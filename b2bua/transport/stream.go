@@ -12,12 +12,6 @@ import (
 )
 
 const (
-	// idleLimit is without a byte from the peer. Whether it is still there, and
-	// that NATs remember it, is the business of TCP keep-alives (15 s, as Go sets
-	// them): a ping of ours (RFC 5626) would say no more. The usual session of
-	// 1800 s is refreshed after half of it, and must not meet a connection that is
-	// just being closed, here or there.
-	idleLimit    = 20 * time.Minute
 	messageLimit = 30 * time.Second // from a message's first byte to its last
 	lingerLimit  = 2 * time.Second  // for the peer to read why it is cut off
 )
@@ -115,7 +109,7 @@ func (c *conn) read() {
 	defer c.close(ErrClosed)
 	in := frames{most: c.transport.config.MaxMessage}
 	buf := make([]byte, 4096)
-	partial := false
+	partial, heard := false, time.Now()
 	for {
 		frame, pong, err := in.next()
 		if pong {
@@ -133,14 +127,17 @@ func (c *conn) read() {
 			continue
 		case in.empty():
 			partial = false
-			_ = c.socket.SetReadDeadline(time.Now().Add(idleLimit))
+			_ = c.socket.SetReadDeadline(time.Now().Add(c.patience()))
 		case !partial:
 			partial = true
 			_ = c.socket.SetReadDeadline(time.Now().Add(messageLimit))
 		}
 		n, err := c.socket.Read(buf)
 		in.add(buf[:n])
-		if err != nil {
+		if n > 0 {
+			heard = time.Now()
+		}
+		if err != nil && !c.stays(err, time.Since(heard), &in) {
 			c.lost(err)
 			return
 		}

@@ -8,13 +8,15 @@ import (
 
 // Token names a flow as text, for whoever keeps it longer than a message (RFC
 // 5626 section 5.3). That of a connection is good while the connection lasts,
-// and in this process only: its remote port may be another's later.
+// and in this process only: its remote port may be another's later. The
+// connection then stays open however long its peer is silent.
 func (t *Transport) Token(f Flow) string {
 	serial := ""
 	if f.Stream() {
 		if f.conn == nil {
 			return ""
 		}
+		f.conn.name()
 		serial = t.run + strconv.FormatUint(f.conn.serial, 10)
 	}
 	return strings.Join([]string{f.Network(), f.Listener.Local.String(), f.Remote.String(), serial, f.Listener.Name}, " ")
