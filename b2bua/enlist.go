@@ -42,6 +42,7 @@ type upstream struct {
 	clock   clock            // patience with an answer, else the rest until the next REGISTER
 	told    string           // what was logged last
 	leaving bool
+	uplink  uplink
 }
 
 // enlisting is one REGISTER at one target.
@@ -112,6 +113,8 @@ func (u *upstream) handle(ev event) {
 		u.resign()
 	case reached:
 		e.then(e.flow, e.err)
+	case severed:
+		u.cutOff(e)
 	case elapsed:
 		if e.set == u.clock.set && u.server.ctx.Err() == nil {
 			u.due()
@@ -328,6 +331,7 @@ func (u *upstream) accepted(q *enlisting, res *message.Message) {
 	u.state.Routes = serviceRoutes(res)
 	u.state.Next = time.Now().Add(u.refreshAfter(granted))
 	u.tell(slog.LevelInfo, RegistrationUp, "registered")
+	u.hold(q.flow)
 	u.publish()
 	u.rest()
 }

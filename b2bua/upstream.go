@@ -183,6 +183,7 @@ func (u *upstream) resign() {
 
 func (u *upstream) gone() {
 	u.stop()
+	u.letGo()
 	u.now = nil
 	const text = "registration ended"
 	u.server.log.Info(text, "trunk", u.name, "code", u.state.Code, "reason", u.state.Reason)

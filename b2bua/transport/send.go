@@ -49,6 +49,18 @@ func (f Flow) Accepted() bool {
 	return !f.conn.closed
 }
 
+// Connected is the flow with the connection that leads there now; false when there is
+// none.
+func (t *Transport) Connected(f Flow) (Flow, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.conns[f.path()]
+	if c == nil {
+		return f, false
+	}
+	return c.flow, true
+}
+
 // Watch has gone called once the flow's connection ends: at once if it has, never
 // without one. gone must not block. stop makes it forget.
 func (f Flow) Watch(gone func()) (stop func()) {
