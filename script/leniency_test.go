@@ -72,3 +72,11 @@ func TestAProfileKeyWithoutItsSpaceIsRefused(t *testing.T) {
 		wantIn(t, refused(t, `M.outbound = {["`+key+`"] = function() end}`), "main.lua:2", "have a space between them")
 	}
 }
+
+func TestATracebackEndsWithTheHook(t *testing.T) {
+	log := fault(t, "local function f(x) return x.y end\nlocal y = f(nil)\nreturn y")
+	wantIn(t, log, `main.lua:4: in function <main.lua:2>`)
+	if strings.Contains(log, "main chunk") {
+		t.Error(log)
+	}
+}

@@ -170,7 +170,7 @@ func luacheck() string {
 func closedGlobals() []string {
 	return []string{
 		"collectgarbage", "coroutine", "debug", "dofile", "getfenv", "io", "load", "loadfile", "loadstring", "module", "newproxy",
-		"package", "rawset", "setfenv",
+		"package", "setfenv",
 	}
 }
 

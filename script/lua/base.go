@@ -23,7 +23,7 @@ func (v *VM) openGlobals() {
 	Register(L, globals, map[string]glua.LGFunction{
 		"assert": assert, "error": raise, "getmetatable": getMetatable, "pcall": pcall, "print": v.print,
 		"require": v.require, "setmetatable": setMetatable, "tonumber": toNumber, "tostring": toString,
-		"unpack": unpack, "xpcall": xpcall,
+		"rawset": rawSet, "unpack": unpack, "xpcall": xpcall,
 	})
 	globals.RawSetString("_VERSION", glua.LString("Lua 5.1"))
 	v.env = v.environment(globals)
@@ -209,6 +209,18 @@ func setMetatable(L *glua.LState) int {
 		RaiseAt(L, "cannot change a protected metatable")
 	}
 	t.Metatable = L.Get(2)
+	L.SetTop(1)
+	return 1
+}
+
+// rawSet is rawset; what is read only stays so.
+func rawSet(L *glua.LState) int {
+	t, key, value := L.CheckTable(1), L.Get(2), L.Get(3)
+	if mt, ok := t.Metatable.(*glua.LTable); ok && mt.RawGetString("__metatable") == glua.LFalse {
+		RaiseAt(L, "cannot change a protected table")
+	}
+	checkKey(L, key)
+	put(L, t, key, value)
 	L.SetTop(1)
 	return 1
 }

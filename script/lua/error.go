@@ -86,6 +86,21 @@ func scriptError(err error) *Error {
 	return e
 }
 
+// entered names the function that a run began with: gopher-lua takes whatever
+// nobody called for a main chunk.
+func entered(err error, fn *glua.LFunction) error {
+	var e *Error
+	if fn.Proto == nil || fn.Proto.LineDefined == 0 || !errors.As(err, &e) {
+		return err
+	}
+	const chunk = "in main chunk"
+	if i := strings.LastIndex(e.Traceback, chunk); i >= 0 {
+		named := fmt.Sprintf("in function <%s:%d>", fn.Proto.SourceName, fn.Proto.LineDefined)
+		e.Traceback = e.Traceback[:i] + named + e.Traceback[i+len(chunk):]
+	}
+	return err
+}
+
 // innermost is the first line of a script in a traceback: for errors that name
 // none, such as a stack overflow or error(text, 0).
 func innermost(traceback string) (file string, line int) {

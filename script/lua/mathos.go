@@ -10,8 +10,8 @@ import (
 	glua "github.com/yuin/gopher-lua"
 )
 
-// mathLibrary is PUC Lua's; random numbers come from outside and there is no
-// seed.
+// mathLibrary is PUC Lua's; random numbers come from outside, whatever seed
+// they are given.
 func mathLibrary(L *glua.LState, rand func(L *glua.LState) float64) *glua.LTable {
 	lib := L.NewTable()
 	functions := map[string]glua.LGFunction{
@@ -31,9 +31,10 @@ func mathLibrary(L *glua.LState, rand func(L *glua.LState) float64) *glua.LTable
 			whole, fraction := math.Modf(n)
 			return pushNumbers(L, whole, fraction)
 		},
-		"max":    func(L *glua.LState) int { return extreme(L, func(a, b float64) bool { return a > b }) },
-		"min":    func(L *glua.LState) int { return extreme(L, func(a, b float64) bool { return a < b }) },
-		"random": func(L *glua.LState) int { return random(L, rand) },
+		"max":        func(L *glua.LState) int { return extreme(L, func(a, b float64) bool { return a > b }) },
+		"min":        func(L *glua.LState) int { return extreme(L, func(a, b float64) bool { return a < b }) },
+		"random":     func(L *glua.LState) int { return random(L, rand) },
+		"randomseed": func(L *glua.LState) int { checkNumber(L, 1); return 0 },
 	}
 	for name, fn := range map[string]func(float64) float64{
 		"abs": math.Abs, "acos": math.Acos, "asin": math.Asin, "atan": math.Atan, "ceil": math.Ceil,

@@ -166,7 +166,7 @@ func (t *task) call(fn *glua.LFunction, args func(*glua.LState) int,
 		n = args(L)
 	}
 	if err := L.PCall(n, 1, nil); err != nil {
-		return t.failed(err)
+		return entered(t.failed(err), fn)
 	}
 	if result != nil {
 		return result(L, L.Get(-1))

@@ -254,6 +254,9 @@ func TestGlobalsAreReadOnly(t *testing.T) {
 		"string.rep = nil":          "main.lua:1: string cannot be changed",
 		"local s = string.uper":     "main.lua:1: string has no 'uper', did you mean 'upper'?",
 		"getmetatable('').__index":  "",
+		"rawset(_G, 'x', 1)":        "main.lua:1: cannot change a protected table",
+		"rawset(string, 'x', 1)":    "main.lua:1: cannot change a protected table",
+		"rawset({}, nil, 1)":        "main.lua:1: table index is nil",
 		"setmetatable(_G, nil)":     "main.lua:1: cannot change a protected metatable",
 		"setmetatable('', {})":      "",
 		"setmetatable(5, {})":       "",
@@ -266,13 +269,28 @@ func TestGlobalsAreReadOnly(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", src, e, want)
 		}
 	}
-	for _, gone := range strings.Fields("dofile loadfile load loadstring collectgarbage module newproxy setfenv getfenv rawset _printregs io debug package coroutine channel") {
+	for _, gone := range strings.Fields("dofile loadfile load loadstring collectgarbage module newproxy setfenv getfenv _printregs io debug package coroutine channel") {
 		if e := failure(t, "local x = "+gone); !strings.Contains(e.Msg, "undefined global '"+gone+"'") {
 			t.Error(gone, e)
 		}
 	}
 	if out := runs(t, "print(getmetatable(''), getmetatable(_G))"); out != "false\tfalse\n" {
 		t.Error(out)
+	}
+}
+
+func TestRawsetPassesAMetatableBy(t *testing.T) {
+	out := runs(t, `local t = setmetatable({}, { __newindex = function() error("no") end })
+print(rawset(t, "a", 1) == t, t.a, rawget(t, "a"))
+rawset(t, 3, "x") rawset(t, "a", nil)
+print(t.a, t[3])
+math.randomseed(os.time())
+print(math.random(1) )`)
+	if out != "true\t1\t1\nnil\tx\n1\n" {
+		t.Error(out)
+	}
+	if e := failure(t, "local t = {} for i = 1, 1e6 do rawset(t, 'k' .. i, i) end"); e.Limit != "memory" && e.Limit != "instructions" {
+		t.Error(e, e.Limit)
 	}
 }
 
