@@ -91,7 +91,7 @@ func (a *adviser) route(e ast.Expr) {
 	if !ok {
 		return
 	}
-	if valueOf(t, "to") == nil {
+	if valueOf(t, "to") == nil && placed(t) {
 		a.targets(e, true)
 		return
 	}
@@ -105,6 +105,11 @@ func (a *adviser) route(e ast.Expr) {
 	}
 }
 
+// placed tells a target.
+func placed(t *ast.TableExpr) bool {
+	return valueOf(t, "uri") != nil || valueOf(t, "trunk") != nil || valueOf(t, "aor") != nil
+}
+
 // targets checks one target or a list. In a list that is tried in its order,
 // whoever stands there twice is called twice.
 func (a *adviser) targets(e ast.Expr, serial bool) {
@@ -112,7 +117,7 @@ func (a *adviser) targets(e ast.Expr, serial bool) {
 	if !ok {
 		return
 	}
-	if valueOf(t, "uri") != nil || valueOf(t, "trunk") != nil || valueOf(t, "aor") != nil {
+	if placed(t) {
 		a.keys(t, "target", targetKeys())
 		a.trunk(valueOf(t, "trunk"))
 		a.trunk(valueOf(t, "auth"))

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"legwork/script/lua"
 )
 
 // scope is one hook: what its parameters are, and which statuses its message
@@ -30,8 +32,8 @@ func (a *adviser) named(key, value ast.Expr) {
 	if entries, ok := value.(*ast.TableExpr); ok && (name == "inbound" || name == "outbound") {
 		for _, f := range entries.Fields {
 			fn, isFunction := f.Value.(*ast.FunctionExpr)
-			if key, _, ok := word(f.Key); ok && isFunction {
-				a.profileEntry(key, fn)
+			if isFunction {
+				a.profileEntry(f.Key, fn)
 			}
 		}
 	}
@@ -61,11 +63,28 @@ func (a *adviser) hook(name string, fn *ast.FunctionExpr) {
 		s.low, s.high = 300, 699
 	}
 	s.body(fn)
+	a.returns(name, fn)
 }
 
-func (a *adviser) profileEntry(key string, fn *ast.FunctionExpr) {
+// profileMethods are those that a key of a profile is likely to mean.
+func profileMethods() []string {
+	methods := []string{"INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "REFER", "*"}
+	for _, hook := range outsideHooks() {
+		methods = append(methods, strings.ToUpper(hook[len("on_"):]))
+	}
+	return methods
+}
+
+func (a *adviser) profileEntry(at ast.Expr, fn *ast.FunctionExpr) {
+	key, written, _ := word(at)
 	e, err := profileKey(key)
-	if err != nil || len(fn.ParList.Names) == 0 {
+	if err != nil {
+		return
+	}
+	if known := profileMethods(); !slices.Contains(known, e.method) && lua.Nearest(e.method, known) != "" {
+		a.warn(at, written, "%q is never asked: no method is called %s%s", key, e.method, near(e.method, known))
+	}
+	if len(fn.ParList.Names) == 0 {
 		return
 	}
 	s := &scope{adviser: a, of: map[string]string{fn.ParList.Names[0]: "message"}, message: fn.ParList.Names[0], low: -1}
