@@ -102,14 +102,15 @@ func hashOfKey(t *testing.T, file string) string {
 // deploy serves the page and starts the example, on free ports.
 func (e *edge) deploy(cert string) {
 	e.t.Helper()
-	site := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge)))
+	site := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge+"/page")))
 	e.t.Cleanup(site.Close)
 	e.page, e.pbx = site.URL, freeAddress(e.t, "127.0.0.2")
 	dir := e.t.TempDir()
-	for _, from := range []string{webrtcEdge, cert} {
-		if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-			e.t.Fatal(err)
-		}
+	if err := os.CopyFS(dir, os.DirFS(webrtcEdge)); err != nil {
+		e.t.Fatal(err)
+	}
+	for _, name := range []string{"cert.pem", "key.pem"} { // where the README was obeyed they are there already
+		write(e.t, filepath.Join(dir, name), read(e.t, filepath.Join(cert, name)))
 	}
 	yaml := filepath.Join(dir, "legwork.yaml")
 	write(e.t, yaml, strings.NewReplacer(
@@ -298,7 +299,7 @@ func wrongPassword(e *edge) {
 }
 
 func wrongOrigin(e *edge) {
-	elsewhere := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge)))
+	elsewhere := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge+"/page")))
 	defer elsewhere.Close()
 	p := e.open(e.t, elsewhere.URL)
 	p.register(e.web, "alice", "wonderland")
