@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -229,7 +230,8 @@ func home(req *message.Message, f transport.Flow) string {
 // writtenBySender tells whether a contact is the address of whoever sent the
 // request to us directly, as he knows it or as we see it. The port counts with
 // datagrams; who opened a connection may listen elsewhere, but for a WebSocket
-// client, which does not listen at all.
+// client, which does not listen at all. A private address that reaches us from
+// elsewhere is his too: nobody else can have given it to us.
 func writtenBySender(contact string, req *message.Message, f transport.Flow) bool {
 	via, ok := req.Via()
 	u, err := message.ParseURI(contact)
@@ -238,7 +240,14 @@ func writtenBySender(contact string, req *message.Message, f transport.Flow) boo
 	}
 	seen, any := f.Remote, f.Stream()
 	return f.Listener.Web() || strings.EqualFold(u.Host, via.Host) && (any || portOf(u.Port) == portOf(via.Port)) ||
-		u.BareHost() == seen.Addr().Unmap().String() && (any || portOf(u.Port) == int(seen.Port()))
+		u.BareHost() == seen.Addr().Unmap().String() && (any || portOf(u.Port) == int(seen.Port())) ||
+		isPrivate(u.BareHost()) && !isPrivate(seen.Addr().Unmap().String())
+}
+
+// isPrivate tells whether host is an address of RFC 1918 or RFC 4193.
+func isPrivate(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsPrivate()
 }
 
 func portOf(port int) int {

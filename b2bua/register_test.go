@@ -290,6 +290,29 @@ func TestACallToAPhoneBehindNATStaysOnItsFlow(t *testing.T) { // flow C32
 	})
 }
 
+// Its Via may have been written, or mended on the way, from what others see: the
+// Contact alone is private.
+func TestACallOfAPhoneWhoseContactIsPrivateStaysOnItsFlow(t *testing.T) { // flow C32
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+		req.Set("Contact", "<sip:alice@10.1.1.1:5090>")
+		_, err := r.alice.Send(req, sbc)
+		r.check(err)
+		in := r.wait(r.bob, "INVITE")
+		sent := in.Reply(200, withSDP)
+		ok := r.wait(r.alice, "200")
+		r.ack(r.alice.Dialog(req, ok.Message, false), 1, "")
+		r.wait(r.bob, "ACK")
+		r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "BYE", nil)
+		bye := r.wait(r.alice, "BYE")
+		if bye.URI != "sip:alice@10.1.1.1:5090" {
+			t.Errorf("Request-URI %s", bye.URI)
+		}
+		bye.Reply(200, nil)
+		r.wait(r.bob, "200 BYE")
+	})
+}
+
 func TestARequestToACallerBehindNATStaysOnItsFlow(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		raw := "INVITE sip:bob@sbc.example SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.1.1:5060;rport;branch=z9hG4bKnat\r\nMax-Forwards: 70\r\n" +
