@@ -94,6 +94,19 @@ func (c *Call) instead(x *exchange, e request) bool {
 	return false
 }
 
+// refusedUpdate tells of an UPDATE with an offer to a peer that, as it turns out,
+// does not allow it: it crosses as a re-INVITE then.
+func (c *Call) refusedUpdate(x *exchange, res *message.Message) bool {
+	if res.Status != 405 && res.Status != 501 || x.method != "UPDATE" || !x.modifies || !c.answered || c.repeat != nil {
+		return false
+	}
+	x.to.peer.update = refuses
+	x.method = "INVITE"
+	x.far.offers.Reject()
+	x.far.carry(offer.INVITE, offer.Local, true)
+	return true
+}
+
 // acceptHere answers an UPDATE without an offer in the place of the far peer.
 func (c *Call) acceptHere(x *exchange, e request) {
 	if a, ok := x.req.Contact(); ok {

@@ -33,6 +33,30 @@ func TestUpdateCrossesAsReinviteToAPeerThatDoesNotAllowIt(t *testing.T) {
 	})
 }
 
+// Many tell of no methods at all; then the refusal tells.
+func TestUpdateCrossesAsReinviteOnceThePeerHasRefusedIt(t *testing.T) {
+	for _, code := range []int{405, 501} {
+		play(t, &fixed{invite: toBob}, func(r *rig) {
+			call := r.answeredWith(func(res *message.Message) { res.Del("Allow") })
+			r.say(r.alice, call.alice, "UPDATE", withSDP)
+			r.wait(r.bob, "UPDATE").Reply(code, nil)
+			in := r.wait(r.bob, "INVITE")
+			if len(in.Body) == 0 {
+				t.Error("the offer did not cross")
+			}
+			in.Reply(200, withSDP)
+			if ok := r.wait(r.alice, "200 UPDATE"); len(ok.Body) == 0 {
+				t.Error("the answer did not cross")
+			}
+			r.wait(r.bob, "ACK")
+			r.say(r.alice, call.alice, "UPDATE", withSDP)
+			r.wait(r.bob, "INVITE").Reply(488, nil)
+			r.wait(r.alice, "488 UPDATE")
+			call.hangUpByAlice()
+		})
+	}
+}
+
 func TestUpdateWithoutOfferIsAnsweredForAPeerThatDoesNotAllowIt(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		call := r.answeredWith(func(res *message.Message) { res.Set("Allow", "INVITE, ACK, BYE, CANCEL") })

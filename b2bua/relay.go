@@ -172,6 +172,21 @@ func (c *Call) cross(x *exchange, e request) {
 	c.carryOver(x, out)
 }
 
+// saidAnotherWay is the request as the far peer wants it; nil: what it answered
+// is its answer.
+func (c *Call) saidAnotherWay(x *exchange, res *message.Message) *message.Message {
+	if again := c.withCredentials(x.to, x.out, res); again != nil {
+		x.to.keepProof(again)
+		return again
+	}
+	if !c.refusedUpdate(x, res) {
+		return nil
+	}
+	again := x.out.Clone()
+	again.Method = x.method
+	return again
+}
+
 // crossAgain sends it once more because the far peer wants it said another way.
 func (c *Call) crossAgain(x *exchange, out *message.Message) {
 	x.cseq = x.far.Next()
@@ -238,8 +253,7 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 		}
 		return stay
 	}
-	if again := c.withCredentials(x.to, x.out, res); again != nil {
-		x.to.keepProof(again)
+	if again := c.saidAnotherWay(x, res); again != nil {
 		c.crossAgain(x, again)
 		return stay
 	}

@@ -93,7 +93,7 @@ type Hop struct {
 func (t *Transport) Flow(h Hop, listener string) (Flow, error) {
 	able := t.able(h, listener)
 	if len(able) == 0 {
-		return Flow{}, fmt.Errorf("no listener %s for %s over %s", listener, h.Remote, h.Network)
+		return Flow{}, fmt.Errorf("no listener reaches %s over %s", h.Remote, h.Network)
 	}
 	return Flow{Listener: t.nearest(able, h.Remote.Addr()), Remote: h.Remote, either: h.Either, name: h.secureName()}, nil
 }
