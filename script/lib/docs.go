@@ -31,9 +31,9 @@ func docsShared() []Doc {
 		{"b2b.store:delete", "(key: string) -> boolean|nil, string", "Removes a value and tells whether there was one."},
 		{"b2b.limit.concurrent", "(key: string, max: number) -> boolean", "Counts this call under the key until it ends; false when max calls are counted already."},
 		{"b2b.limit.rate", "(key: string, per_second: number, burst?: number) -> boolean", "Takes a token of the key's bucket; false when it is empty."},
-		{"b2b.metric.counter", "(name: string, labels?: string[]) -> counter", "A counter legwork_user_<name>_total at /metrics."},
+		{"b2b.metric.counter", "(name: string, labels?: string[]|table<string, string>) -> counter", "A counter legwork_user_<name>_total at /metrics; labels are names, or values by name for all that it counts."},
 		{"counter:inc", "(n?: number, labels?: table) -> nil", "Adds 1 or n; labels are values by name."},
-		{"b2b.metric.histogram", "(name: string, buckets?: number[], labels?: string[]) -> histogram", "A histogram legwork_user_<name> at /metrics."},
+		{"b2b.metric.histogram", "(name: string, buckets?: number[], labels?: string[]|table<string, string>) -> histogram", "A histogram legwork_user_<name> at /metrics; labels as those of a counter."},
 		{"histogram:observe", "(value: number, labels?: table) -> nil", "Adds one observation; labels are values by name."},
 	}
 }

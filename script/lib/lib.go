@@ -49,8 +49,8 @@ type library struct {
 	numbers    *lua.Class[*number.Number]
 	clients    *lua.Class[*client]
 	answers    *lua.Class[*scriptAnswer]
-	counters   *lua.Class[*meter]
-	histograms *lua.Class[*meter]
+	counters   *lua.Class[instrument]
+	histograms *lua.Class[instrument]
 	redis      *lua.Class[server[Redis]]
 	sql        *lua.Class[server[SQL]]
 }
@@ -83,8 +83,8 @@ func newLibrary(L *glua.LState, env *Env, scope Scope) *library {
 	x.numbers = class(L, x, "phone_number", lua.ClassDef[*number.Number]{Methods: x.numberMethods(), Get: numberFields(), Meta: x.numberMeta()})
 	x.clients = class(L, x, "http_client", lua.ClassDef[*client]{Methods: x.clientMethods()})
 	x.answers = class(L, x, "http_answer", lua.ClassDef[*scriptAnswer]{Get: x.answerFields()})
-	x.counters = class(L, x, "counter", lua.ClassDef[*meter]{Methods: x.counterMethods()})
-	x.histograms = class(L, x, "histogram", lua.ClassDef[*meter]{Methods: x.histogramMethods()})
+	x.counters = class(L, x, "counter", lua.ClassDef[instrument]{Methods: x.counterMethods()})
+	x.histograms = class(L, x, "histogram", lua.ClassDef[instrument]{Methods: x.histogramMethods()})
 	x.redis = class(L, x, "redis_server", lua.ClassDef[server[Redis]]{Methods: x.redisMethods()})
 	x.sql = class(L, x, "database", lua.ClassDef[server[SQL]]{Methods: x.sqlMethods()})
 	return x

@@ -318,6 +318,8 @@ func TestMetricsAreSeenUnderTheirPrefix(t *testing.T) {
 	r := newRig(t, Config{Metrics: registry})
 	r.wants(`local c = b2b.metric.counter("calls", {"carrier"}); c:inc(1, {carrier = "a"}); c:inc(2.5, {carrier = "a"}); b2b.metric.counter("calls_total", {"carrier"}):inc()`, "")
 	r.wants(`b2b.metric.histogram("wait", {1, 2}):observe(1.5); b2b.metric.counter("plain"):inc()`, "")
+	r.wants(`b2b.metric.counter("fixed", {code = 486, trunk = "a"}):inc(); b2b.metric.counter("fixed", {"trunk", "code"}):inc(1, {code = "486", trunk = "a"})`, "")
+	r.wants(`b2b.metric.histogram("fixed_wait", {1}, {trunk = "b"}):observe(0.5, {trunk = "c"})`, "")
 	r.refuses(`b2b.metric.counter("calls", {"other"})`, "was defined with labels [\"carrier\"]")
 	r.refuses(`b2b.metric.counter("calls", {"carrier"}):inc(1, {carier = "a"})`, "no label 'carier' was defined; there are: carrier")
 	r.refuses(`b2b.metric.counter("plain"):inc(-1)`, "only goes up")
@@ -337,7 +339,7 @@ func TestMetricsAreSeenUnderTheirPrefix(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]int{"legwork_user_calls_total": 2, "legwork_user_wait": 1, "legwork_user_plain_total": 1, "legwork_user_many_total": maxSeries + 1}
+	want := map[string]int{"legwork_user_calls_total": 2, "legwork_user_wait": 1, "legwork_user_plain_total": 1, "legwork_user_fixed_total": 1, "legwork_user_fixed_wait": 1, "legwork_user_many_total": maxSeries + 1}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -3,6 +3,7 @@ package lib
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +52,13 @@ type meter struct {
 
 	mu   sync.Mutex // guards seen
 	seen map[string]struct{}
+}
+
+// An instrument is a meter as a script holds it, with the labels that it gave
+// values to when it was made.
+type instrument struct {
+	*meter
+	fixed map[string]string
 }
 
 func (ms *meters) define(name string, labels []string, buckets []float64) (*meter, error) {
@@ -117,18 +125,20 @@ func (x *library) metrics() map[string]glua.LGFunction {
 			if !strings.HasSuffix(name, "_total") {
 				name += "_total"
 			}
-			m, err := x.env.meters.define(name, labelNames(a, 2), nil)
+			labels, fixed := labelsOf(a, 2)
+			m, err := x.env.meters.define(name, labels, nil)
 			if err != nil {
 				a.fail("%v", err)
 			}
-			return a.give(x.counters.New(a.L, m))
+			return a.give(x.counters.New(a.L, instrument{m, fixed}))
 		}),
 		"histogram": function("b2b.metric.histogram", func(a args) int {
-			m, err := x.env.meters.define(metricName(a), labelNames(a, 3), bucketList(a))
+			labels, fixed := labelsOf(a, 3)
+			m, err := x.env.meters.define(metricName(a), labels, bucketList(a))
 			if err != nil {
 				a.fail("%v", err)
 			}
-			return a.give(x.histograms.New(a.L, m))
+			return a.give(x.histograms.New(a.L, instrument{m, fixed}))
 		}),
 	}
 }
@@ -150,20 +160,29 @@ func isMetricWord(s string) bool {
 	return s != ""
 }
 
-func labelNames(a args, n int) []string {
+// labelsOf reads labels: a list of names, whose values come with each count, or
+// {name = value}, which counts all under these.
+func labelsOf(a args, n int) (names []string, fixed map[string]string) {
 	if !a.has(n) {
-		return nil
+		return nil, nil
 	}
-	var names []string
 	t := a.table(n, "labels")
+	var given []string
+	if t.Len() == 0 {
+		fixed = a.texts(t, "labels")
+		given = slices.Sorted(maps.Keys(fixed))
+	}
 	for i := 1; i <= t.Len(); i++ {
-		name := a.asText(t.RawGetInt(i), "a label")
+		given = append(given, a.asText(t.RawGetInt(i), "a label"))
+	}
+	for _, name := range given {
 		if !isMetricWord(name) || name == "le" || slices.Contains(names, name) || len(names) == maxLabels {
 			a.fail("labels are at most %d different names of small letters, digits and _ (not le): '%s'", maxLabels, name)
 		}
 		names = append(names, name)
 	}
-	return names
+	slices.Sort(names)
+	return names, fixed
 }
 
 var errBuckets = errors.New("buckets must be rising numbers")
@@ -206,10 +225,11 @@ func (x *library) histogramMethods() map[string]glua.LGFunction {
 	})}
 }
 
-func labelValues(a args, m *meter) []string {
+func labelValues(a args, m instrument) []string {
 	given := map[string]string{}
+	maps.Copy(given, m.fixed)
 	if a.has(2) {
-		given = a.texts(a.table(2, "labels"), "labels")
+		maps.Copy(given, a.texts(a.table(2, "labels"), "labels"))
 	}
 	values, err := m.values(given)
 	if err != nil {

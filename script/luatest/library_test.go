@@ -42,6 +42,7 @@ func TestAFailureNamesLineAndValues(t *testing.T) {
 
 func TestAMisuseOfACallIsExplained(t *testing.T) {
 	for _, c := range []struct{ body, want string }{
+		{`t.invite { to = "anna", from_trunk = "pbx" }`, `main_test.lua:3: t.invite: to = "anna" is not a URI; want "sip:..."`},
 		{`t.invite { too = "sip:1@sbc.example" }`, `t.invite: unknown key "too"; did you mean "to"?`},
 		{`t.invite { from_trunk = "pbx" }`, `t.invite: to = "sip:..." or file = "invite.sip" is missing`},
 		{`t.invite "sip:1@sbc.example"`, `t.invite{to=..., from_trunk=...}: want a table, got a string`},

@@ -80,6 +80,9 @@ func requestOf(L *glua.LState) invitation {
 // request reads what both have.
 func (o options) request(method string) invitation {
 	i := invitation{method: method, to: o.text("to"), from: o.text("from"), id: o.text("id")}
+	if _, err := message.ParseURI(i.to); i.to != "" && err != nil {
+		lua.RaiseAt(o.L, "%s: to = %q is not a URI; want \"sip:...\"", o.what, i.to)
+	}
 	if o.t.RawGetString("from_trunk") == glua.LFalse {
 		i.stranger = true
 	} else {
