@@ -49,7 +49,10 @@ func (r *router) profile(leg b2bua.Leg, msg *message.Message, side string, from 
 			L.Push(r.sit(L, m).context(L, leg.Index))
 			return 2
 		},
-		func(*glua.LState, glua.LValue) error {
+		func(_ *glua.LState, v glua.LValue) error {
+			if d, ok := m.classes.decision.Is(v); ok {
+				return misplaced(e.fn, d, a.hook+" returned "+d.name+"; a profile edits the message and decides nothing")
+			}
 			a.told(&leg)
 			a.over()
 			return nil

@@ -80,3 +80,19 @@ func TestATracebackEndsWithTheHook(t *testing.T) {
 		t.Error(log)
 	}
 }
+
+func TestAProfileDecidesNothing(t *testing.T) {
+	r := run(t, `M.inbound = { INVITE = function(msg)
+  msg.h["X-Z"] = "1"
+  return b2b.reject(404)
+end, ["* *"] = function(msg) msg.h["X-Z"] = "2" return msg end }`)
+	c := r.call(t)
+	defer c.Close()
+	req, res := invite(t), answerTo(t, 180)
+	c.Inbound(c.view.A, req)
+	c.Inbound(c.legB(), res)
+	if req.Get("X-Z") != "" || res.Get("X-Z") != "2" || r.count("inbound") != 1 {
+		t.Errorf("%q %q %d", req.Get("X-Z"), res.Get("X-Z"), r.count("inbound"))
+	}
+	wantIn(t, r.log.String(), "inbound INVITE returned b2b.reject; a profile edits the message", "line=4")
+}
