@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,14 +33,8 @@ func keepScripts(folder string, files fs.FS, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range were {
-		st, err := os.Lstat(filepath.Join(folder, filepath.FromSlash(name)))
-		if err != nil {
-			return err
-		}
-		if !st.Mode().IsRegular() {
-			return fmt.Errorf("%s is a link: whoever made it has to change it", name)
-		}
+	if err := noLinks(folder, slices.Concat(stay, were)); err != nil {
+		return err
 	}
 	fresh, err := os.MkdirTemp(folder, ".legwork-new-")
 	if err != nil {
@@ -54,6 +49,24 @@ func keepScripts(folder string, files fs.FS, now time.Time) error {
 		return errors.Join(err, comeBack(folder, backup, stay, were))
 	}
 	return forgetBackups(folder)
+}
+
+// noLinks refuses to write through links, files or folders: they lead to what is
+// somebody else's.
+func noLinks(folder string, names []string) error {
+	for _, name := range names {
+		for ; name != "."; name = path.Dir(name) {
+			st, err := os.Lstat(filepath.Join(folder, filepath.FromSlash(name)))
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				return err
+			case !st.IsDir() && !st.Mode().IsRegular():
+				return fmt.Errorf("%s is a link: whoever made it has to change it", name)
+			}
+		}
+	}
+	return nil
 }
 
 func scriptsIn(folder fs.FS) (names []string, err error) {
@@ -71,11 +84,11 @@ func copyScripts(to string, from fs.FS, names []string) error {
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(to, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		file := filepath.Join(to, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, b, 0o644); err != nil {
+		if err := os.WriteFile(file, b, 0o644); err != nil {
 			return err
 		}
 	}
@@ -85,11 +98,11 @@ func copyScripts(to string, from fs.FS, names []string) error {
 // replace moves files into a folder and removes those that do not stay.
 func replace(folder, fresh string, stay, were []string) error {
 	for _, name := range stay {
-		path := filepath.Join(folder, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := os.Rename(filepath.Join(fresh, filepath.FromSlash(name)), path); err != nil {
+		if err := os.Rename(filepath.Join(fresh, filepath.FromSlash(name)), file); err != nil {
 			return err
 		}
 	}

@@ -80,3 +80,19 @@ func TestAFolderThatCannotBeReplacedStaysAsItWas(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingIsWrittenThroughALinkedFolder(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(dir, "main.lua"), "1")
+	write(t, filepath.Join(elsewhere, "a.lua"), "theirs")
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "lib")); err != nil {
+		t.Fatal(err)
+	}
+	next := fstest.MapFS{"main.lua": {Data: []byte("2")}, "lib/a.lua": {Data: []byte("2")}}
+	if err := keepScripts(dir, next, time.Now()); err == nil || !strings.Contains(err.Error(), "lib is a link") {
+		t.Error(err)
+	}
+	if got := read(t, filepath.Join(elsewhere, "a.lua")) + read(t, filepath.Join(dir, "main.lua")); got != "theirs1" {
+		t.Error(got)
+	}
+}
