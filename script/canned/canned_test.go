@@ -209,3 +209,16 @@ func FuzzAnyFileIsReadOrRefused(f *testing.F) {
 		}
 	})
 }
+
+func TestNoPasswordThatWasLookedUpIsWrittenDown(t *testing.T) {
+	rows := []any{map[string]any{"name": "anna", "password": "hush"}}
+	for q, a := range map[*lib.Question]lib.Answer{
+		{Kind: "http", Key: "GET http://a.example/u?api_key=hush"}: {Status: 200, Body: []byte(`{"name":"anna","secret":"hush"}`)},
+		{Kind: "sql", Key: "users select * from users"}:            {Value: rows},
+		{Kind: "redis", Key: "cache get password:anna"}:            {Value: "hush"},
+	} {
+		if line, err := Line(q, a, nil, 0); err != nil || strings.Contains(string(line), "hush") || !strings.Contains(string(line), "anna") {
+			t.Errorf("%s, %v", line, err)
+		}
+	}
+}

@@ -135,6 +135,7 @@ func (e *entry) give(q *lib.Question, a lib.Answer) (err error) {
 	default:
 		e.Answer, err = encode(a.Value)
 	}
+	e.Answer, e.Rows = lib.Conceal(q.Kind, q.Key, e.Answer), lib.Conceal(q.Kind, q.Key, e.Rows)
 	return err
 }
 

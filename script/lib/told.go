@@ -1,7 +1,6 @@
 package lib
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -45,15 +44,6 @@ func (x *library) limited(a args, what, key string, allowed bool) {
 		verdict = " → allowed"
 	}
 	hear(Told{Limit: true, Text: "limit " + what + " " + strconv.Quote(key) + verdict})
-}
-
-// secretInQuery is a parameter of an address whose value nobody is shown.
-var secretInQuery = regexp.MustCompile(`(?i)([?&][a-z0-9_.-]*(?:token|secret|passw|key|auth|signature)[a-z0-9_.-]*=)[^&\s]*`)
-
-// WithoutSecrets is the key of a look-up with something else in place of what
-// nobody is shown.
-func WithoutSecrets(key, instead string) string {
-	return secretInQuery.ReplaceAllString(key, "${1}"+instead)
 }
 
 // inWords is a look-up and what came of it, in one line.
