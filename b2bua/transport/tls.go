@@ -183,12 +183,20 @@ func signed(chain []*x509.Certificate, roots *x509.CertPool, uses ...x509.ExtKey
 }
 
 // identities are the names in a certificate (RFC 5922 section 7.1), at most 100.
+// Its subject's common name is one where there are no alternatives at all.
 func identities(c *x509.Certificate) []string {
 	names := sipNames(c)
 	for _, name := range c.DNSNames {
 		names = append(names, strings.ToLower(name))
 	}
+	if cn := c.Subject.CommonName; !hasAlternatives(c) && strings.Contains(cn, ".") && !strings.ContainsAny(cn, " *:/@\"") {
+		names = append(names, strings.ToLower(cn))
+	}
 	return names[:min(len(names), 100)]
+}
+
+func hasAlternatives(c *x509.Certificate) bool {
+	return len(c.DNSNames)+len(c.URIs)+len(c.IPAddresses)+len(c.EmailAddresses) > 0
 }
 
 // sipNames are the hosts of SIP URIs without a user in a certificate.
