@@ -30,7 +30,9 @@ func (s *Story) HTML(w io.Writer) error {
 // Pixels of a drawing.
 const (
 	pixTimes  = 80 // room for the times
-	pixLane   = 260
+	pixThin   = 150
+	pixLane   = 260 // the widest
+	pixArrow  = 56  // of an arrow, besides its words
 	pixRow    = 26
 	pixHead   = 70
 	pixRemark = 13 // before the text of a remark
@@ -42,6 +44,7 @@ type drawing struct {
 	*Story
 	Title         string
 	Width, Height int
+	lane          int // its width
 	Bottom        int // of the lanes
 	Lanes         []lane
 	Rows          []row
@@ -79,13 +82,15 @@ type panel struct {
 	Source  string // what Lines compares with
 	Lines   []Line
 	Plain   []string // the text without a difference
+	Last    bool
 }
 
 func (s *Story) draw() drawing {
 	d := drawing{Story: s, Title: fit(s.From+" → "+s.To, 120), Status: "in progress"}
 	count := max(len(s.Parties), 1) + 1
+	d.lane = s.roomy(count)
 	for i := range count {
-		one := lane{X: pixTimes + pixLane/2 + i*pixLane, Role: "legwork", Name: s.Local}
+		one := lane{X: pixTimes + d.lane/2 + i*d.lane, Role: "legwork", Name: s.Local}
 		switch {
 		case i == 0:
 			one.Role, one.Name = "caller", s.partyName(0)
@@ -97,7 +102,7 @@ func (s *Story) draw() drawing {
 		one.Name = fit(one.Name, 32)
 		d.Lanes = append(d.Lanes, one)
 	}
-	d.Width = pixTimes + count*pixLane
+	d.Width = pixTimes + count*d.lane
 	y := pixHead
 	for i := range s.Steps {
 		for _, one := range d.rows(&s.Steps[i]) {
@@ -108,12 +113,30 @@ func (s *Story) draw() drawing {
 		}
 		d.Panels = append(d.Panels, s.panel(&s.Steps[i]))
 	}
+	if len(d.Panels) > 0 {
+		d.Panels[len(d.Panels)-1].Last = true
+	}
 	d.Bottom, d.Height = y+pixRow, y+2*pixRow
 	if s.Outcome != nil {
 		d.Status, d.Rest = s.Outcome.said()
 		d.Class = class(max(s.Outcome.Code, 1))
 	}
 	return d
+}
+
+// roomy is how wide so many lanes are for the words on their arrows and above them.
+func (s *Story) roomy(count int) int {
+	widest := columns(s.Local)
+	for i := range count - 1 {
+		widest = max(widest, columns(s.partyName(i)))
+	}
+	widest = min(widest, 32)
+	for i := range s.Steps {
+		if st := &s.Steps[i]; st.Message != nil {
+			widest = max(widest, min(columns(st.label()), 34))
+		}
+	}
+	return min(max(pixThin, int(pixRune*float64(widest))+pixArrow), pixLane)
 }
 
 // rows are those of a step: one, but for the edits of a hook.
@@ -131,7 +154,7 @@ func (d *drawing) rows(st *Step) []row {
 			one.X1, one.X2 = own, there
 		}
 		one.Class, one.Text = class(st.Message.Code), fit(st.label(), 34)
-		one.aim()
+		one.aim(d.lane)
 		return []row{one}
 	case st.Kind == Edited:
 		var all []row
@@ -151,14 +174,14 @@ func (d *drawing) rows(st *Step) []row {
 
 // aim points an arrow. Its words stand in the middle of the last two lanes that
 // it crosses.
-func (r *row) aim() {
+func (r *row) aim(wide int) {
 	back := 9
 	if r.X2 < r.X1 {
 		back = -9
 	}
 	r.Tip = fmt.Sprintf("%d,0 %d,-4 %d,4", r.X2, r.X2-back, r.X2-back)
 	right := max(r.X1, r.X2)
-	r.Middle = right - pixLane/2
+	r.Middle = right - wide/2
 	r.Wide = int(pixRune*float64(columns(r.Text))) + 8
 	r.Left = r.Middle - r.Wide/2
 }

@@ -213,6 +213,25 @@ func (q *inquiry) decided(name, value string) Origin {
 	return o
 }
 
+// rewritten says why the engine has changed a body: codecs are in its streams, and
+// what the preset edge hides is said for the whole session (veil.go).
+func (q *inquiry) rewritten(was, is string) string {
+	session, streams := func(s string) (string, string) {
+		at := strings.Index(s, "\nm=") + 1
+		return s[:at], s[at:]
+	}, "changed by the codecs of a trunk"
+	wasSession, wasStreams := session(was)
+	isSession, isStreams := session(is)
+	hidden := q.sent.rules != nil && q.sent.rules.Preset == trunk.Edge && wasSession != isSession
+	switch {
+	case hidden && wasStreams == isStreams:
+		return "names hidden by preset edge"
+	case hidden:
+		return "names hidden by preset edge, " + streams
+	}
+	return streams
+}
+
 // body is the origin of the body.
 func (q *inquiry) body() Origin {
 	value := string(q.out.Body)
@@ -222,7 +241,7 @@ func (q *inquiry) body() Origin {
 	case q.source != nil && string(q.source.Body) == value:
 		o = Origin{From: q.peer, Why: "as it came"}
 	case q.source != nil && len(q.source.Body) > 0:
-		o = Origin{From: q.peer, Why: "changed by the codecs of a trunk"}
+		o = Origin{From: q.peer, Why: q.rewritten(string(q.source.Body), value)}
 	default:
 		o = Origin{From: Engine}
 	}

@@ -272,3 +272,24 @@ func TestEditsAreRows(t *testing.T) {
 		}
 	}
 }
+
+func TestABodySaysWhatChangedIt(t *testing.T) {
+	const was = "v=0\r\no=ann 1 1 IN IP4 10.0.0.5\r\ns=-\r\nm=audio 4000 RTP/AVP 8 0\r\n"
+	hidden := strings.Replace(was, "ann", "-", 1)
+	narrow := strings.Replace(was, " 8 0", " 8", 1)
+	edge, plain := &trunk.Headers{Preset: trunk.Edge}, &trunk.Headers{}
+	for _, c := range []struct {
+		rules    *trunk.Headers
+		is, want string
+	}{
+		{edge, hidden, "names hidden by preset edge"},
+		{edge, strings.Replace(hidden, " 8 0", " 8", 1), "names hidden by preset edge, changed by the codecs of a trunk"},
+		{plain, narrow, "changed by the codecs of a trunk"},
+		{edge, narrow, "changed by the codecs of a trunk"},
+	} {
+		q := inquiry{sent: &step{rules: c.rules}}
+		if got := q.rewritten(was, c.is); got != c.want {
+			t.Errorf("%q: %s", c.is, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
@@ -72,17 +73,38 @@ func (t *Trace) begin() match {
 	return match{trace: t, number: t.filter.Number == "", trunk: t.filter.Trunk == ""}
 }
 
-// Next waits for a call that matched and is over. False: ctx has ended.
+// goodbyes is how long what ends a call may be on its way when its record is
+// closed: the answers to BYE and CANCEL, ACKs, and each of them once more.
+const goodbyes = time.Second
+
+// Next waits for a call that matched and is over, and for its goodbyes. False:
+// ctx has ended.
 func (t *Trace) Next(ctx context.Context, mask Mask) (*Story, bool) {
 	select {
 	case <-ctx.Done():
 		return nil, false
 	case k := <-t.over:
-		return k.tell(mask), true
+		said := time.NewTimer(time.Until(k.record.Ended.Add(goodbyes)))
+		defer said.Stop()
+		select {
+		case <-said.C:
+		case <-ctx.Done():
+		}
+		return t.whole(&k, mask), true
 	}
 }
 
-// End ends the trace and gives the calls that match and are still in progress.
+// whole tells a call that is over with what has come since, if the ring still
+// knows it.
+func (t *Trace) whole(k *story, mask Mask) *Story {
+	if now, ok := t.ring.story(k.id); ok {
+		return now.tell(mask)
+	}
+	return k.tell(mask)
+}
+
+// End ends the trace and gives the calls that match and were not fetched, those in
+// progress last.
 func (t *Trace) End(mask Mask) []*Story {
 	r := t.ring
 	r.mu.Lock()
@@ -104,7 +126,11 @@ func (t *Trace) End(mask Mask) []*Story {
 	r.tracing.Store(int32(len(r.traces)))
 	r.mu.Unlock()
 	slices.SortFunc(open, func(a, b story) int { return a.started.Compare(b.started) })
-	stories := make([]*Story, 0, len(open))
+	stories := make([]*Story, 0, len(t.over)+len(open))
+	for len(t.over) > 0 {
+		k := <-t.over
+		stories = append(stories, t.whole(&k, mask))
+	}
 	for i := range open {
 		stories = append(stories, open[i].tell(mask))
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
@@ -176,5 +178,29 @@ func TestANumberIsKnownByItsEnd(t *testing.T) {
 		if got := isNumber(c.uri, c.wanted); got != c.is {
 			t.Errorf("%s is %s: %v", c.uri, c.wanted, got)
 		}
+	}
+}
+
+func TestATracedCallIsShownWithItsGoodbyes(t *testing.T) {
+	for name, fetch := range map[string]func(*Trace) *Story{
+		"when it is over": func(tr *Trace) *Story { s, _ := tr.Next(context.Background(), Mask{}); return s },
+		"at the end":      func(tr *Trace) *Story { return tr.End(Mask{})[0] },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := New(0)
+			trace := tracing(t, r, Filter{Number: "1234"})
+			invited(r, "one", "100", "1234")
+			r.Observe(b2bua.Event{Call: "one", Kind: b2bua.EventEnded, At: time.Now(), Record: &b2bua.Record{Ended: time.Now()}})
+			time.AfterFunc(50*time.Millisecond, func() {
+				r.Observe(b2bua.Event{Call: "one", Kind: b2bua.EventReceived, At: time.Now(), Message: msg("ACK"), Leg: legs(0)})
+			})
+			if name == "at the end" {
+				time.Sleep(100 * time.Millisecond)
+			}
+			s := fetch(trace)
+			if n := len(s.Steps); n != 2 || s.Steps[1].Message.Method != "ACK" {
+				t.Errorf("%s: %d steps", name, n)
+			}
+		})
 	}
 }

@@ -72,10 +72,24 @@ type historyOf struct {
 	mask capture.Mask // whatever is asked for
 }
 
-func (h historyOf) Record(id string) (*b2bua.Record, bool) { return h.ring.Record(id) }
+func (h historyOf) Record(id string) (*b2bua.Record, bool) { return h.ring.Record(h.meant(id)) }
+
+// newest is the id of the call that began last, whichever that is.
+const newest = "last"
+
+// meant is the id of a call that is asked for.
+func (h historyOf) meant(id string) string {
+	if id != newest {
+		return id
+	}
+	for _, call := range h.ring.Calls() {
+		return call.ID
+	}
+	return id
+}
 
 func (h historyOf) Ladder(id string, want admin.Ladder) ([]byte, bool, error) {
-	story, ok := h.ring.Story(id, h.masks(want.MaskNumbers))
+	story, ok := h.ring.Story(h.meant(id), h.masks(want.MaskNumbers))
 	if !ok {
 		return nil, false, nil
 	}

@@ -82,7 +82,7 @@ func TestATraceShowsTheCallsOfANumberAndHidesItIfAsked(t *testing.T) {
 	write(t, path, read(t, path)+"\ncapture: {mask: [numbers]}\n")
 	r := serve(t, dir)
 	r.talk(alice, bob)
-	r.ask("trace", "--number", "4711", "--for", "100ms", "--pages", dir).expect(t, 0, `sip:47\*\*@`, `in progress`, `1 calls matched`)
+	r.ask("trace", "--number", "4711", "--for", "100ms", "--pages", dir).expect(t, 0, `sip:47\*\*@`, `in progress`, `1 call matched`)
 	r.ask("ladder", r.id()).expect(t, 0, `sip:47\*\*@`)
 	if pages, err := filepath.Glob(filepath.Join(dir, "*.html")); err != nil || len(pages) != 1 || strings.Contains(read(t, pages[0]), "4711") {
 		t.Error(pages, err)

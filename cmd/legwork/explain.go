@@ -30,6 +30,7 @@ type explainCommand struct {
 	FromTrunk string        `name:"from-trunk" placeholder:"TRUNK" help:"The call comes from this trunk."`
 	Source    string        `placeholder:"IP" help:"The call comes from this address."`
 	B         []string      `name:"b" sep:"none" placeholder:"ANSWERS" help:"What the targets do, one --b each in turn, the last for all behind it: codes and delays (\"180 5s 200\"), silent, or refuse. Default: \"180 200\"."`
+	At        string        `placeholder:"WHEN" help:"When the call comes: a time (2026-11-20T08:00), or a duration before now (48h); default: now."`
 	Talk      time.Duration `default:"10s" help:"From the answer until the caller hangs up."`
 	Cancel    time.Duration `placeholder:"DURATION" help:"The caller gives up when nobody has answered by then."`
 	Stub      []string      `placeholder:"FILE.json" type:"path" help:"Answers to the script's look-ups."`
@@ -115,7 +116,14 @@ func (s *suite) named(err error) error {
 
 // scene is the call that is played.
 func (c *explainCommand) scene(t *terminal) (*luatest.Scene, error) {
-	scene := &luatest.Scene{Trunk: c.FromTrunk, Talk: c.Talk, Cancel: c.Cancel}
+	scene := &luatest.Scene{Trunk: c.FromTrunk, At: time.Now(), Talk: c.Talk, Cancel: c.Cancel}
+	if c.At != "" {
+		at, err := when("--at", c.At)
+		if err != nil {
+			return nil, err
+		}
+		scene.At = at
+	}
 	for _, text := range c.B {
 		one, err := luatest.ParseCallee(text)
 		if err != nil {

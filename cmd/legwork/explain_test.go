@@ -54,7 +54,7 @@ func TestExplainSaysWhyACallGoesAsItGoes(t *testing.T) {
 	}
 	holds(t, got.out,
 		"from 127.0.0.1:", "trunk pbx by 127.0.0.1, the only match",
-		"target 1: 503", "target 2: refuse", "target 3: 180 3s 200",
+		"target 1: 503", "target 2: refuse", "target 3 and those behind it: 180 3s 200",
 		"◆ main.lua:33 on_invite → route carrier-a carrier-b reserve",
 		"◀ 503 Service Unavail… ─", "✗ sip:+4930123456@127.0.0.3:5060: connection refused", "◀──── 180 Ringing ──────",
 		"3.030", "200 OK · ended by caller · talked 10.000 s",
@@ -117,7 +117,7 @@ func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	write(t, filepath.Join(dir, "empty.sip"), "\r\n")
 	write(t, filepath.Join(dir, "cseq.sip"), unnumbered)
 	captureOf(t, filepath.Join(dir, "cseq.pcap"), caught{5061, 5060, strings.Split(unnumbered, "\n")})
-	write(t, filepath.Join(dir, "far.sip"), strings.ReplaceAll(inviteText, "127.0.0.1", "192.0.2.77"))
+	write(t, filepath.Join(dir, "far.sip"), strings.ReplaceAll(inviteText, "127.0.0.1", "pc.example"))
 	broken := filepath.Join(t.TempDir(), "broken.lua")
 	write(t, broken, "local M = {\n")
 	write(t, filepath.Join(dir, "stubs.json"), "[\n {\"http\": 3}\n]\n")
@@ -249,4 +249,32 @@ func TestARefusalThatIsNoCallIsShown(t *testing.T) {
 	got := run(t, dir, "explain", "call.sip", "--source", "192.0.2.77")
 	holds(t, got.out, "belongs to no trunk", "what leaves, to the caller (192.0.2.77:", "    SIP/2.0 403 Forbidden", "    Call-ID: one@pbx.example", "The caller got 403 Forbidden.")
 	holds(t, run(t, dir, "explain", "call.sip", "--source", "192.0.2.77", "--json").out, `"refusal": "SIP/2.0 403 Forbidden`)
+}
+
+func TestACallFromNoTrunkIsPlayedFromWhereItCame(t *testing.T) {
+	dir := explainable(t)
+	write(t, filepath.Join(dir, "call.sip"), strings.ReplaceAll(inviteText, "127.0.0.1", "192.0.2.77"))
+	got := run(t, dir, "explain", "call.sip")
+	holds(t, got.out, "from 192.0.2.77:", "which belongs to no trunk; --from-trunk plays it from one", "The caller got 403 Forbidden.")
+	captureOf(t, filepath.Join(dir, "call.pcap"), caught{5061, 5060, strings.Split(inviteText, "\n")})
+	holds(t, run(t, dir, "explain", "call.pcap", "--source", "192.0.2.78").out, "from 192.0.2.78:", "The caller got 403 Forbidden.")
+}
+
+func TestTheOnlyTrunkIsAssumedWhenNothingSaysWhereACallComesFrom(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "main.lua"), "local M = {}\nfunction M.on_invite(call) return b2b.reject(486) end\nreturn M\n")
+	write(t, filepath.Join(dir, "legwork.yaml"), "script: main.lua\ntrunks:\n  pbx: {match: [10.0.0.5]}\n")
+	write(t, filepath.Join(dir, "call.sip"), strings.ReplaceAll(inviteText, "127.0.0.1", "pc.example"))
+	holds(t, run(t, dir, "explain", "call.sip").out, "trunk pbx by 10.0.0.5", "which is assumed", "The caller got 486 Busy Here.")
+}
+
+func TestACallIsPlayedAtTheTimeThatIsAskedFor(t *testing.T) {
+	dir := explainable(t)
+	file := filepath.Join(t.TempDir(), "clock.lua")
+	write(t, file, "local M = {}\nfunction M.on_invite(call) call:note(os.date(\"!%Y-%m-%d\")) return b2b.reject(486) end\nreturn M\n")
+	holds(t, run(t, dir, "explain", "call.sip", "--script", file).out, "clock.lua:2 20") // today
+	if got := run(t, dir, "explain", "call.sip", "--script", file).out; strings.Contains(got, "clock.lua:2 2000-") {
+		t.Errorf("it is played at the beginning of virtual time:\n%s", got)
+	}
+	holds(t, run(t, dir, "explain", "call.sip", "--script", file, "--at", "2031-05-06T12:00").out, "clock.lua:2 2031-05-06")
 }

@@ -18,9 +18,10 @@ type explained struct {
 	Message  string          `json:"message"` // the file
 	Source   string          `json:"source"`  // ip:port that the call came from
 	Trunk    string          `json:"trunk,omitempty"`
-	Match    []fit           `json:"match"`   // entries of trunks that the source fits, the one that decides first
-	Callees  []string        `json:"callees"` // what each target did, in turn; the last stands for all behind it
-	Code     int             `json:"code"`    // of what the caller got; 0: nothing final
+	Assumed  bool            `json:"assumed,omitempty"` // nothing said where the call came from: there is one trunk
+	Match    []fit           `json:"match"`             // entries of trunks that the source fits, the one that decides first
+	Callees  []string        `json:"callees"`           // what each target did, in turn; the last stands for all behind it
+	Code     int             `json:"code"`              // of what the caller got; 0: nothing final
 	Reason   string          `json:"reason"`
 	Attempts []b2bua.Attempt `json:"attempts"`
 	Story    *capture.Story  `json:"story"`             // as calls/{id}/ladder of the admin API has it
@@ -31,6 +32,8 @@ type explained struct {
 	Output   []string        `json:"output,omitempty"`  // printed by scripts
 	Lookups  []string        `json:"lookups,omitempty"` // that no stub answered, as the lines that would
 	Open     bool            `json:"open,omitempty"`    // the call did not end
+
+	otherwise string // what else the user may ask for, when the source is no trunk's
 }
 
 type fit struct {
@@ -49,7 +52,7 @@ type changed struct {
 func (c *explainCommand) explain(scene *luatest.Scene, p *luatest.Played) *explained {
 	e := &explained{
 		Message: c.Message, Source: p.Source.String(), Match: []fit{}, Callees: []string{}, Attempts: []b2bua.Attempt{},
-		Story: p.Story, Messages: []changed{}, Errors: p.Errors, Output: p.Output, Lookups: p.Lookups, Open: p.Open,
+		Story: p.Story, Messages: []changed{}, Errors: p.Errors, Output: p.Output, Lookups: p.Lookups, Open: p.Open, Assumed: p.Assumed,
 	}
 	var hits []admin.Trunk
 	for _, h := range p.Match {
@@ -87,6 +90,9 @@ func (c *explainCommand) explain(scene *luatest.Scene, p *luatest.Played) *expla
 // tell prints what came of the call.
 func (c *explainCommand) tell(t *terminal, s *suite, scene *luatest.Scene, p *luatest.Played) error {
 	e := c.explain(scene, p)
+	if c.Source == "" && len(s.cfg.Trunks) > 0 {
+		e.otherwise = "; --from-trunk plays it from one"
+	}
 	if err := c.page(p); err != nil {
 		return err
 	}
@@ -145,7 +151,7 @@ func (e *explained) print(t *terminal, s *suite) {
 // printSource says which trunk the call belongs to, and why.
 func (e *explained) printSource(t *terminal) {
 	if e.Trunk == "" {
-		t.printf("from %s, which belongs to no trunk\n", e.Source)
+		t.printf("from %s, which belongs to no trunk%s\n", e.Source, e.otherwise)
 	} else {
 		first := e.Match[0]
 		t.printf("from %s: trunk %s by %s, %s\n", e.Source, t.paint(bold, first.Trunk), first.Entry, first.Why)
@@ -153,8 +159,18 @@ func (e *explained) printSource(t *terminal) {
 			t.printf("  not trunk %s by %s, %s\n", m.Trunk, m.Entry, m.Why)
 		}
 	}
+	if e.Assumed {
+		t.printf("  which is assumed: nothing says where the call comes from, and there is no other trunk\n")
+	}
 	for i, one := range e.Callees {
-		t.printf("target %d: %s\n", i+1, one)
+		who := fmt.Sprintf("target %d", i+1)
+		switch {
+		case len(e.Callees) == 1:
+			who = "every target"
+		case i == len(e.Callees)-1:
+			who += " and those behind it"
+		}
+		t.printf("%s: %s\n", who, one)
 	}
 	if len(e.Callees) == 0 {
 		t.printf("targets: 180 200 (--b says otherwise)\n")

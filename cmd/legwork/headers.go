@@ -10,7 +10,7 @@ import (
 
 type headersCommand struct {
 	remote
-	ID   string `arg:"" help:"As legwork calls lists it, or of a call that is over."`
+	ID   string `arg:"" help:"As legwork calls lists it, or of a call that is over, as the log and the records have it; last is the newest call."`
 	Step int    `placeholder:"N" help:"Only the message of this step, as --json numbers them."`
 	Mask string `enum:",numbers" default:"" placeholder:"numbers" help:"Hide the ends of telephone numbers; secrets always are hidden."`
 }

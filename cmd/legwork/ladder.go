@@ -27,7 +27,7 @@ func (o *shown) form(asJSON bool) string {
 type ladderCommand struct {
 	remote
 	shown
-	ID    string `arg:"" help:"As legwork calls lists it, or of a call that is over."`
+	ID    string `arg:"" help:"As legwork calls lists it, or of a call that is over, as the log and the records have it; last is the newest call."`
 	Width int    `env:"COLUMNS" default:"100" help:"Columns of the screen."`
 }
 

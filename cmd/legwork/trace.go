@@ -63,7 +63,7 @@ func (c *traceCommand) Run(t *terminal) error {
 		}
 	}
 	if !c.JSON && lines.Err() == nil {
-		fmt.Fprintf(t.err, "legwork: %d calls matched\n", found)
+		fmt.Fprintf(t.err, "legwork: %s matched\n", counted(found, "call"))
 	}
 	return lines.Err()
 }

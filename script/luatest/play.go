@@ -22,7 +22,10 @@ type Scene struct {
 	Invite string
 	Trunk  string     // that the call comes from; "": by Source
 	Source netip.Addr // where it comes from; the zero value: by Trunk
-	Seen   netip.Addr // where it came from once: taken when that is a trunk's and nothing else says
+	Seen   netip.Addr // where it came from once: taken when nothing else says
+	// At is when it is played, and what the scripts see as the time; the zero
+	// value, or before the bubble's beginning: then.
+	At time.Time
 	// Callees is what each target that is called does, in turn; the last stands
 	// for all behind it.
 	Callees []Callee
@@ -37,6 +40,7 @@ type Played struct {
 	Match   []trunk.Hit      // entries that the source fits, the one that decides first
 	Story   *capture.Story   // nil: no call came of the INVITE
 	Record  *b2bua.Record    // nil: no call came of it, or it goes on
+	Assumed bool             // nothing said where it comes from: there is one trunk
 	Final   *message.Message // what the caller got; nil: nothing final
 	Errors  []string         // of the scripts, with tracebacks
 	Output  []string         // printed by the scripts
@@ -52,6 +56,7 @@ const patience = 24 * time.Hour
 func Play(cfg Config, scene Scene) (played *Played, err error) {
 	cfg.style = canned.JSON
 	cfg.Bubble(func() {
+		time.Sleep(time.Until(scene.At))
 		var s *stage
 		if s, err = build(&cfg, &lua.Compiled{}, 1); err != nil {
 			return
@@ -66,7 +71,7 @@ func (s *stage) play(scene Scene) (*Played, error) {
 	if err := s.stubs.Add(scene.Stubs...); err != nil {
 		return nil, err
 	}
-	if one, _ := s.near.table.Match(scene.Seen); one != nil && scene.Trunk == "" && !scene.Source.IsValid() {
+	if scene.Trunk == "" && !scene.Source.IsValid() && placed(scene.Seen) == nil {
 		scene.Source = scene.Seen
 	}
 	cast := newCast(s, scene.Callees)
@@ -75,6 +80,7 @@ func (s *stage) play(scene Scene) (*Played, error) {
 		return nil, err
 	}
 	p := &Played{Source: c.a.agent.Addr, Match: s.near.table.Fits(c.a.agent.Addr.Addr().String())}
+	p.Assumed = scene.Trunk == "" && !scene.Source.IsValid() && len(p.Match) > 0
 	open := s.perform(c, cast, &scene)
 	s.mu.Lock()
 	id := c.engine
