@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"html/template"
 	"os"
 )
@@ -32,7 +33,7 @@ type labLine struct {
 func writeLab(path, to string, grid []*labRow) error {
 	page := labPage{To: to, Headings: headings()}
 	for i, r := range grid {
-		line := labLine{labRow: r, N: i + 1, Cells: r.cells(), Class: "good"}
+		line := labLine{labRow: r, N: i + 1, Cells: r.cells(), Class: fmt.Sprintf("c%dxx", r.Code/100)}
 		if r.bad() {
 			line.Class = "bad"
 		}
