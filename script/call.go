@@ -63,8 +63,8 @@ func callDef() lua.ClassDef[*callView] {
 			},
 			"legs":    getLegs,
 			"attempt": func(_ *glua.LState, v *callView) glua.LValue { return glua.LNumber(v.now.Attempt) },
-			"elapsed": func(_ *glua.LState, v *callView) glua.LValue {
-				return glua.LNumber(max(0, v.m.gen.cfg.Lib.Now(v.id()).Sub(v.now.Started).Seconds()))
+			"elapsed": func(L *glua.LState, v *callView) glua.LValue {
+				return glua.LNumber(max(0, v.m.gen.cfg.Lib.Now(v.id(), memoOf(L)).Sub(v.now.Started).Seconds()))
 			},
 			"script": func(_ *glua.LState, v *callView) glua.LValue { return glua.LString(v.r.gen.name) },
 		},

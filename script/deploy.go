@@ -19,8 +19,13 @@ type Plan struct {
 	Files fs.FS
 	Share float64 // of new calls that begin with it, below 1; 0: all, at once
 	By    By
-	Min   int           // calls of each version that are needed to judge; 0: 200
-	After time.Duration // it is promoted by itself when it is no worse for so long; 0: never
+	Min   int // calls of each version that are needed to judge; 0: 200
+	// Shadow has no call begin with them: they are asked beside the live version,
+	// what they say is compared and not used. For ends that; 0: nothing does by
+	// itself.
+	Shadow bool
+	For    time.Duration
+	After  time.Duration // a canary is promoted by itself when it is no worse for so long; 0: never
 }
 
 // By says what calls have in common that begin with the same version.
@@ -35,13 +40,14 @@ const (
 
 // What became of a deployment.
 const (
-	ChangeDeployed   Change = "script.deployed" // it is tried by a share of the calls
+	ChangeDeployed   Change = "script.deployed" // it is tried by a share of the calls, or a shadow
 	ChangePromoted   Change = "script.promoted"
 	ChangeRolledBack Change = "script.rolled_back"
+	ChangeCompared   Change = "script.compared" // the end of a shadow that was not promoted
 )
 
 // ErrNoTrial is what Promote and Rollback say when there is nothing to decide.
-var ErrNoTrial = errors.New("nothing is being tried: legwork deploy DIR --canary 5% begins it")
+var ErrNoTrial = errors.New("nothing is being tried: legwork deploy DIR --canary 5%, or --shadow, begins it")
 
 func (p *Plan) complete() error {
 	if p.By == "" {
@@ -53,6 +59,10 @@ func (p *Plan) complete() error {
 	switch {
 	case p.Files == nil:
 		return errors.New("no scripts")
+	case p.Shadow && p.Share > 0:
+		return errors.New("a shadow or a canary, one of them")
+	case p.For < 0 || p.For > maxTrial:
+		return errors.New("a shadow lasts from 0, for as long as it takes, to 30 days")
 	case math.IsNaN(p.Share) || p.Share < 0 || p.Share >= 1:
 		return errors.New("the share of a canary is more than 0 and less than 100%")
 	case p.By != ByCaller && p.By != ByTrunk:
@@ -65,8 +75,9 @@ func (p *Plan) complete() error {
 	return nil
 }
 
-// Deploy checks and tests scripts and makes them live, at once or as a canary;
-// an error changes nothing. Reload, and a folder that is saved, end a canary.
+// Deploy checks and tests scripts and makes them live, at once, as a canary or
+// as a shadow; an error changes nothing. Reload, and a folder that is saved, end
+// a canary or shadow.
 func (p *Policy) Deploy(ctx context.Context, plan Plan) error {
 	if err := plan.complete(); err != nil {
 		return err
@@ -81,14 +92,14 @@ func (p *Policy) Deploy(ctx context.Context, plan Plan) error {
 		return err
 	}
 	snap.deployed = true
+	if plan.Shadow {
+		return p.shade(ctx, plan, snap)
+	}
 	g, err := p.tested(ctx, snap)
 	if err != nil {
 		return err
 	}
 	g.stamp, g.loaded = snap.stamp+p.surroundings(), time.Now()
-	if g.name == p.live.name { // other tables
-		g.name += ".2"
-	}
 	if plan.Share == 0 {
 		p.promote(g, nil, "deployed")
 		return nil
@@ -97,7 +108,7 @@ func (p *Policy) Deploy(ctx context.Context, plan Plan) error {
 	return nil
 }
 
-// try begins a trial; p.load is held.
+// try begins a canary; p.load is held.
 func (p *Policy) try(plan Plan, g *generation) {
 	t := &trial{plan: plan, gen: g, live: p.live, began: time.Now(), calls: map[string]*outcome{}}
 	p.mu.Lock()
@@ -132,7 +143,7 @@ func (p *Policy) look(t *trial) {
 	}
 }
 
-// Promote makes the canary live.
+// Promote makes the canary or the shadow live.
 func (p *Policy) Promote(by string) error {
 	p.load.Lock()
 	defer p.load.Unlock()
@@ -140,11 +151,23 @@ func (p *Policy) Promote(by string) error {
 	if t == nil {
 		return ErrNoTrial
 	}
-	p.promote(t.gen, t, "asked for by "+by)
+	g := t.gen
+	if t.shadow != nil {
+		var err error
+		if g, err = p.out(g); err != nil {
+			return err
+		}
+	}
+	if !p.promote(g, t, "asked for by "+by) {
+		if g != t.gen {
+			g.unload()
+		}
+		return ErrNoTrial
+	}
 	return nil
 }
 
-// Rollback ends the canary; its calls end with it.
+// Rollback ends the canary, whose calls end with it, or the shadow.
 func (p *Policy) Rollback(by string) error {
 	if t := p.trial.Load(); t == nil || !p.rollBack(t, "asked for by "+by) {
 		return ErrNoTrial
@@ -153,10 +176,10 @@ func (p *Policy) Rollback(by string) error {
 }
 
 // promote makes g live, whose trial t was, if any, and its files the folder's;
-// p.load is held.
-func (p *Policy) promote(g *generation, t *trial, why string) {
+// false when the trial has ended already. p.load is held.
+func (p *Policy) promote(g *generation, t *trial, why string) bool {
 	if t != nil && !p.end(t, ChangePromoted, why) {
-		return
+		return false
 	}
 	stamp, kept := p.keep(g)
 	if kept == nil {
@@ -175,6 +198,7 @@ func (p *Policy) promote(g *generation, t *trial, why string) {
 	}
 	p.cfg.Log.Info("script promoted", "generation", g.name, "reason", why)
 	p.cfg.Changed(ChangePromoted, text)
+	return true
 }
 
 // keep makes the files of a generation the folder's, and tells what the folder's
@@ -196,6 +220,9 @@ func (p *Policy) keep(g *generation) (stamp string, err error) {
 
 // rollBack ends a trial; false when it has ended already.
 func (p *Policy) rollBack(t *trial, why string) bool {
+	if t.shadow != nil {
+		return p.lift(t, why)
+	}
 	if !p.end(t, ChangeRolledBack, why) {
 		return false
 	}
@@ -223,7 +250,12 @@ func (p *Policy) end(t *trial, as Change, why string) bool {
 	if !p.trial.CompareAndSwap(t, nil) {
 		return false
 	}
-	t.clock.Stop()
+	if t.clock != nil {
+		t.clock.Stop()
+	}
+	if t.shadow != nil {
+		p.unload.Go(t.shadow.end)
+	}
 	told := t.describe(live, canary)
 	told.Ended, told.Result, told.Why = time.Now(), string(as), why
 	p.last = &told
@@ -232,30 +264,37 @@ func (p *Policy) end(t *trial, as Change, why string) bool {
 
 // Observe follows the calls of a trial.
 func (p *Policy) Observe(ev b2bua.Event) {
-	if t := p.trial.Load(); t != nil {
+	if t := p.trial.Load(); t != nil && t.shadow == nil {
 		t.observe(&ev)
 	}
 }
 
-// Trial is how a canary fares, or fared.
+// Trial is how a canary or a shadow fares, or fared.
 type Trial struct {
-	Name   string    `json:"name"`
-	Share  float64   `json:"share"`
-	By     By        `json:"by"`
-	Began  time.Time `json:"began"`
-	Min    int       `json:"min_calls"`
-	After  float64   `json:"promote_after_seconds,omitempty"`
-	Live   Tally     `json:"live"`
-	Canary Tally     `json:"canary"`
-	Ended  time.Time `json:"ended,omitzero"`
-	Result string    `json:"result,omitempty"` // script.promoted or script.rolled_back
-	Why    string    `json:"why"`              // it ended, or still goes on
+	Name   string       `json:"name"`
+	Mode   State        `json:"mode"` // canary or shadow
+	Shadow *ShadowTally `json:"shadow,omitempty"`
+	For    float64      `json:"for_seconds,omitempty"` // of a shadow
+	Share  float64      `json:"share,omitempty"`       // of a canary, as the next
+	By     By           `json:"by,omitempty"`
+	Began  time.Time    `json:"began"`
+	Min    int          `json:"min_calls,omitempty"`
+	After  float64      `json:"promote_after_seconds,omitempty"`
+	Live   *Tally       `json:"live,omitempty"` // of a canary, as the next
+	Canary *Tally       `json:"canary,omitempty"`
+	Ended  time.Time    `json:"ended,omitzero"`
+	Result string       `json:"result,omitempty"` // script.promoted, script.rolled_back or script.compared
+	Why    string       `json:"why"`              // it ended, or still goes on
 }
 
 func (t *trial) describe(live, canary Tally) Trial {
+	if t.shadow != nil {
+		told := t.shadow.told()
+		return Trial{Name: t.gen.name, Mode: Shadow, Shadow: told, For: t.plan.For.Seconds(), Began: t.began, Why: told.String()}
+	}
 	_, why := judge(&t.plan, time.Since(t.began), live, canary)
 	return Trial{
-		Name: t.gen.name, Share: t.plan.Share, By: t.plan.By, Began: t.began, Min: t.plan.Min, After: t.plan.After.Seconds(),
-		Live: live, Canary: canary, Why: why,
+		Name: t.gen.name, Mode: Canary, Share: t.plan.Share, By: t.plan.By, Began: t.began, Min: t.plan.Min, After: t.plan.After.Seconds(),
+		Live: &live, Canary: &canary, Why: why,
 	}
 }

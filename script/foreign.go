@@ -97,7 +97,7 @@ func (m *machine) loadForeign(ctx context.Context) error {
 
 func (f *foreign) load(ctx context.Context) (warnings []lua.Problem, err error) {
 	f.script, warnings, err = cucm.Load(ctx, cucm.Config{
-		File: f.of.name, Proto: f.of.proto, Params: f.of.params, Rand: func() float64 { return f.m.gen.cfg.Lib.Float64("") }, Trace: f.m.print,
+		File: f.of.name, Proto: f.of.proto, Params: f.of.params, Rand: func() float64 { return f.m.gen.cfg.Lib.Float64("", nil) }, Trace: f.m.print,
 		Cover: f.m.gen.cfg.Cover,
 	}, loading)
 	return warnings, err

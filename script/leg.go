@@ -64,12 +64,16 @@ func trunkDef() lua.ClassDef[trunkView] {
 	}
 }
 
-// penalize is trunk:penalize(seconds): it counts as down so long.
+// penalize is trunk:penalize(seconds): it counts as down so long. Nobody is
+// penalized for a trial.
 func penalize(L *glua.LState) int {
 	v := self[trunkView](L, "trunk")
 	n, ok := lua.ToNumber(L.Get(2))
 	if !ok || !(n > 0) || n > maxSeconds {
 		lua.RaiseAt(L, "want seconds, more than 0, got %s", kindOf(L.Get(2)))
+	}
+	if v.m.gen.cfg.apart {
+		return 0
 	}
 	v.m.gen.cfg.States.Of(v.name).Penalize(time.Now().Add(time.Duration(n * float64(time.Second))))
 	return 0
@@ -78,14 +82,14 @@ func penalize(L *glua.LState) int {
 // stats is a table made anew: up, calls, attempts, answered, failed.
 func (m *machine) stats(L *glua.LState, name string) glua.LValue {
 	s := m.gen.cfg.States.Of(name).Stats()
-	return lua.FromGo(L, m.gen.cfg.Lib.Meet(callOf(L), "stats "+name, map[string]any{
+	return lua.FromGo(L, m.gen.cfg.Lib.Meet(callOf(L), memoOf(L), "stats "+name, map[string]any{
 		"up": s.Up, "calls": float64(s.Calls), "attempts": float64(s.Attempts), "answered": float64(s.Answered), "failed": float64(s.Failed),
 	}))
 }
 
 // up tells whether a trunk is.
 func (m *machine) up(L *glua.LState, name string) glua.LValue {
-	return lua.FromGo(L, m.gen.cfg.Lib.Meet(callOf(L), "up "+name, m.gen.cfg.States.Of(name).Up()))
+	return lua.FromGo(L, m.gen.cfg.Lib.Meet(callOf(L), memoOf(L), "up "+name, m.gen.cfg.States.Of(name).Up()))
 }
 
 // trunkUp is b2b.trunk.up(name).

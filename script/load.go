@@ -82,11 +82,15 @@ func (p *Policy) raise(ctx context.Context, snap *Snapshot) (*generation, error)
 	return g, g.begin(ctx)
 }
 
-// checked makes a generation, as far as that has no effect on anything.
+// checked makes a generation, as far as that has no effect on anything. p.load is
+// held.
 func (p *Policy) checked(ctx context.Context, snap *Snapshot) (*generation, error) {
 	g, problems := compile(&p.cfg, snap)
 	if len(problems) > 0 {
 		return nil, problems
+	}
+	if snap.deployed && p.live != nil && p.live.name == g.name { // only tables are others
+		g.name += ".2"
 	}
 	problems = g.try(ctx)
 	if bad := problems.errors(); len(bad) > 0 {

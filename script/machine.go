@@ -58,9 +58,9 @@ func (g *generation) newMachine() *machine {
 	libraries := map[string]func(*glua.LState) glua.LValue{"b2b": m.open}
 	maps.Copy(libraries, g.cfg.libraries)
 	m.vm = lua.NewVM(lua.Config{
-		Rand:      func(L *glua.LState) float64 { return g.cfg.Lib.Float64(callOf(L)) },
-		Now:       func(L *glua.LState) time.Time { return g.cfg.Lib.Now(callOf(L)) },
-		Since:     func(L *glua.LState, began time.Time) time.Time { return g.cfg.Lib.Since(callOf(L), began) },
+		Rand:      func(L *glua.LState) float64 { return g.cfg.Lib.Float64(callOf(L), memoOf(L)) },
+		Now:       func(L *glua.LState) time.Time { return g.cfg.Lib.Now(callOf(L), memoOf(L)) },
+		Since:     func(L *glua.LState, began time.Time) time.Time { return g.cfg.Lib.Since(callOf(L), memoOf(L), began) },
 		Print:     m.print,
 		Modules:   g.modules,
 		Libraries: libraries,
@@ -115,7 +115,7 @@ func (m *machine) open(L *glua.LState) glua.LValue {
 	lua.Register(L, b2b, m.decisions())
 	lua.Register(L, b2b, map[string]glua.LGFunction{"uri": m.newURI, "addr": m.newAddr, "response_map": m.newMapping})
 	lua.Register(L, trunks, map[string]glua.LGFunction{"up": m.trunkUp, "stats": m.trunkStats, "list": m.trunkList})
-	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Call: callOf, Watch: watcherOf, Tables: m.gen.tables})
+	lib.Open(L, b2b, m.gen.cfg.Lib, lib.Scope{Owner: ownerOf, Call: callOf, Memo: memoOf, Watch: watcherOf, Tables: m.gen.tables})
 	b2b.RawSetString("trunk", lua.ReadOnly(L, "b2b.trunk", trunks))
 	return lua.ReadOnly(L, "b2b", b2b)
 }
@@ -176,6 +176,14 @@ func callOf(L *glua.LState) string {
 		return a.r.id()
 	}
 	return ""
+}
+
+// memoOf is what the call remembers that a hook works for; nil: nothing.
+func memoOf(L *glua.LState) lib.Memo {
+	if a := askingOf(L); a != nil && a.r != nil && a.r.memory != nil {
+		return a.r.memory.within(a.hook)
+	}
+	return nil
 }
 
 // ownerOf is the call that a hook works for: what it holds ends with the call.

@@ -54,6 +54,7 @@ type Config struct {
 	Cover    *lua.Coverage // notes the lines that run; nil: nothing does
 
 	libraries map[string]func(*glua.LState) glua.LValue // besides b2b, for require
+	apart     bool                                      // of a shadow: nothing outside of it is changed
 }
 
 func (c *Config) compile(name string, src []byte) (*glua.FunctionProto, error) {
@@ -170,7 +171,10 @@ func (p *Policy) route(g *generation, handle b2bua.Handle) *router {
 
 // tried pins a call to the generation that a trial has for it, or to the live
 // one when the trial is over by now.
-func (p *Policy) tried(t *trial, handle b2bua.Handle) *router {
+func (p *Policy) tried(t *trial, handle b2bua.Handle) b2bua.Router {
+	if t.shadow != nil {
+		return p.shadowed(t, handle)
+	}
 	g, out := t.choose(handle)
 	p.mu.Lock()
 	if p.trial.Load() != t {
@@ -182,6 +186,21 @@ func (p *Policy) tried(t *trial, handle b2bua.Handle) *router {
 	r := p.route(g, handle)
 	r.outcome = out
 	return r
+}
+
+// shadowed pins a call to the live generation and has the shadow listen; requests
+// outside any dialog are not compared.
+func (p *Policy) shadowed(t *trial, handle b2bua.Handle) b2bua.Router {
+	p.mu.Lock()
+	g := p.live
+	g.calls++
+	g.begun++
+	p.mu.Unlock()
+	r := p.route(g, handle)
+	if o, ok := handle.(opener); !ok || !o.Opening().Call {
+		return r
+	}
+	return t.shadow.follow(r)
 }
 
 // leave counts a call out; the last one of an old generation frees it.

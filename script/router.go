@@ -23,6 +23,7 @@ type router struct {
 	closed  atomic.Bool
 	hasData atomic.Bool // call.data was used
 	outcome *outcome    // counts, while a generation is tried; else nil
+	memory  memory      // while a shadow listens, and in it; else nil
 	carried *carried    // by CUCM scripts; the call's mailbox owns it
 
 	mu    sync.Mutex // guards all below

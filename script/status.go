@@ -11,9 +11,9 @@ type Status struct {
 	Calls   int       `json:"calls"`             // on the live generation
 	Failure string    `json:"failure,omitempty"` // why the last load did not succeed
 	Failed  time.Time `json:"failed,omitzero"`
-	// Trial is the canary's, or else how the last one ended.
+	// Trial is the canary's or the shadow's, or else how the last one ended.
 	Trial *Trial `json:"trial,omitempty"`
-	// Generations are those that are loaded: the live one, the canary, then the
+	// Generations are those that are loaded: the live one, the canary or shadow, then the
 	// older ones that calls still use.
 	Generations []Generation `json:"generations"`
 }
@@ -27,6 +27,7 @@ const (
 	Old  State = "old"  // only the calls that began with it
 
 	Canary  State = "canary"  // a share of the new calls
+	Shadow  State = "shadow"  // asked beside the live one, and not obeyed
 	Benched State = "benched" // as old; it erred too often
 )
 
@@ -80,9 +81,11 @@ func (p *Policy) Status() Status {
 	s.Hooks = append(s.Hooks, g.outside...)
 	s.Generations = append(s.Generations, g.describe())
 	if t := p.trial.Load(); t != nil {
-		s.Generations = append(s.Generations, t.gen.describe())
-		one := t.describe(t.tallies())
-		s.Trial = &one
+		one, g := t.describe(t.tallies()), t.gen.describe()
+		if one.Shadow != nil {
+			g.Begun = uint64(one.Shadow.Calls)
+		}
+		s.Generations, s.Trial = append(s.Generations, g), &one
 	} else {
 		s.Trial = p.last
 	}

@@ -91,7 +91,7 @@ func (r *router) mapped(m *machine, res *message.Message, origin b2bua.Origin) {
 	if !applyRules(m.responses.rules, res, origin) || res.Status == before.Status && res.Reason == before.Reason && slices.Equal(res.Headers, before.Headers) {
 		return
 	}
-	r.handle.Tell(b2bua.Event{Kind: b2bua.EventEdited, Hook: "responses", Edits: &b2bua.Edits{
+	r.handle.Tell(b2bua.Event{Kind: b2bua.EventEdited, Hook: responsesHook, Edits: &b2bua.Edits{
 		Into: res, Before: before, List: []b2bua.Edit{{
 			Op: b2bua.OpMap, Name: "status", Value: strconv.Itoa(before.Status) + " → " + statusOf(res),
 			File: m.responses.file, Line: m.responses.line,

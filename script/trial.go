@@ -17,7 +17,9 @@ type trial struct {
 	gen   *generation
 	live  *generation
 	began time.Time
-	clock *time.Timer // judges
+	clock *time.Timer // judges, or ends a shadow; nil: nothing does
+
+	shadow *shadow // nil: gen is a canary
 
 	mu    sync.Mutex // guards all below
 	calls map[string]*outcome

@@ -42,7 +42,7 @@ type Scripts interface {
 	Status() any
 	// Reload loads the scripts again; the error names file and line.
 	Reload(ctx context.Context) error
-	// Deploy makes other scripts live, at once or as a canary, that Promote or
+	// Deploy makes other scripts live, at once, or as a canary or shadow, that Promote or
 	// Rollback then decide about; an error has changed nothing.
 	Deploy(ctx context.Context, d Deployment) error
 	Promote() error

@@ -19,6 +19,8 @@ type Deployment struct {
 	By           string            `json:"by,omitempty"`                    // caller or trunk
 	MinCalls     int               `json:"min_calls,omitempty"`             // of each version, to judge; 0: 200
 	PromoteAfter float64           `json:"promote_after_seconds,omitempty"` // 0: it is not promoted by itself
+	Shadow       bool              `json:"shadow,omitempty"`                // asked beside the live version, and not obeyed
+	ShadowFor    float64           `json:"shadow_for_seconds,omitempty"`    // 0: until somebody ends it
 }
 
 func (a *api) deploy(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +46,7 @@ func (a *api) promote(w http.ResponseWriter, r *http.Request) { a.settle(w, r, a
 func (a *api) rollback(w http.ResponseWriter, r *http.Request) { a.settle(w, r, a.Scripts.Rollback) }
 
 func (a *api) settle(w http.ResponseWriter, r *http.Request, how func() error) {
-	a.log.Info("end of a canary asked for", "by", "admin", "source", r.RemoteAddr)
+	a.log.Info("end of a canary or shadow asked for", "by", "admin", "source", r.RemoteAddr)
 	if err := how(); err != nil {
 		refuse(w, http.StatusConflict, err.Error())
 		return

@@ -19,9 +19,10 @@ const (
 	ScriptLoaded     = "script.loaded"
 	ScriptFailed     = "script.failed"   // the old scripts stay
 	ScriptBenched    = "script.benched"  // it erred too often; the last good one is live
-	ScriptDeployed   = "script.deployed" // as a canary
+	ScriptDeployed   = "script.deployed" // as a canary or shadow
 	ScriptPromoted   = "script.promoted"
 	ScriptRolledBack = "script.rolled_back"
+	ScriptCompared   = "script.compared" // the end of a shadow that was not promoted
 	ConfigLoaded     = "config.loaded"
 	ConfigFailed     = "config.failed" // the old configuration stays
 	DrainBegan       = "drain.began"
@@ -37,7 +38,7 @@ func eventTypes() []string {
 		string(b2bua.TargetUp), string(b2bua.TargetDown),
 		string(b2bua.RegistrationUp), string(b2bua.RegistrationFailed), string(b2bua.RegistrationDown),
 		string(b2bua.SourceBanned), string(b2bua.SourceUnbanned),
-		ScriptLoaded, ScriptFailed, ScriptBenched, ScriptDeployed, ScriptPromoted, ScriptRolledBack, ConfigLoaded, ConfigFailed, DrainBegan,
+		ScriptLoaded, ScriptFailed, ScriptBenched, ScriptDeployed, ScriptPromoted, ScriptRolledBack, ScriptCompared, ConfigLoaded, ConfigFailed, DrainBegan,
 	}
 }
 

@@ -24,9 +24,11 @@ type deployCommand struct {
 	By           string        `enum:"caller,trunk" default:"caller" help:"With --canary: the same caller, or trunk that calls come from, meets the same version (caller, trunk)."`
 	Min          int           `default:"200" help:"With --canary: calls of each version that are needed to judge."`
 	PromoteAfter time.Duration `default:"15m" help:"With --canary: promote by itself when it is no worse for so long; 0: never."`
-	Status       bool          `help:"List the versions that are loaded, and how the canary fares."`
-	Promote      bool          `help:"Make the canary live for all new calls."`
-	Rollback     bool          `help:"End the canary; its calls in progress keep it."`
+	Shadow       bool          `help:"Have them asked beside the live version on every call, compare what they say, and use none of it."`
+	For          time.Duration `default:"1h" help:"With --shadow: so long; 0: until --promote or --rollback."`
+	Status       bool          `help:"List the versions that are loaded, and how the canary or shadow fares."`
+	Promote      bool          `help:"Make the canary or shadow live for all new calls."`
+	Rollback     bool          `help:"End the canary, whose calls in progress keep it, or the shadow."`
 }
 
 // Run does one thing, and says what runs then.
@@ -78,6 +80,8 @@ func (c *deployCommand) what() (method, path string, err error) {
 		err = errors.New("say what is to be done, one thing: a folder, --status, --promote or --rollback")
 	case c.Canary != "" && c.Dir == "":
 		err = errors.New("--canary: of which folder?")
+	case c.Shadow && (c.Dir == "" || c.Canary != ""):
+		err = errors.New("--shadow: of which folder? And without --canary")
 	}
 	return method, path, err
 }
@@ -94,6 +98,9 @@ func (c *deployCommand) deployment() ([]byte, error) {
 			return nil, err
 		}
 		d.Share, d.By, d.MinCalls, d.PromoteAfter = share, c.By, c.Min, c.PromoteAfter.Seconds()
+	}
+	if c.Shadow {
+		d.Shadow, d.ShadowFor = true, c.For.Seconds()
 	}
 	folder, size := os.DirFS(c.Dir), 0
 	err := eachScript(folder, func(name string) error {
@@ -157,7 +164,7 @@ func (r *remote) put(method, path string, body []byte, v any) error {
 	return json.NewDecoder(http.MaxBytesReader(nil, res.Body, maxAnswer)).Decode(v)
 }
 
-// generations prints what is loaded, how the canary fares, and why what was
+// generations prints what is loaded, how the canary or shadow fares, and why what was
 // saved last is not loaded.
 func (t *terminal) generations(s *script.Status) {
 	var rows [][]string
@@ -175,14 +182,21 @@ func (t *terminal) generations(s *script.Status) {
 	}
 }
 
-// trial prints how a canary fares, or how the last one ended.
+// trial prints how a canary or shadow fares, or how the last one ended.
 func (t *terminal) trial(one *script.Trial) {
+	if one.Shadow != nil {
+		t.shadow(one)
+		return
+	}
+	if one.Live == nil || one.Canary == nil { // of another version of legwork
+		return
+	}
 	t.printf("\ncanary %s: %.4g%% of the calls, by %s, since %s\n", one.Name, one.Share*100, one.By, one.Began.Local().Format("15:04:05"))
 	var rows [][]string
 	for _, side := range []struct {
 		name string
 		of   *script.Tally
-	}{{"live", &one.Live}, {"canary", &one.Canary}} {
+	}{{"live", one.Live}, {"canary", one.Canary}} {
 		n := side.of
 		rows = append(rows, []string{
 			side.name, strconv.Itoa(n.Begun), parts(n.Erring, n.Begun), parts(n.Rejected, n.Begun), parts(n.Answered, n.Settled), fmt.Sprintf("%.2f s", n.Delay),
@@ -193,6 +207,30 @@ func (t *terminal) trial(one *script.Trial) {
 		t.printf("%s at %s: ", strings.ReplaceAll(strings.TrimPrefix(one.Result, "script."), "_", " "), one.Ended.Local().Format("15:04:05"))
 	}
 	t.printf("%s\n", one.Why)
+}
+
+// shadow prints in what a shadow differs, the commonest first.
+func (t *terminal) shadow(one *script.Trial) {
+	t.printf("\nshadow %s, since %s", one.Name, one.Began.Local().Format("15:04:05"))
+	switch {
+	case !one.Ended.IsZero():
+		t.printf(", ended at %s: %s", one.Ended.Local().Format("15:04:05"), printable(one.Why))
+	case one.For > 0:
+		t.printf(", until %s", one.Began.Add(time.Duration(one.For*float64(time.Second))).Local().Format("15:04:05"))
+	}
+	t.printf("\n%s\n", one.Shadow)
+	for _, g := range one.Shadow.Groups {
+		t.printf("\n%d × %s\n", g.Count, printable(g.What))
+		for _, e := range g.Examples {
+			t.printf("  %s %s\n", e.Call, printable(e.To))
+			if len(e.Lines) == 0 {
+				t.printf("    live:   %s\n    shadow: %s\n", printable(e.Live), printable(e.Shadow))
+			}
+			for _, line := range e.Lines {
+				t.printf("    %s\n", printable(line))
+			}
+		}
+	}
 }
 
 func parts(n, of int) string {

@@ -135,3 +135,43 @@ func TestACanaryTakesItsCallsAndIsPromoted(t *testing.T) {
 	r.ask("deploy", r.another("-- one more"), "--canary", "5%").expect(t, 0, ` canary `)
 	r.ask("deploy", "--rollback").expect(t, 0, `rolled back at .*: asked for by admin`)
 }
+
+func TestAShadowIsAskedBesideTheLiveScripts(t *testing.T) {
+	alice, bob := agent(t), agent(t)
+	r := serve(t, deployment(t, bob.Addr.String(), ""))
+	events := r.follow("--types", "script,trunk")
+	before := read(t, filepath.Join(r.dir, "main.lua"))
+	next := r.another(`function M.on_answer(_, _, res) res.h["X-Shadow"] = "seen" end`)
+	r.ask("deploy", next, "--shadow", "--canary", "5%").expect(t, 2, `without --canary`)
+	r.ask("deploy", next, "--shadow").expect(t, 0, ` live `, ` shadow `, `shadow main\.lua@\w{8}, since \S+, until `)
+	events.until("script.deployed", "is asked beside the live version")
+	r.ask("deploy", next, "--canary", "5%").expect(t, 1, `is being tried: promote it or roll it back before`)
+	r.talk(alice, bob).hangUp()
+	for r.compared() < 3 { // on_invite, on_branch, on_answer
+	}
+	r.ask("deploy", "--status").expect(t, 0, ` shadow +\d+s +1 +0 +0`, `calls: 1 compared, 0 skipped; hooks: 2 the same, 1 different`,
+		`1 × on_answer: writes other X-Shadow\n  \S+ sip:4711@\S+\n    \+ X-Shadow: seen \(main\.lua:\d+\)`)
+	r.ask("deploy", "--rollback").expect(t, 0, `ended at .*: asked for by admin\ncalls: 1 compared`)
+	events.until("script.compared", "asked for by admin; calls: 1 compared")
+	if got := r.page("/metrics"); strings.Contains(got, `legwork_script_deployments_total{result="rolled_back"} 1`) {
+		t.Error("the end of a shadow counts as a failure")
+	}
+	r.ask("deploy", next, "--shadow", "--for", "0").expect(t, 0, `shadow main\.lua@\w{8}, since \S+\ncalls: 0`)
+	if got := read(t, filepath.Join(r.dir, "main.lua")); got != before {
+		t.Error("the folder has changed")
+	}
+	r.ask("deploy", "--promote").expect(t, 0, ` live +\d+s +0 `, `asked for by admin`)
+	if got := read(t, filepath.Join(r.dir, "main.lua")); got != read(t, filepath.Join(next, "main.lua")) {
+		t.Error("the folder holds the old ones")
+	}
+}
+
+// compared is how many hooks of a shadow were compared.
+func (r *running) compared() int {
+	r.t.Helper()
+	var s script.Status
+	if err := json.Unmarshal([]byte(r.page("/api/v1/script")), &s); err != nil || s.Trial == nil || s.Trial.Shadow == nil || r.t.Context().Err() != nil {
+		r.t.Fatalf("%+v, %v", s, err)
+	}
+	return s.Trial.Shadow.Same + s.Trial.Shadow.Differ
+}

@@ -29,7 +29,8 @@ func (e *engine) deploy(ctx context.Context, d admin.Deployment) error {
 	defer e.mu.Unlock()
 	return e.policy.Deploy(ctx, script.Plan{
 		Files: files, Share: d.Share, By: script.By(d.By), Min: d.MinCalls,
-		After: time.Duration(min(d.PromoteAfter, 1e9) * float64(time.Second)),
+		After:  time.Duration(min(d.PromoteAfter, 1e9) * float64(time.Second)),
+		Shadow: d.Shadow, For: time.Duration(min(d.ShadowFor, 1e9) * float64(time.Second)),
 	})
 }
 

@@ -83,7 +83,7 @@ func (e *engine) scriptsChanged(c script.Change, text string) {
 		e.observers.metrics.Benched()
 	case script.ChangePromoted, script.ChangeRolledBack:
 		e.observers.metrics.Deployed(c == script.ChangePromoted)
-	case script.ChangeDeployed: // its end is what counts
+	case script.ChangeDeployed, script.ChangeCompared: // what becomes of it is what counts
 	}
 	e.observers.feed.Tell(admin.Event{Type: string(c), Text: text})
 }

@@ -53,6 +53,8 @@ type Env struct {
 	lookups  *lookups
 	remote   store.Remote // the store, when it is over a network; else nil
 	keeper   *keeper      // of places there; else nil
+	apart    bool         // of scripts that run for a trial
+	blind    bool         // apart from a store over a network, which it does not ask
 
 	mu      sync.Mutex // guards clients
 	clients map[string]*client
@@ -104,8 +106,14 @@ func (e *Env) share() {
 }
 
 // Float64 is the source of math.random in a hook of that call, "" outside of
-// any: a number in [0,1).
-func (e *Env) Float64(call string) float64 { return e.dice(call).Float64() }
+// any: a number in [0,1). m may be nil.
+func (e *Env) Float64(call string, m Memo) float64 {
+	dice := e.dice(call)
+	if m != nil {
+		dice = rand.New(m.Draws(dice))
+	}
+	return dice.Float64()
+}
 
 // Close lets idle connections go, and gives back what is held in a shared store.
 func (e *Env) Close() {

@@ -29,26 +29,32 @@ const (
 	Stopwatch = "stopwatch"
 )
 
-// Now is the time of day for a hook of that call, "" outside of any.
-func (e *Env) Now(call string) time.Time {
-	return e.timed(call, Clock, time.Now())
+// Now is the time of day for a hook of that call, "" outside of any; m may be
+// nil.
+func (e *Env) Now(call string, m Memo) time.Time {
+	return e.timed(call, m, Clock, time.Now())
 }
 
 // Since is when the clock of such a hook began; it did at began.
-func (e *Env) Since(call string, began time.Time) time.Time { return e.timed(call, Stopwatch, began) }
+func (e *Env) Since(call string, m Memo, began time.Time) time.Time {
+	return e.timed(call, m, Stopwatch, began)
+}
 
-func (e *Env) timed(call, what string, at time.Time) time.Time {
-	if e.cfg.Fate == nil || call == "" {
+func (e *Env) timed(call string, m Memo, what string, at time.Time) time.Time {
+	if m == nil && (e.cfg.Fate == nil || call == "") {
 		return at
 	}
-	if met, is := e.Meet(call, what, float64(at.UnixMicro())/1e6).(float64); is {
+	if met, is := e.Meet(call, m, what, float64(at.UnixMicro())/1e6).(float64); is {
 		return time.UnixMicro(int64(math.Round(met * 1e6)))
 	}
 	return at
 }
 
 // Meet gives a hook of that call what it meets, in the values of lua.ToGo.
-func (e *Env) Meet(call, what string, v any) any {
+func (e *Env) Meet(call string, m Memo, what string, v any) any {
+	if m != nil {
+		v, _ = once(m, what, func() (any, error) { return v, nil }) // no error is kept
+	}
 	if e.cfg.Fate == nil || call == "" {
 		return v
 	}
@@ -69,7 +75,13 @@ func (e *Env) dice(call string) *rand.Rand {
 	return e.rand
 }
 
-func (x *library) dice(a args) *rand.Rand { return x.env.dice(x.callOf(a)) }
+func (x *library) dice(a args) *rand.Rand {
+	dice := x.env.dice(x.callOf(a))
+	if m := x.memo(a); m != nil {
+		return rand.New(m.Draws(dice))
+	}
+	return dice
+}
 
 // callOf is the id of the call that a hook works for; "": none.
 func (x *library) callOf(a args) string {

@@ -31,6 +31,9 @@ type Scope struct {
 	// Watch gives who hears what the running hook asks; nil: nobody does. A nil
 	// function likewise.
 	Watch func(L *glua.LState) func(Told)
+	// Memo is that of the call that the running hook works for; nil, also what it
+	// returns: nothing is to be remembered.
+	Memo func(L *glua.LState) Memo
 	// Tables are those of the VM's generation; nil: there are none.
 	Tables *Tables
 }

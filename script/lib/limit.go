@@ -21,7 +21,7 @@ func (x *library) limits() map[string]glua.LGFunction {
 			if owner == nil {
 				a.fail("there is no call here that could end; use it in a call's hook")
 			}
-			ok, err := x.concurrent(a, owner, key, most)
+			ok, err := x.concurrentOnce(a, owner, key, most)
 			if err != nil {
 				a.fail("%v", err)
 			}
@@ -32,7 +32,7 @@ func (x *library) limits() map[string]glua.LGFunction {
 		"rate": function("b2b.limit.rate", func(a args) int {
 			key, perSecond := a.key(1, "the key", maxLimitKey), a.number(2, "per_second")
 			burst := a.optWhole(3, "burst", 1, maxBurst, max(1, int(math.Ceil(min(perSecond, maxBurst)))))
-			ok, err := x.rate(a, key, perSecond, burst)
+			ok, err := x.rateOnce(a, key, perSecond, burst)
 			if err != nil {
 				a.fail("%v", err)
 			}

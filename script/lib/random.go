@@ -49,7 +49,7 @@ func (x *library) single() map[string]glua.LGFunction {
 	all := x.databases()
 	all["uuid"] = function("b2b.uuid", func(a args) int { return a.giveText(uuid(x.dice(a))) })
 	all["env"] = function("b2b.env", x.getenv)
-	all["sleep"] = function("b2b.sleep", sleep)
+	all["sleep"] = function("b2b.sleep", x.sleep)
 	return all
 }
 

@@ -60,11 +60,7 @@ func (x *library) storeMethod(name string, read func(a args, key string) questio
 		}
 		key := a.key(1, "the key", maxStoreKey)
 		ask := read(a, key)
-		var v any
-		err := x.stored(a, func(s store.Store) (err error) {
-			v, err = ask(s)
-			return err
-		})
+		v, err := x.storedOnce(a, name, key, ask)
 		v, err = x.settle(a, name+" "+key, v, err)
 		switch {
 		case errors.Is(err, store.ErrNotNumber), errors.Is(err, store.ErrTooLarge):
