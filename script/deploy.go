@@ -101,6 +101,9 @@ func (p *Policy) Deploy(ctx context.Context, plan Plan) error {
 	}
 	g.stamp, g.loaded = snap.stamp+p.surroundings(), time.Now()
 	if plan.Share == 0 {
+		p.mu.Lock()
+		p.last = nil // it is told of no more
+		p.mu.Unlock()
 		p.promote(g, nil, "deployed")
 		return nil
 	}

@@ -214,7 +214,11 @@ func (t *terminal) shadow(one *script.Trial) {
 	t.printf("\nshadow %s, since %s", one.Name, one.Began.Local().Format("15:04:05"))
 	switch {
 	case !one.Ended.IsZero():
-		t.printf(", ended at %s: %s", one.Ended.Local().Format("15:04:05"), printable(one.Why))
+		how := "ended"
+		if one.Result == string(script.ChangePromoted) {
+			how = "promoted"
+		}
+		t.printf(", %s at %s: %s", how, one.Ended.Local().Format("15:04:05"), printable(one.Why))
 	case one.For > 0:
 		t.printf(", until %s", one.Began.Add(time.Duration(one.For*float64(time.Second))).Local().Format("15:04:05"))
 	}

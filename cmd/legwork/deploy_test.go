@@ -160,10 +160,11 @@ func TestAShadowIsAskedBesideTheLiveScripts(t *testing.T) {
 	if got := read(t, filepath.Join(r.dir, "main.lua")); got != before {
 		t.Error("the folder has changed")
 	}
-	r.ask("deploy", "--promote").expect(t, 0, ` live +\d+s +0 `, `asked for by admin`)
+	r.ask("deploy", "--promote").expect(t, 0, ` live +\d+s +0 `, `, promoted at \S+: asked for by admin`)
 	if got := read(t, filepath.Join(r.dir, "main.lua")); got != read(t, filepath.Join(next, "main.lua")) {
 		t.Error("the folder holds the old ones")
 	}
+	r.ask("deploy", r.another("-- one more")).expect(t, 0, `^GENERATION.*\n\S+ +live .*\n$`)
 }
 
 // compared is how many hooks of a shadow were compared.
