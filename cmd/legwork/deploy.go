@@ -82,6 +82,10 @@ func (c *deployCommand) what() (method, path string, err error) {
 		err = errors.New("--canary: of which folder?")
 	case c.Shadow && (c.Dir == "" || c.Canary != ""):
 		err = errors.New("--shadow: of which folder? And without --canary")
+	case c.Canary == "" && (c.By != "caller" || c.Min != 200 || c.PromoteAfter != 15*time.Minute):
+		err = errors.New("--by, --min and --promote-after are of --canary")
+	case !c.Shadow && c.For != time.Hour:
+		err = errors.New("--for is of --shadow")
 	}
 	return method, path, err
 }

@@ -143,6 +143,8 @@ func TestAShadowIsAskedBesideTheLiveScripts(t *testing.T) {
 	before := read(t, filepath.Join(r.dir, "main.lua"))
 	next := r.another(`function M.on_answer(_, _, res) res.h["X-Shadow"] = "seen" end`)
 	r.ask("deploy", next, "--shadow", "--canary", "5%").expect(t, 2, `without --canary`)
+	r.ask("deploy", next, "--shadow", "--promote-after", "1m").expect(t, 2, `--promote-after are of --canary`)
+	r.ask("deploy", next, "--for", "2h").expect(t, 2, `--for is of --shadow`)
 	r.ask("deploy", next, "--shadow").expect(t, 0, ` live `, ` shadow `, `shadow main\.lua@\w{8}, since \S+, until `)
 	events.until("script.deployed", "is asked beside the live version")
 	r.ask("deploy", next, "--canary", "5%").expect(t, 1, `is being tried: promote it or roll it back before`)
