@@ -228,7 +228,7 @@ type Pair struct {
 func Diff(was, is *Entry) []Pair {
 	var pairs []Pair
 	own := ours(was, is)
-	for leg := 1; leg <= max(len(was.Record.Attempts), len(is.Record.Attempts)); leg++ {
+	for leg := 1; leg <= len(is.Record.Attempts); leg++ {
 		a, b := was.sent(leg), is.sent(leg)
 		if a == nil || b == nil || a.essence(own) == b.essence(own) {
 			continue

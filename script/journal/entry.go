@@ -93,6 +93,7 @@ const (
 	maxMet   = 300
 	maxBytes = 128 << 10 // of all messages, and of all answers
 	maxText  = 300
+	maxLeg   = 1000 // more than a call has
 )
 
 // growing is the entry of a call in progress.

@@ -205,3 +205,21 @@ func FuzzReadTakesAnyBytes(f *testing.F) {
 		read(t, dir)
 	})
 }
+
+func TestAnEntryWithLegsThatNoCallHasIsLeftOut(t *testing.T) {
+	for _, leg := range []int{-1, 1 << 40} {
+		dir := t.TempDir()
+		l, err := Open(Config{Path: dir, MaxSize: 1 << 20, MaxAge: time.Hour, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		l.queue <- &Entry{Record: &b2bua.Record{ID: "bad", Started: now, Ended: now}, Steps: []Step{{Leg: leg, Remote: "192.0.2.1:5060"}}}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if ids, torn := read(t, dir); len(ids) != 0 || torn != 1 {
+			t.Errorf("leg %d: %q is read, %d torn", leg, ids, torn)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -97,7 +98,7 @@ func unfold(block []byte, each func(*Entry) error) (ok bool, err error) {
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
 		e := &Entry{}
-		if json.Unmarshal(lines.Bytes(), e) != nil {
+		if json.Unmarshal(lines.Bytes(), e) != nil || !e.sound() {
 			return false, nil
 		}
 		if err := each(e); err != nil {
@@ -105,4 +106,10 @@ func unfold(block []byte, each func(*Entry) error) (ok bool, err error) {
 		}
 	}
 	return lines.Err() == nil, nil
+}
+
+// sound tells whether an entry can be one of ours: whoever reads it counts on its
+// legs.
+func (e *Entry) sound() bool {
+	return !slices.ContainsFunc(e.Steps, func(s Step) bool { return s.Leg < 0 || s.Leg > maxLeg })
 }
