@@ -173,12 +173,15 @@ func TestAnAbandonedLookupLeavesAtOnce(t *testing.T) {
 func TestABrokenFileNamesItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"[\n{\"redis\": \"a\"},\n\n{\"redi\": \"b\"}]": `line 4: unknown key "redi", did you mean "redis"?`,
-		"[1]":                         `line 1: a stub is an object like {"http": ..., "answer": ...}, not a number`,
-		"[\n{\"redis\": \"a\"\n":      `line 2: unexpected EOF`,
-		`{"redis": 1}`:                `line 1: "redis" must be a text like "cache get key"`,
-		`{"sql": "a", "values": "x"}`: `line 1: "values" is the list of the values of a SQL statement`,
-		`{"http": "a", "rows": []}`:   `line 1: "rows" are for sql`,
-		`{"redis": "a", "answer": {"$base64": "%"}}`: `line 1: $base64: illegal base64`,
+		"[\n{\"redis\":\"a get b\"}\n":                 "line 3: the list is not closed by a ]",
+		"[{\"redis\":\"a get b\"}]\n{}":                "line 2: there is something behind the stubs",
+		"{\"redis\":\"a get b\"}\n]":                   "line 2: there is something behind the stubs",
+		"[1]":                                          `line 1: a stub is an object like {"http": ..., "answer": ...}, not a number`,
+		"[\n{\"redis\": \"a\"\n":                       `line 2: unexpected EOF`,
+		`{"redis": 1}`:                                 `line 1: "redis" must be a text like "cache get key"`,
+		`{"sql": "a", "values": "x"}`:                  `line 1: "values" is the list of the values of a SQL statement`,
+		`{"http": "a", "rows": []}`:                    `line 1: "rows" are for sql`,
+		`{"redis": "a", "answer": {"$base64": "%"}}`:   `line 1: $base64: illegal base64`,
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n got %v\nwant %s", text, err, want)

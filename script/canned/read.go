@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -39,7 +40,9 @@ func Parse(text []byte) ([]Stub, error) {
 		return nil, fmt.Errorf("a file of stubs may have %d bytes", maxFile)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
-	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
+	trimmed := bytes.TrimLeft(text, " \t\r\n")
+	isList := len(trimmed) > 0 && trimmed[0] == '['
+	if isList {
 		if _, err := d.Token(); err != nil {
 			return nil, err
 		}
@@ -59,7 +62,20 @@ func Parse(text []byte) ([]Stub, error) {
 			return nil, fmt.Errorf("line %d: more than %d stubs", from, maxStubs)
 		}
 	}
-	return list, nil
+	return list, ends(d, text, isList)
+}
+
+// ends tells what is wrong with the end of a file: it was cut off, or goes on.
+func ends(d *json.Decoder, text []byte, isList bool) error {
+	if isList {
+		if _, err := d.Token(); err != nil {
+			return fmt.Errorf("line %d: the list is not closed by a ]", line(text, d.InputOffset()))
+		}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("line %d: there is something behind the stubs", line(text, d.InputOffset()))
+	}
+	return nil
 }
 
 // line is the number of the line where the next value after offset begins.
