@@ -40,7 +40,7 @@ func (c *fixtureCommand) Run(t *terminal) error {
 			return mend(err)
 		}
 	}
-	fmt.Fprintf(t.err, "legwork: %s\n", call)
+	fmt.Fprintf(t.err, "legwork: %s\n", printable(call.String()))
 	return r.Write(t.out)
 }
 

@@ -107,7 +107,9 @@ func (t *terminal) fail(err error) int {
 		return 0
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(t.err, "legwork: "+strings.ReplaceAll(text, "\n", "\nlegwork: "))
+		for line := range strings.SplitSeq(text, "\n") {
+			fmt.Fprintln(t.err, "legwork: "+printable(strings.ReplaceAll(line, "\t", "    ")))
+		}
 	}
 	if e, ok := errors.AsType[exit](err); ok {
 		return e.code

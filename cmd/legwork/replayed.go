@@ -139,7 +139,7 @@ func (c *replayCommand) tell(t *terminal, all *replayReport) error {
 		}
 		return t.json(all)
 	}
-	t.printf("%s played again, %s\n", counted(all.Calls, "call"), outcomeOf(all))
+	t.printf("%s played again, %s\n", counted(all.Calls, "call"), printable(outcomeOf(all)))
 	for i, g := range all.Groups {
 		if c.Limit > 0 && i == c.Limit {
 			t.printf("and %s more\n", counted(len(all.Groups)-i, "group"))
@@ -149,7 +149,7 @@ func (c *replayCommand) tell(t *terminal, all *replayReport) error {
 		if g.Prefix != "" {
 			prefix = ", prefix " + g.Prefix
 		}
-		t.printf("%7d  %s%s  (--open %d)\n", g.Count, g.Title, prefix, g.Calls[0].N)
+		t.printf("%7d  %s  (--open %d)\n", g.Count, printable(g.Title+prefix), g.Calls[0].N)
 	}
 	return nil
 }
@@ -189,9 +189,10 @@ func (c *replayCommand) open(t *terminal, all *replayReport) error {
 		return t.json(one)
 	}
 	style := capture.Style{Width: c.Width, Colour: t.colour}
-	t.printf("%s: %s\n\nas it went, %s:\n%s\nas it goes, %s:\n%s", one.Call, one.title, one.Was.Outcome.Script, one.Was.Text(style), one.Is.Outcome.Script, one.Is.Text(style))
+	t.printf("%s\n\nas it went, %s:\n%s", printable(one.Call+": "+one.title), printable(one.Was.Outcome.Script), one.Was.Text(style))
+	t.printf("\nas it goes, %s:\n%s", printable(one.Is.Outcome.Script), one.Is.Text(style))
 	for _, p := range one.Diff {
-		t.printf("\nINVITE to %s:\n", p.Target)
+		t.printf("\nINVITE to %s:\n", printable(p.Target))
 		for _, line := range p.Lines {
 			t.difference(line)
 		}
