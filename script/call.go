@@ -87,7 +87,7 @@ func callDef() lua.ClassDef[*callView] {
 // another message.
 func getRequest(L *glua.LState, v *callView) glua.LValue {
 	if v.now.Request == nil {
-		return glua.LNil
+		lua.RaiseAt(L, "%s.req belonged to a hook that is over; keep what you need of it in %s.data", v.kind(), v.kind())
 	}
 	if v.req == nil || v.shown != v.now.Request { // a transfer asks about another INVITE
 		v.shown = v.now.Request

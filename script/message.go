@@ -81,13 +81,13 @@ func messageDef() lua.ClassDef[*messageView] {
 			"reason":       getText(func(msg *message.Message) string { return msg.Reason }),
 			"origin":       getOrigin,
 			"q850":         getNumber((*message.Message).Q850),
-			"retry_after":  getNumber((*message.Message).RetryAfter),
+			"retry_after":  getRetryAfter,
 			"contacts":     getList("Contact"),
 			"from":         getAddr("From"),
 			"to":           getAddr("To"),
 			"contact":      getAddr("Contact"),
 			"call_id":      getText((*message.Message).CallID),
-			"cseq":         getNumber(func(msg *message.Message) int { n, _, _ := msg.CSeq(); return int(n) }),
+			"cseq":         getCSeq,
 			"h":            getHeaders,
 			"body":         getText(func(msg *message.Message) string { return string(msg.Body) }),
 			"content_type": getText(func(msg *message.Message) string { return msg.Get("Content-Type") }),
@@ -155,6 +155,21 @@ func getNumber(of func(*message.Message) int) getter[*messageView] {
 	return func(L *glua.LState, v *messageView) glua.LValue {
 		return number(of(v.read(L)))
 	}
+}
+
+// getRetryAfter tells "at once" (0) from nothing (nil).
+func getRetryAfter(L *glua.LState, v *messageView) glua.LValue {
+	msg := v.read(L)
+	if value := msg.Get("Retry-After"); value == "" || !digit(value[0]) {
+		return glua.LNil
+	}
+	return glua.LNumber(msg.RetryAfter())
+}
+
+// getCSeq is a number that may be 0 (RFC 3261 section 20.16).
+func getCSeq(L *glua.LState, v *messageView) glua.LValue {
+	n, _, _ := v.read(L).CSeq()
+	return glua.LNumber(n)
 }
 
 func number(n int) glua.LValue {

@@ -338,3 +338,38 @@ end`)
 		}
 	})
 }
+
+func TestANumberThatIsNothingIsANumber(t *testing.T) {
+	r := run(t, `
+function M.on_failure(call, leg, res)
+  local seen = tostring(res.retry_after) .. tostring(res.cseq)
+  assert(seen == "00" or seen == "nil7", seen)
+end`)
+	for _, header := range []string{"Retry-After: 0", "Retry-After: soon"} {
+		c := r.call(t)
+		res := answerTo(t, 503, header)
+		if header == "Retry-After: 0" {
+			res.Set("CSeq", "0 INVITE")
+		}
+		c.Failure(t.Context(), c.view, c.legB(), res, b2bua.OriginPeer)
+		c.Close()
+	}
+	if r.count("on_failure") != 0 {
+		t.Error(r.log)
+	}
+}
+
+func TestACallThatIsKeptHasNoRequest(t *testing.T) {
+	r := run(t, `
+local kept
+function M.on_invite(call)
+  if kept then return b2b.reject(480, kept.req.method) end
+  kept = call
+end`, func(c *Config) { c.Machines = 1 })
+	for range 2 {
+		c := r.call(t)
+		c.invite()
+		c.Close()
+	}
+	wantIn(t, r.log.String(), "call.req belonged to a hook that is over; keep what you need of it in call.data", "line=5")
+}
