@@ -9,7 +9,7 @@ import (
 )
 
 // RFC 5922 section 7.1.
-func TestTheCommonNameCountsOnlyWhereThereAreNoOthers(t *testing.T) {
+func TestASubjectsNameCountsOnlyWhereThereAreNoOthers(t *testing.T) {
 	named := func(cn string) x509.Certificate { return x509.Certificate{Subject: pkix.Name{CommonName: cn}} }
 	bare, person, wild, other, address := named("PBX.example"), named("Bob of pbx.example"), named("*.example"), named("pbx.example"), named("pbx.example")
 	other.DNSNames = []string{"other.example"}
