@@ -110,3 +110,37 @@ func TestAPassedRedirectToTheOtherSideLeadsHereUnderEdge(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAttendedTransferThatPassesLeadsHereUnderEdge(t *testing.T) {
+	p := &fixed{invite: func(_ context.Context, v View) Decided {
+		u, _ := message.ParseURI(v.Request.URI)
+		return Decided{Decision: Route{Targets: []Target{{Trunk: u.User}}, Refer: PassRefer}}
+	}}
+	play(t, p, func(r *rig) {
+		r.neighbours(housed)
+		first := r.connect(r.alice, r.bob, "bob")
+		second := r.connect(r.alice, r.carol, "carol")
+		r.refer(r.alice, first.caller, referTo(second.caller.Target, second.caller), nil)
+		in := r.wait(r.bob, "REFER")
+		in.Reply(202, nil)
+		r.wait(r.alice, "202 REFER")
+		to, err := in.ReferTo()
+		r.check(err)
+		if to.URI != "sip:carol@192.0.2.10:5060" || to.Replaces == nil || strings.Contains(in.Get("Refer-To"), second.caller.CallID) {
+			t.Fatalf("Refer-To %s", to)
+		}
+		req := r.replace(r.bob, to.URI, to.Replaces.String())
+		at := r.wait(r.carol, "INVITE")
+		if d := second.callee; at.Get("Replaces") != d.CallID+";to-tag="+d.Local+";from-tag="+d.Remote {
+			t.Errorf("carol is to replace %s", at.Get("Replaces"))
+		}
+		sent := at.Reply(200, answerAt("192.0.2.3"))
+		bob := r.bob.Dialog(req, r.wait(r.bob, "200").Message, false)
+		_, err = r.bob.SendACK(r.bob.In(bob, "ACK", 1), sbc)
+		r.check(err)
+		r.wait(r.carol, "ACK")
+		r.hangUp(r.carol, second.callee, r.alice)
+		r.hangUp(r.alice, first.caller, r.bob)
+		r.hangUp(r.carol, r.carol.Dialog(at.Message, sent, true), r.bob)
+	})
+}

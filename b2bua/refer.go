@@ -90,7 +90,7 @@ func (c *Call) passRefer() {
 		return
 	}
 	if to.Replaces == nil {
-		c.pointRefer(to, false)
+		c.pointRefer(to, match{code: 481})
 		return
 	}
 	c.seek(*to.Replaces, func(m match) phase {
@@ -100,19 +100,19 @@ func (c *Call) passRefer() {
 				to.URI = m.target
 			}
 		}
-		c.pointRefer(to, m.code == 0)
+		c.pointRefer(to, m)
 		return nil
 	})
 }
 
-// pointRefer lets the REFER cross with this Refer-To, which may be another than it
-// came with. A place that is hidden from who gets it becomes one of ours, unless a
-// script has named it.
-func (c *Call) pointRefer(to message.ReferTo, another bool) {
-	r := c.referral
+// pointRefer lets the REFER cross with this Refer-To, which is another than it came
+// with where its Replaces has a match. A place that is hidden from who gets it becomes
+// one of ours, unless a script has named it.
+func (c *Call) pointRefer(to message.ReferTo, m match) {
+	r, another := c.referral, m.code == 0
 	c.rules(r.to)
 	if v := c.veiling(r.req, r.leg, r.to); v != nil && r.req.Get("Refer-To") == r.said {
-		if at := v.placed(to.URI); at != to.URI {
+		if at := v.placed(to.URI, m.party); at != to.URI {
 			to.URI, another = at, true
 		}
 	}

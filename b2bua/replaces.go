@@ -17,6 +17,7 @@ type match struct {
 	early    bool
 	replaces message.Replaces // as the survivor knows its dialog
 	target   string           // the survivor's remote target
+	party    string           // who the survivor is, in To or From of its dialog
 	contact  string           // ours towards the replaced
 	sdp      []byte           // how the survivor has described its session
 	refer    Refer            // of the call's route
@@ -117,7 +118,7 @@ func (c *Call) confirmedMatch(survivor, replaced *leg, r message.Replaces) match
 func (c *Call) matched(survivor *leg, d *talk, replaced *leg, r message.Replaces, early bool) match {
 	r.CallID, r.ToTag, r.FromTag = d.CallID, d.Remote, d.Local
 	return match{
-		call: c, survivor: survivor, replaced: replaced, early: early, replaces: r, target: d.Target,
+		call: c, survivor: survivor, replaced: replaced, early: early, replaces: r, target: d.Target, party: message.URIOf(d.RemoteURI),
 		contact: replaced.contact(), sdp: survivor.theirs, refer: c.route.Refer,
 	}
 }

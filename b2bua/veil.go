@@ -189,11 +189,12 @@ func (v *veiling) place(value string) string {
 	if err != nil || v == nil {
 		return value
 	}
-	a.URI = v.placed(a.URI)
+	a.URI = v.placed(a.URI, "")
 	return a.String()
 }
 
-func (v *veiling) placed(uri string) string {
+// placed does so to a URI; one without a user gets that of party.
+func (v *veiling) placed(uri, party string) string {
 	u, err := message.ParseURI(uri)
 	if err != nil || !u.IsSIP() {
 		return uri
@@ -207,6 +208,9 @@ func (v *veiling) placed(uri string) string {
 		return uri
 	}
 	ours.User, ours.Headers = u.User, u.Headers
+	if p, err := message.ParseURI(party); err == nil && ours.User == "" {
+		ours.User = p.User
+	}
 	return ours.String()
 }
 

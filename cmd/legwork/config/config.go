@@ -137,7 +137,7 @@ type TrunkLimits struct {
 
 // Headers say what crosses: a preset, changed by pass, set and drop.
 type Headers struct {
-	Preset Preset            `yaml:"preset" enum:"edge transparent none" doc:"edge: end-to-end headers, and no IP address of the other side in URIs of people, no origin and name of who made the SDP; transparent: all but the engine's own; none; left out: the headers of edge alone."`
+	Preset Preset            `yaml:"preset" enum:"edge transparent none" doc:"edge: end-to-end headers, and no address or machine of the other side in URIs of people, no origin and name of who made the SDP; transparent: all but the engine's own; none; left out: the headers of edge alone."`
 	Pass   []string          `yaml:"pass" doc:"Headers that cross as well."`
 	Set    map[string]string `yaml:"set" doc:"Headers to write, with their values."`
 	Drop   []string          `yaml:"drop" doc:"Headers that do not cross."`
