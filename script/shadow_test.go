@@ -436,3 +436,28 @@ func TestWhatShadowsWouldLookUpIsGroupedByServer(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatACUCMScriptBlocksIsNotCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blocks := `M = {} function M.inbound_180_INVITE(msg) msg:block() end return M`
+		r := cisco(t, "return {}", blocks)
+		defer r.Close()
+		next := fstest.MapFS{"main.lua": {Data: []byte("return {on_progress = function() end}")}, "carrier.lua": {Data: []byte("return {}")}, "pbx.lua": {Data: []byte(blocks)}}
+		if err := r.Deploy(t.Context(), Plan{Files: next, Shadow: true}); err != nil {
+			t.Fatal(err)
+		}
+		c := r.Router(&begun{opening: b2bua.Opening{ID: "x", Call: true}})
+		defer c.Close()
+		v, leg := b2bua.View{ID: "x", Request: invite(t)}, b2bua.Leg{Role: b2bua.RoleB, Index: 1, Trunk: "pbx"}
+		for code, want := range map[int]b2bua.Decision{180: b2bua.Suppress{}, 183: nil} {
+			c.Inbound(leg, answerTo(t, code))
+			if d := c.Progress(v, leg, answerTo(t, code)); d.Decision != want {
+				t.Errorf("%d: %+v", code, d)
+			}
+		}
+		synctest.Wait()
+		if told := r.Status().Trial.Shadow; told.Same != 1 || len(told.Groups) != 0 {
+			t.Errorf("%+v", told)
+		}
+	})
+}
