@@ -99,22 +99,30 @@ func problemIn(res *http.Response, body []byte) error {
 	if res.StatusCode == http.StatusUnauthorized {
 		p.Detail += ": set --token or LEGWORK_TOKEN, or name the configuration (-c)"
 	}
-	return errors.New(p.Detail)
+	return refusal{res.StatusCode, p.Detail}
 }
+
+// refusal is an answer of the admin API that is none of the good ones.
+type refusal struct {
+	status int
+	detail string
+}
+
+func (r refusal) Error() string { return r.detail }
 
 // place is the address and token in use.
 func (r *remote) place() (address, token string, err error) {
 	address, token = r.Admin, r.Token
 	if address == "" || token == "" && r.Config != "" {
-		_, cfg, err := readConfig(r.Config)
+		there, err := readAdmin(r.Config)
 		if err != nil {
 			return "", "", err
 		}
 		if address == "" {
-			address = reachable(cfg.Admin.Address)
+			address = reachable(there.Address)
 		}
 		if token == "" {
-			token = string(cfg.Admin.Token)
+			token = string(there.Token)
 		}
 	}
 	if address == "" {

@@ -127,17 +127,29 @@ func TestATokenOpensTheAPI(t *testing.T) {
 	}
 }
 
+func TestWhoAsksNeedsNoMoreThanTheAddress(t *testing.T) {
+	r := serve(t, deployment(t, "192.0.2.1", ""))
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "legwork.yaml"), "admin: {address: \""+r.admin+"\"}\nscript: gone.lua\nnonsense: ${NO_SUCH}\n"+
+		"trunks: {a: {targets: [\"sip:192.0.2.1\"], auth: {user: a, password: !file not/mine}}}\n")
+	run(t, dir, "calls").expect(t, 0, `^no calls\n$`)
+	write(t, filepath.Join(dir, "legwork.yaml"), "admin: {adress: \""+r.admin+"\"}\n")
+	run(t, dir, "calls").expect(t, 2, `legwork\.yaml:1:9: unknown key "adress"; did you mean "address"\?`)
+	write(t, filepath.Join(dir, "legwork.yaml"), "admin: {\n")
+	run(t, dir, "calls").expect(t, 2, `legwork\.yaml:1:8: `)
+}
+
 func TestReloadSaysWhatIsLive(t *testing.T) {
 	r := serve(t, deployment(t, "192.0.2.1", ""))
 	main := filepath.Join(r.dir, "main.lua")
 	good := read(t, main)
 	r.ask("reload").expect(t, 0, `^reloaded: main\.lua@\w{8}\n$`)
 	write(t, main, good+"nonsense\n")
-	r.ask("reload").expect(t, 1, `^legwork: scripts are not reloaded: \S*main\.lua:3\d`)
+	r.ask("reload").expect(t, 2, `^legwork: scripts are not reloaded: \S*main\.lua:3\d`)
 	yaml := filepath.Join(r.dir, "legwork.yaml")
 	write(t, main, good)
 	write(t, yaml, read(t, yaml)+"nonsense: 1\n")
-	r.ask("reload").expect(t, 1, `^legwork: configuration is not reloaded: \S*legwork\.yaml:\d+:1: unknown key "nonsense"`)
+	r.ask("reload").expect(t, 2, `^legwork: configuration is not reloaded: \S*legwork\.yaml:\d+:1: unknown key "nonsense"`)
 	write(t, yaml, strings.TrimSuffix(read(t, yaml), "nonsense: 1\n"))
 	var s script.Status
 	if err := json.Unmarshal([]byte(r.ask("reload", "--json").out), &s); err != nil || !strings.HasPrefix(s.Name, "main.lua@") {

@@ -27,7 +27,7 @@ func TestTheGenerationsAreListed(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	write(t, main, "nonsense")
-	r.ask("reload").expect(t, 1, `main\.lua:1`)
+	r.ask("reload").expect(t, 2, `main\.lua:1`)
 	r.ask("deploy", "--status").expect(t, 0, ` live `, `not loaded since .*main\.lua:1`)
 }
 

@@ -82,7 +82,7 @@ func TestEventsAreFollowedToTheEnd(t *testing.T) {
 	main := filepath.Join(r.dir, "main.lua")
 	write(t, main, read(t, main)+"nonsense\n")
 	people.until("script.failed", "main.lua:3")
-	r.ask("reload").expect(t, 1)
+	r.ask("reload").expect(t, 2)
 	yaml := filepath.Join(r.dir, "legwork.yaml")
 	write(t, yaml, read(t, yaml)+"nonsense: 1\n")
 	people.until("config.failed", `unknown key "nonsense"`)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -12,7 +13,11 @@ type reloadCommand struct{ remote }
 // nothing has changed then.
 func (c *reloadCommand) Run(t *terminal) error {
 	var raw json.RawMessage
-	if err := c.ask(http.MethodPost, "/api/v1/script/reload", &raw); err != nil {
+	err := c.ask(http.MethodPost, "/api/v1/script/reload", &raw)
+	if no, ok := errors.AsType[refusal](err); ok && no.status == http.StatusUnprocessableEntity {
+		return mend(err)
+	}
+	if err != nil {
 		return err
 	}
 	if c.JSON {

@@ -49,21 +49,43 @@ func (c *runCommand) Run(t *terminal) error {
 
 // readConfig reads the file named, or the usual one, or none.
 func readConfig(named string) (path string, cfg *config.Config, err error) {
-	path = named
-	if path == "" {
-		if _, err := os.Stat(usualFile); errors.Is(err, fs.ErrNotExist) {
-			return "", config.Default(), nil
-		}
-		path = usualFile
+	if path = usually(named); path == "" {
+		return "", config.Default(), nil
 	}
 	cfg, err = config.Load(path, os.LookupEnv)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%s: there is no such file; legwork init writes one", path)
+	return path, cfg, unread(path, err)
+}
+
+// readAdmin is readConfig for who talks to a running Legwork.
+func readAdmin(named string) (config.Admin, error) {
+	path := usually(named)
+	if path == "" {
+		return config.Default().Admin, nil
 	}
-	if errors.Is(err, syscall.EISDIR) {
+	there, err := config.LoadAdmin(path, os.LookupEnv)
+	return there, unread(path, err)
+}
+
+// usually is the file named, or the usual one if it is there, or "".
+func usually(named string) string {
+	if named != "" {
+		return named
+	}
+	if _, err := os.Stat(usualFile); errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	return usualFile
+}
+
+// unread says what to do about a file that can't be read.
+func unread(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%s: there is no such file; legwork init writes one", path)
+	case errors.Is(err, syscall.EISDIR):
 		err = fmt.Errorf("%s is a folder; name the file in it", path)
 	}
-	return path, cfg, mend(err)
+	return mend(err)
 }
 
 // ready are the attributes of the line that says that calls may come.

@@ -53,7 +53,7 @@ func TestAUserCallsFromAnywhereWithThePasswordOfTheFile(t *testing.T) {
 	if err := os.Remove(users); err != nil {
 		t.Fatal(err)
 	}
-	r.ask("reload").expect(t, 1, `legwork\.yaml:\d+:15: users\.file: no file \S*users\.yaml; make it, or remove the key`)
+	r.ask("reload").expect(t, 2, `legwork\.yaml:\d+:15: users\.file: no file \S*users\.yaml; make it, or remove the key`)
 }
 
 // TestAPhoneIsCalledWhereItHasRegistered reloads in between: what is bound stays.

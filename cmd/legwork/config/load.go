@@ -57,6 +57,38 @@ func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, e
 	return cfg, nil
 }
 
+// LoadAdmin reads admin of the file at path and nothing else: who talks to a
+// running process may lack its environment and its secrets, and a file that is
+// wrong elsewhere does not keep him from it.
+func LoadAdmin(path string, env func(string) (string, bool)) (Admin, error) {
+	src, err := readFile(path)
+	if err != nil {
+		return Admin{}, fmt.Errorf("read configuration: %w", err)
+	}
+	r := &reader{file: path, dir: filepath.Dir(path), env: env, at: map[any]mark{}}
+	var own ast.Node
+	root := r.tree(src)
+	if len(r.problems) > 0 {
+		return Admin{}, r.problems
+	}
+	if root != nil {
+		r.pairs(root, "", func(key string, _, value ast.Node) {
+			if key == "admin" {
+				own = value
+			}
+		})
+	}
+	r.problems = nil
+	a := Default().Admin
+	if own != nil {
+		r.value(own, reflect.ValueOf(&a).Elem(), field{key: "admin"})
+	}
+	if r.admin(&a); len(r.problems) > 0 {
+		return Admin{}, r.problems
+	}
+	return a, nil
+}
+
 // readFile reads up to one byte more than is taken.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
