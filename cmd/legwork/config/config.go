@@ -162,7 +162,7 @@ type Auth struct {
 // Health says when a target is down: by OPTIONS, and by what calls meet there.
 type Health struct {
 	Options   time.Duration `yaml:"options" min:"0s" max:"1h" doc:"Between two OPTIONS to a target, a tenth more or less; 0s: none, calls alone tell, and one tries it each 30 s."`
-	Timeout   time.Duration `yaml:"timeout" min:"100ms" max:"32s" doc:"For the answer; any but 503 and 408 is one."`
+	Timeout   time.Duration `yaml:"timeout" min:"100ms" max:"32s" doc:"For the answer; any but 503 and 408 is one. Left out: 2s, or half of options where that is less."`
 	DownAfter int           `yaml:"down_after" min:"1" max:"100" doc:"So many failures in a row take a target down: no answer, a connection refused, 503, 408."`
 	UpAfter   int           `yaml:"up_after" min:"1" max:"100" doc:"So many answers in a row bring it back."`
 }
@@ -171,7 +171,7 @@ type Health struct {
 // after Load.
 type Register struct {
 	AOR         string  `yaml:"aor" doc:"Our address of record, such as sip:acct@carrier.example."`
-	Expires     Seconds `yaml:"expires" min:"30s" max:"168h" doc:"Seconds asked for; refreshed at 75 to 90 percent of what is granted."`
+	Expires     Seconds `yaml:"expires" min:"1s" max:"168h" doc:"Seconds asked for; refreshed at 75 to 90 percent of what is granted."`
 	ContactUser string  `yaml:"contact_user" doc:"User of our Contact, and so of the Request-URI of calls that come by it; empty: that of aor."`
 }
 

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// leastPatience is the shortest timeout of health.
+const leastPatience = 100 * time.Millisecond
+
 // register checks a trunk's account.
 func (r *reader) register(t *Trunk) {
 	a := t.Register
@@ -35,12 +38,9 @@ func (r *reader) health(t *Trunk) {
 	if len(t.Targets) == 0 && !r.at[&t.Targets].wrong {
 		r.refuse(h, "health: the trunk has no targets", "name them, or remove the key")
 	}
-	if h.Options > 0 && h.Timeout >= h.Options && !r.at[&h.Timeout].wrong && !r.at[&h.Options].wrong {
-		at := any(&h.Timeout)
-		if _, written := r.at[at]; !written {
-			at = &h.Options
-		}
-		r.refuse(at, fmt.Sprintf("health: timeout (%s) is not shorter than options (%s)", h.Timeout, h.Options), "raise options or lower timeout")
+	if _, written := r.at[&h.Timeout]; written && h.Options > 0 && h.Timeout > h.Options && !r.at[&h.Timeout].wrong && !r.at[&h.Options].wrong {
+		r.warn(&h.Timeout, fmt.Sprintf("health: timeout (%s) is longer than options (%s): while a target is silent OPTIONS come each %s",
+			h.Timeout, h.Options, h.Timeout+h.Options), "raise options or lower timeout")
 	}
 }
 
@@ -54,6 +54,9 @@ func (r *reader) probe(h *Health) {
 	}
 	if h.Timeout == 0 {
 		h.Timeout = 2 * time.Second
+		if h.Options > 0 {
+			h.Timeout = max(min(h.Timeout, h.Options/2), leastPatience)
+		}
 	}
 	if h.DownAfter == 0 {
 		h.DownAfter = 3
