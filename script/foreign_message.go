@@ -56,8 +56,12 @@ func (v *foreignMessage) SetHeader(name string, values ...string) error {
 	if engineOwned(name) {
 		return ownedBy(name)
 	}
+	_, had := v.msg.Lookup(name)
 	err := setHeader(v.edit(), name, values...)
 	if len(values) == 0 {
+		if !had {
+			return err
+		}
 		return v.wrote(err, b2bua.OpRemove, name, "")
 	}
 	for i, value := range values {

@@ -33,8 +33,11 @@ func headerDef() lua.ClassDef[headerView] {
 		NewIndex: func(L *glua.LState, v headerView, key, value glua.LValue) bool {
 			name := wantText(L, key)
 			values := wantField(L, name, value)
+			_, had := v.of.read(L).Lookup(name)
 			must(L, setHeader(v.of.edit(L), name, values...))
-			v.of.wroteField(L, name, values)
+			if had || len(values) > 0 {
+				v.of.wroteField(L, name, values)
+			}
 			if message.Same(name, "Content-Type") {
 				v.of.sdp, v.of.noSDP = nil, false
 			}

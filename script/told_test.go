@@ -32,7 +32,7 @@ func (f *fakeCall) story() string {
 const editing = `
 function M.on_branch(call, leg, req)
   req.h["X-A"] = { "1", "2" }
-  req.h["Diversion"] = nil
+  req.h["Diversion"] = nil req.h["X-Never"] = nil
   req.uri.params.user = "phone"
   req.from.display = "Bob"
   req.h:drop{"X-*"}

@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
+
+	"legwork/b2bua/trunk"
 )
 
 // TraceFilter says which calls a trace is about.
@@ -46,6 +50,10 @@ func (a *api) trace(w http.ResponseWriter, r *http.Request) {
 	}
 	if why != "" {
 		refuse(w, http.StatusBadRequest, why)
+		return
+	}
+	if f.Trunk != "" && !slices.ContainsFunc(a.Engine.Trunks().Stats(), func(s trunk.Stats) bool { return s.Name == f.Trunk }) {
+		refuse(w, http.StatusNotFound, "there is no trunk "+strconv.Quote(f.Trunk))
 		return
 	}
 	t, err := a.History.Trace(f)

@@ -91,3 +91,10 @@ func TestATraceWithoutAFilterOrWithoutEndIsRefused(t *testing.T) {
 	}
 	refused(t, ask(h, "GET", "/api/v1/trace?number=busy"), 429, "too many")
 }
+
+func TestATraceOfATrunkThatIsNotThereIsRefused(t *testing.T) {
+	w := ask(serve(t, behind(t), ""), "GET", "/api/v1/trace?trunk=pxb&for=1s")
+	if w.Code != 404 || !strings.Contains(w.Body.String(), `there is no trunk \"pxb\"`) {
+		t.Error(w.Code, w.Body)
+	}
+}

@@ -68,7 +68,7 @@ func (c *Capture) Find(w Wish) (*Call, int, error) {
 	case len(found) > 0:
 		return found[0], len(found), nil
 	case len(calls) == 0:
-		return nil, 0, fmt.Errorf("%d SIP messages and no INVITE that begins a call", len(c.Messages))
+		return nil, 0, fmt.Errorf("no INVITE that begins a call; SIP messages: %d", len(c.Messages))
 	}
 	var b strings.Builder
 	for i, one := range calls {

@@ -49,6 +49,7 @@ func TestACallCanBeSeenAndHungUp(t *testing.T) {
 	r.ask("calls").expect(t, 0, `ID +PHASE`, id+` +talking +\d+s +phones +sip:alice@\S+ +sip:4711@`)
 	r.ask("call", id).expect(t, 0, `phase +talking`, `trunk +phones`, `leg a +127`, `leg b +127`)
 	r.ask("ladder", id).expect(t, 0, `on_invite → route pbx`, `200 OK \+SDP`)
+	r.ask("ladder", "last").expect(t, 0, `^call `+id)
 	r.ask("ladder", id, "--html").expect(t, 0, `^<!DOCTYPE html>`, `<svg`, `200 OK &#43;SDP`)
 	r.ask("headers", id).expect(t, 0, `INVITE \+SDP to pbx`, `FIELD +VALUE`, `From +"Hello alice" .* script main.lua:24 +on_branch`, `X-Legwork +hello +script main.lua:22 +on_branch`, `To +.* caller`, `Max-Forwards +69 +engine +one hop less`)
 	r.ask("headers", id, "--step", "999").expect(t, 1, `no message of call \S+ left at step 999`)
@@ -87,7 +88,7 @@ func TestATraceShowsTheCallsOfANumberAndHidesItIfAsked(t *testing.T) {
 	if pages, err := filepath.Glob(filepath.Join(dir, "*.html")); err != nil || len(pages) != 1 || strings.Contains(read(t, pages[0]), "4711") {
 		t.Error(pages, err)
 	}
-	r.ask("trace", "--trunk", "nobody", "--for", "100ms").expect(t, 0, `^legwork: tracing for 100ms\nlegwork: 0 calls matched\n$`)
+	r.ask("trace", "--trunk", "nobody", "--for", "100ms").expect(t, 1, `there is no trunk "nobody"`)
 	r.ask("trace").expect(t, 2, `--number or --trunk`)
 	r.ask("trace", "--trunk", "pbx", "--for", "25h").expect(t, 1, `at most 24h`)
 }

@@ -124,7 +124,7 @@ func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	captureOf(t, filepath.Join(dir, "silence.pcap"), caught{5061, 5060, []string{"no telephone call"}})
 	for _, c := range []struct{ args, want string }{
 		{"nowhere.sip", "nowhere.sip: no such file"},
-		{"other.sip", "other.sip holds no INVITE"},
+		{"other.sip", "other.sip holds no INVITE but OPTIONS"},
 		{"text.sip", `text.sip is no SIP message: line 1: not a request line; it begins like "INVITE sip:4711@sbc.example SIP/2.0": "hello"`},
 		{"field.sip", `field.sip is no SIP message: line 4: a header field without a name; a field is like "Name: value": "no field"`},
 		{"cseq.sip", "line 3: CSeq is not a number and a method; the caller would get 400"},

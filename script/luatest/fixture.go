@@ -107,7 +107,11 @@ func parseText(text string) (*message.Message, error) {
 		return nil, fmt.Errorf("is no SIP message: %w", faultIn(text, err))
 	}
 	if m.Method != "INVITE" || !m.IsRequest() {
-		return nil, errors.New("holds no INVITE")
+		what := m.Method
+		if !m.IsRequest() {
+			what = fmt.Sprintf("a response, %d %s", m.Status, m.Reason)
+		}
+		return nil, fmt.Errorf("holds no INVITE but %s", what)
 	}
 	return m, nil
 }
