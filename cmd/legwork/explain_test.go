@@ -249,6 +249,11 @@ func TestARefusalThatIsNoCallIsShown(t *testing.T) {
 	got := run(t, dir, "explain", "call.sip", "--source", "192.0.2.77")
 	holds(t, got.out, "belongs to no trunk", "what leaves, to the caller (192.0.2.77:", "    SIP/2.0 403 Forbidden", "    Call-ID: one@pbx.example", "The caller got 403 Forbidden.")
 	holds(t, run(t, dir, "explain", "call.sip", "--source", "192.0.2.77", "--json").out, `"refusal": "SIP/2.0 403 Forbidden`)
+	got = run(t, dir, "explain", "call.sip", "--source", "192.0.2.77", "--html", filepath.Join(dir, "call.html"))
+	holds(t, got.out, "    SIP/2.0 403 Forbidden", "The caller got 403 Forbidden.")
+	if got.code != 2 || !strings.Contains(got.err, "there is no page") {
+		t.Errorf("exit %d: %s", got.code, got.err)
+	}
 }
 
 func TestACallFromNoTrunkIsPlayedFromWhereItCame(t *testing.T) {

@@ -93,15 +93,15 @@ func (c *explainCommand) tell(t *terminal, s *suite, scene *luatest.Scene, p *lu
 	if c.Source == "" && len(s.cfg.Trunks) > 0 {
 		e.otherwise = "; --from-trunk plays it from one"
 	}
-	if err := c.page(p); err != nil {
-		return err
-	}
 	if c.JSON {
 		if err := t.json(e); err != nil {
 			return err
 		}
 	} else {
 		e.print(t, s)
+	}
+	if err := c.page(p); err != nil {
+		return err
 	}
 	if len(e.Errors) > 0 {
 		return exit{code: 1}
@@ -115,7 +115,7 @@ func (c *explainCommand) page(p *luatest.Played) error {
 		return nil
 	}
 	if p.Story == nil {
-		return errors.New("no call came of the message: there is no page to write")
+		return mend(errors.New("--html: no call came of the message, so that there is no page"))
 	}
 	file, err := os.Create(c.HTML)
 	if err != nil {
