@@ -145,6 +145,14 @@ return M
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir)
 	out, _ := cmd.CombinedOutput() // its exit code says that there are warnings
 	wantIn(t, string(out), "Checking main.lua", "OK", "rote", "inf", "io")
+	cmd = exec.Command(path, "--no-color", "--codes", "--exclude-files", "wrong.lua", "--", ".")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil { // editors check the whole folder
+		t.Errorf("%v: %s", err, out)
+	}
+	annotations := string(Stubs()[".legwork/b2b.lua"])
+	_, fields, _ := strings.Cut(annotations, "---@class hooks")
+	wantIn(t, fields, "---@field params? ", "---@field inbound? ", "---@field outbound? ", "---@field responses? ")
 }
 
 func TestTheReferenceNamesEverything(t *testing.T) {

@@ -63,8 +63,15 @@ func annotations() string {
 			fmt.Fprintf(&b, "---@field %s? fun(%s)%s %s\n", one.Name, one.Args, returning(one.Type), one.Doc)
 		}
 	}
-	return b.String() + "\nreturn b2b\n"
+	return b.String() + tables + "\nreturn b2b\n"
 }
+
+// tables are what a script returns beside its hooks, for LuaLS.
+const tables = `---@field params? table<string, { type?: "string"|"number"|"boolean"|"list"|"trunk", default?: any, doc?: string }> what trunks may set; call.params has the values
+---@field inbound? table<string, fun(msg: message, ctx: table<string, any>)> "[STATUS ]METHOD" to what is done to a message that comes; ctx.peer is the other leg's
+---@field outbound? table<string, fun(msg: message, ctx: table<string, any>)> the same for a message that leaves
+---@field responses? response_map|table<integer|string, any> applied to every failure that goes to the caller
+`
 
 // className makes a library's table a class of LuaLS.
 func className(of string) string { return strings.ReplaceAll(of, ".", "_") }
@@ -162,7 +169,7 @@ func luacheck() string {
 	}
 	b.WriteString("      },\n    },\n  },\n}\nstd = \"lua51+legwork\"\n")
 	fmt.Fprintf(&b, "not_globals = {%s}\n", quotedList(closedGlobals()))
-	b.WriteString("unused_args = false\n")
+	b.WriteString("unused_args = false\nmax_line_length = false\nexclude_files = {\".legwork\"}\n")
 	return b.String()
 }
 
