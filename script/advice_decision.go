@@ -96,11 +96,13 @@ func (a *adviser) route(e ast.Expr) {
 		return
 	}
 	a.keys(t, "b2b.route", routeKeys())
+	a.values(t)
 	strategy, _, _ := word(valueOf(t, "strategy"))
 	a.targets(valueOf(t, "to"), valueOf(t, "strategy") == nil || strategy == "serial")
 	a.retry(valueOf(t, "retry"))
 	if headers, ok := valueOf(t, "headers").(*ast.TableExpr); ok {
 		a.keys(headers, "b2b.route: headers", []string{"preset", "pass", "set", "drop"})
+		a.choice(headers, "b2b.route: headers", "preset", presetWords)
 		a.names(valueOf(headers, "set"))
 	}
 }
@@ -119,6 +121,7 @@ func (a *adviser) targets(e ast.Expr, serial bool) {
 	}
 	if placed(t) {
 		a.keys(t, "target", targetKeys())
+		a.seconds(t, "target", "ring", "try")
 		a.trunk(valueOf(t, "trunk"))
 		a.trunk(valueOf(t, "auth"))
 		a.names(valueOf(t, "headers"))
@@ -130,8 +133,15 @@ func (a *adviser) targets(e ast.Expr, serial bool) {
 			continue
 		}
 		uri, written, ok := word(f.Value)
+		if one, isTable := f.Value.(*ast.TableExpr); isTable {
+			a.targets(one, false)
+			name, quoted, _ := word(valueOf(one, "trunk"))
+			if uri, written, ok = whole(one), quoted, name != "" && whole(one) != ""; ok && serial && slices.Contains(seen, uri) {
+				a.warn(valueOf(one, "trunk"), written, "trunk %s stands in the list twice with the same number: it is called twice", name)
+				continue
+			}
+		}
 		if !ok {
-			a.targets(f.Value, false)
 			continue
 		}
 		if serial && slices.Contains(seen, uri) {

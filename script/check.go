@@ -3,7 +3,9 @@ package script
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // ProfileRow is one entry of the resolved table of message profiles.
@@ -32,9 +34,33 @@ func Check(ctx context.Context, cfg Config) (Problems, []ProfileRow) {
 		return problems, nil
 	}
 	if problems = g.try(ctx); len(problems.errors()) > 0 {
-		return problems, nil
+		return g.placed(slices.Concat(problems, g.advise())), nil
 	}
-	return slices.Concat(problems, g.shadowed(), g.advise()), g.profileRows()
+	return g.placed(slices.Concat(problems, g.shadowed(), g.advise())), g.profileRows()
+}
+
+// named are words of a problem that may stand in the script.
+var named = regexp.MustCompile(`"[^"]+"|[A-Za-z]\w*[._]\w+`)
+
+// placed gives problems that know their line alone a column: what is wrong is
+// there, or the line begins there.
+func (g *generation) placed(all Problems) Problems {
+	for i := range all {
+		p := &all[i]
+		lines := strings.Split(string(g.snap.Files[p.File]), "\n")
+		if p.Col > 0 || p.Line < 1 || p.Line > len(lines) {
+			continue
+		}
+		line := lines[p.Line-1]
+		p.Col = 1 + len(line) - len(strings.TrimLeft(line, " \t"))
+		for _, word := range named.FindAllString(p.Msg, -1) {
+			if at := strings.Index(line, strings.Trim(word, `"`)); at >= 0 {
+				p.Col = at + 1
+				break
+			}
+		}
+	}
+	return all
 }
 
 // profileRows is the table that legwork check prints.

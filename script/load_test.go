@@ -157,7 +157,7 @@ func TestATrunksProfileTakesThePlaceOfTheScripts(t *testing.T) {
 	}
 	write(t, dir, map[string]string{"profiles/pbx.lua": "return {outboud = {}}"})
 	problems, _ = Check(t.Context(), cfg)
-	wantIn(t, problems.Error(), `profiles/pbx.lua:1: unknown key "outboud" of a profile; did you mean "outbound"?`)
+	wantIn(t, problems.Error(), `profiles/pbx.lua:1:9: unknown key "outboud" of a profile; did you mean "outbound"?`)
 }
 
 func TestAProfileMayLieOutsideOfTheFolder(t *testing.T) {

@@ -24,6 +24,17 @@ func targetKeys() []string {
 	return []string{"uri", "trunk", "aor", "user", "host", "weight", "backup", "headers", "auth", "ring", "try", "cdr"}
 }
 
+// Words that keys of a route take.
+const (
+	strategyWords = "serial parallel weighted hash least_loaded"
+	callIDWords   = "new keep"
+	presetWords   = "edge transparent none"
+	prackWords    = "interwork pass off"
+	referWords    = "pass local reject"
+	redirectWords = "follow pass"
+	earlyWords    = "pass first suppress"
+)
+
 // maxTargets bounds one route.
 const maxTargets = 100
 
@@ -43,7 +54,7 @@ func (m *machine) route(L *glua.LState) b2bua.Decision {
 		Try:     f.seconds("try"), Ring: f.seconds("ring"), Budget: f.seconds("budget"), MaxDuration: f.seconds("max_duration"),
 		Retry:      retryOf(f),
 		Headers:    headersOf(f),
-		KeepCallID: f.choice("callid", "new keep", "") == "keep",
+		KeepCallID: f.choice("callid", callIDWords, "") == "keep",
 		Key:        f.text("key"),
 	}
 	r.Strategy = strategyOf(f, r.Targets)
@@ -58,7 +69,7 @@ func strategyOf(f form, targets []b2bua.Target) b2bua.Strategy {
 		f.fail(`strategy is a word; to try targets together, put a list into the list: to = {{"sip:a@...", "sip:b@..."}, "sip:c@..."}`)
 	}
 	strategy := b2bua.Serial
-	switch f.choice("strategy", "serial parallel weighted hash least_loaded", "") {
+	switch f.choice("strategy", strategyWords, "") {
 	case "parallel":
 		strategy = b2bua.Parallel
 	case "weighted":
@@ -311,7 +322,7 @@ func headersOf(f form) trunk.Headers {
 	}
 	h := form{f.L, t, f.what + ": headers"}
 	h.only("preset", "pass", "set", "drop")
-	preset, _ := trunk.ParsePreset(h.choice("preset", "edge transparent none", ""))
+	preset, _ := trunk.ParsePreset(h.choice("preset", presetWords, ""))
 	rule := trunk.Headers{
 		Preset: preset, Pass: h.names("pass"), Drop: h.names("drop"),
 		Set: wantHeaders(f.L, h.get("set"), h.what+": set"),

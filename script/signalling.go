@@ -16,7 +16,7 @@ func signallingOf(f form, r *b2bua.Route) {
 }
 
 func prackOf(f form) trunk.PRACK {
-	switch f.choice("prack", "interwork pass off", "") {
+	switch f.choice("prack", prackWords, "") {
 	case "interwork":
 		return trunk.InterworkPRACK
 	case "pass":
@@ -28,7 +28,7 @@ func prackOf(f form) trunk.PRACK {
 }
 
 func referOf(f form) b2bua.Refer {
-	switch f.choice("refer", "pass local reject", "") {
+	switch f.choice("refer", referWords, "") {
 	case "local":
 		return b2bua.LocalRefer
 	case "reject":
@@ -38,14 +38,14 @@ func referOf(f form) b2bua.Refer {
 }
 
 func redirectsOf(f form) b2bua.Redirects {
-	if f.choice("redirect", "follow pass", "") == "pass" {
+	if f.choice("redirect", redirectWords, "") == "pass" {
 		return b2bua.PassRedirects
 	}
 	return b2bua.FollowRedirects
 }
 
 func earlyOf(f form) b2bua.Early {
-	switch f.choice("early", "pass first suppress", "") {
+	switch f.choice("early", earlyWords, "") {
 	case "first":
 		return b2bua.EarlyFirst
 	case "suppress":

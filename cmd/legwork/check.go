@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"legwork/b2bua/trunk"
 	"legwork/cmd/legwork/config"
@@ -127,7 +128,7 @@ func (v *verdict) print(t *terminal, errs, warnings int) {
 		if f.Warning {
 			kind = "warning"
 		}
-		t.printf("%s%s: %s\n", f.place(), kind, printable(f.Message))
+		t.printf("%s%s: %s\n", f.place(), kind, printable(strings.ReplaceAll(f.Message, "\n", "; ")))
 	}
 	if errs > 0 {
 		t.printf("%s, %s\n", counted(errs, "error"), counted(warnings, "warning"))
