@@ -136,7 +136,7 @@ func (a *adviser) targets(e ast.Expr, serial bool) {
 		if one, isTable := f.Value.(*ast.TableExpr); isTable {
 			a.targets(one, false)
 			name, quoted, _ := word(valueOf(one, "trunk"))
-			if uri, written, ok = whole(one), quoted, name != "" && whole(one) != ""; ok && serial && slices.Contains(seen, uri) {
+			if uri, written, ok = constants(one), quoted, name != "" && constants(one) != ""; ok && serial && slices.Contains(seen, uri) {
 				a.warn(valueOf(one, "trunk"), written, "trunk %s stands in the list twice with the same number: it is called twice", name)
 				continue
 			}

@@ -49,8 +49,8 @@ func (a *adviser) seconds(t *ast.TableExpr, what string, keys ...string) {
 	}
 }
 
-// whole is a table of constants as a text, "" when anything in it is not one.
-func whole(t *ast.TableExpr) string {
+// constants is a table of constants as a text, "" when anything in it is not one.
+func constants(t *ast.TableExpr) string {
 	var parts []string
 	for _, f := range t.Fields {
 		key, _, ok := word(f.Key)
