@@ -104,24 +104,32 @@ type growing struct {
 	draws *draws // nil: it drew nothing
 }
 
-func (g *growing) add(ev *b2bua.Event) {
-	s := Step{Kind: ev.Kind, After: ev.At.Sub(g.Record.Started), Leg: ev.Leg.Index}
+// weight is about how many bytes it takes.
+func (g *growing) weight() int64 { return int64(g.size + g.met) }
+
+// stepOf is what an event tells; false: nothing. All that takes long is done here,
+// before the log is locked.
+func stepOf(ev *b2bua.Event) (s Step, told bool) {
+	s = Step{Kind: ev.Kind, Leg: ev.Leg.Index}
 	switch ev.Kind {
 	case b2bua.EventReceived, b2bua.EventSent:
 		if ev.Message == nil || !tells(ev) {
-			return
+			return s, false
 		}
 		m := ev.Message
 		s.Trunk, s.Target, s.Local, s.Remote = ev.Leg.Trunk, message.MaskURI(ev.Leg.Target), ev.Leg.Local, ev.Leg.Remote
 		s.Method, s.Code, s.Bytes = m.Method, m.Status, text(ev)
-	case b2bua.EventDecided:
-		g.locate(ev.Decision)
-		fallthrough
-	case b2bua.EventNote, b2bua.EventFailed:
+	case b2bua.EventDecided, b2bua.EventNote, b2bua.EventFailed:
 		s.Hook, s.Text, s.Where = ev.Hook, clip(message.Mask(ev.Text)), ev.Where
 	default:
-		return
+		return s, false
 	}
+	return s, true
+}
+
+func (g *growing) add(s Step, ev *b2bua.Event) {
+	s.After = ev.At.Sub(g.Record.Started)
+	g.locate(ev.Decision)
 	if g.size += len(s.Bytes) + len(s.Text); g.size > maxBytes || len(g.Steps) == maxSteps {
 		g.Cut = true
 		return

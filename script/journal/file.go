@@ -58,18 +58,19 @@ func newWriter(cfg Config) (*writer, error) {
 }
 
 // run writes what comes until there is no more.
-func (w *writer) run(queue <-chan *Entry, dropped *atomic.Uint64) {
+func (w *writer) run(queue <-chan *growing, queued *atomic.Int64, dropped *atomic.Uint64) {
 	tick := time.NewTicker(blockEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case e, ok := <-queue:
+		case g, ok := <-queue:
 			if !ok {
 				w.flush(dropped)
 				w.complain(w.file.Close())
 				return
 			}
-			if w.add(e); w.block.Len() >= blockSize {
+			queued.Add(-g.weight())
+			if w.add(&g.Entry); w.block.Len() >= blockSize {
 				w.flush(dropped)
 			}
 		case <-tick.C:
@@ -93,6 +94,9 @@ func (w *writer) add(e *Entry) {
 func (w *writer) flush(dropped *atomic.Uint64) {
 	if w.held == 0 {
 		return
+	}
+	if w.file == nil { // the last one could not be begun
+		w.complain(w.begin())
 	}
 	if err := w.write(); err != nil {
 		dropped.Add(uint64(w.held))

@@ -30,6 +30,7 @@ import (
 // followed.
 const (
 	maxWaiting = 4096
+	maxQueued  = 64 << 20 // bytes that wait
 	maxGrowing = 100_000
 )
 
@@ -48,7 +49,8 @@ type Log struct {
 	cfg     Config
 	key     [32]byte // of the seeds
 	dropped atomic.Uint64
-	queue   chan *Entry
+	queue   chan *growing
+	queued  atomic.Int64 // bytes that wait in it
 	done    chan struct{}
 	closing sync.Once
 
@@ -72,10 +74,10 @@ func Open(cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.queue = make(chan *Entry, maxWaiting)
+	l.queue = make(chan *growing, maxWaiting)
 	go func() {
 		defer close(l.done)
-		w.run(l.queue, &l.dropped)
+		w.run(l.queue, &l.queued, &l.dropped)
 	}()
 	return l, nil
 }
@@ -107,7 +109,9 @@ func (l *Log) Observe(ev b2bua.Event) {
 	case b2bua.EventEnded:
 		l.end(&ev)
 	case b2bua.EventReceived, b2bua.EventSent, b2bua.EventDecided, b2bua.EventNote, b2bua.EventFailed:
-		l.with(ev.Call, func(g *growing) { g.add(&ev) })
+		if s, told := stepOf(&ev); told {
+			l.with(ev.Call, func(g *growing) { g.add(s, &ev) })
+		}
 	default: // nothing that a decision stands on
 	}
 }
@@ -187,10 +191,18 @@ func (l *Log) end(ev *b2bua.Event) {
 	if l.queue == nil || l.over {
 		return
 	}
-	select {
-	case l.queue <- &g.Entry:
-	default:
+	if size := g.weight(); l.queued.Add(size) > maxQueued || !l.send(g) {
+		l.queued.Add(-size)
 		l.dropped.Add(1)
+	}
+}
+
+func (l *Log) send(g *growing) bool {
+	select {
+	case l.queue <- g:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,7 +164,7 @@ func TestTheOldestGoesWhenTheLogIsFull(t *testing.T) {
 }
 
 func TestWhatNobodyTakesIsDroppedAndCounted(t *testing.T) {
-	l := &Log{queue: make(chan *Entry, 1), calls: map[string]*growing{}}
+	l := &Log{queue: make(chan *growing, 1), calls: map[string]*growing{}}
 	for i := range 3 {
 		call(l, fmt.Sprint(i), "")
 	}
@@ -214,12 +215,53 @@ func TestAnEntryWithLegsThatNoCallHasIsLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := time.Now()
-		l.queue <- &Entry{Record: &b2bua.Record{ID: "bad", Started: now, Ended: now}, Steps: []Step{{Leg: leg, Remote: "192.0.2.1:5060"}}}
+		l.queue <- &growing{Entry: Entry{Record: &b2bua.Record{ID: "bad", Started: now, Ended: now}, Steps: []Step{{Leg: leg, Remote: "192.0.2.1:5060"}}}}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
 		if ids, torn := read(t, dir); len(ids) != 0 || torn != 1 {
 			t.Errorf("leg %d: %q is read, %d torn", leg, ids, torn)
 		}
+	}
+}
+
+func TestWhatWaitsToBeWrittenIsBoundedInBytes(t *testing.T) {
+	l, err := Open(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.queue = make(chan *growing, maxWaiting) // of a writer that does not come to it
+	const each = maxBytes
+	for i := range 2 * maxQueued / each {
+		id := fmt.Sprint("call", i)
+		l.calls[id] = &growing{Entry: Entry{Source: Source{IP: "192.0.2.1"}}, size: each}
+		l.Observe(b2bua.Event{Kind: b2bua.EventEnded, Call: id, Record: &b2bua.Record{ID: id}})
+	}
+	if n := int64(len(l.queue)) * each; n > maxQueued || n < maxQueued/2 || l.Dropped() == 0 {
+		t.Errorf("%d bytes wait, %d calls are dropped", n, l.Dropped())
+	}
+}
+
+func TestALogGoesOnWhenItsFolderIsBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	w, err := newWriter(Config{Path: dir, MaxSize: 1, MaxAge: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dropped atomic.Uint64
+	now := time.Now()
+	for i, prepare := range []func() error{
+		func() error { return os.RemoveAll(dir) },
+		func() error { return os.Mkdir(dir, 0o750) },
+	} {
+		if err := prepare(); err != nil {
+			t.Fatal(err)
+		}
+		w.began = time.Time{} // each block asks for a file of its own
+		w.add(&Entry{Record: &b2bua.Record{ID: fmt.Sprint(i), Started: now, Ended: now}})
+		w.flush(&dropped)
+	}
+	if ids, _ := read(t, dir); len(ids) != 1 || ids[0] != "1" {
+		t.Error(ids)
 	}
 }
