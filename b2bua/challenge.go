@@ -2,6 +2,7 @@ package b2bua
 
 import (
 	"strings"
+	"time"
 
 	"legwork/b2bua/digest"
 	"legwork/b2bua/message"
@@ -49,9 +50,24 @@ func (s *Server) refusal(f transport.Flow, realm string, p proof) (code int, hea
 	return p.role.Code(), s.digest.Load().At(placeOf(f)).Challenge(realm, p.role, p.outcome)
 }
 
-// examine checks a request against a script's challenge. Without a user it says
-// what to answer.
-func (o *owner) examine(req *message.Message, from *leg, e Challenge) (user string, code int, headers []message.Header) {
+// verdict is what the answer to a script's challenge has shown.
+type verdict struct {
+	user    string // "": nobody; then what to answer
+	code    int
+	headers []message.Header
+}
+
+// examined brings a verdict that had to wait.
+type examined struct {
+	asked int // the question that the challenge answered
+	verdict
+}
+
+func (examined) event() {}
+
+// examine checks a request against a script's challenge. Where somebody guesses that
+// user's password it is not done: the verdict comes as an event, see hold.
+func (o *owner) examine(req *message.Message, from *leg, e Challenge) (v verdict, done bool) {
 	set := o.server.settings()
 	realm, users := e.Realm, e.Users
 	if realm == "" {
@@ -62,24 +78,44 @@ func (o *owner) examine(req *message.Message, from *leg, e Challenge) (user stri
 	}
 	if users == nil {
 		o.log().Error("a challenge without users: none are configured and the script names none")
-		return "", 500, nil
+		return verdict{code: 500}, true
 	}
 	role := digest.UAS
 	if e.Proxy {
 		role = digest.Proxy
 	}
-	p := o.proof
+	p, pause, ok := o.proof, time.Duration(0), true
 	if _, known := users(p.user); p.outcome != digest.OK || realm != set.Realm || !known {
 		if p = (proof{outcome: o.proof.outcome, role: role}); e.Users != nil || realm != set.Realm || o.proof.role != role {
 			p = o.server.verify(req, from.flow, realm, role, users)
+			if o.proof.claimed == "" { // else it has waited already
+				pause, ok = o.server.pause(from.flow, p)
+			}
 			o.server.note(req, from.flow, from.trunk, p)
 		}
 	}
-	if p.outcome == digest.OK {
-		return p.user, 0, nil
+	if !ok {
+		return verdict{code: 503, headers: []message.Header{later()}}, true
 	}
-	code, headers = o.server.refusal(from.flow, realm, p)
-	return "", code, headers
+	if v.user = p.user; p.outcome != digest.OK {
+		v.code, v.headers = o.server.refusal(from.flow, realm, p)
+		v.user = ""
+	}
+	if pause > 0 {
+		o.holdBack(v, p.claimed, pause)
+	}
+	return v, pause == 0
+}
+
+// holdBack posts a verdict when its pause is over.
+func (o *owner) holdBack(v verdict, claimed string, pause time.Duration) {
+	asked := o.asked
+	time.AfterFunc(pause, func() {
+		o.server.door.Answered(claimed)
+		if o.server.ctx.Err() == nil {
+			o.post(examined{asked, v})
+		}
+	})
 }
 
 // challenge obeys a script that wants to know who calls: the hook is asked again
@@ -88,13 +124,20 @@ func (c *Call) challenge(e Challenge) phase {
 	if c.proven {
 		return c.defaultRoute()
 	}
-	user, code, headers := c.examine(c.invite, c.a, e)
-	if user != "" {
-		c.proven, c.source.Account = true, user
+	v, done := c.examine(c.invite, c.a, e)
+	if !done {
+		return (*Call).routing
+	}
+	return c.judged(v)
+}
+
+func (c *Call) judged(v verdict) phase {
+	if v.user != "" {
+		c.proven, c.source.Account = true, v.user
 		return c.consult()
 	}
-	res := c.failureOf(code, "")
-	res.Headers = append(res.Headers, headers...)
+	res := c.failureOf(v.code, "")
+	res.Headers = append(res.Headers, v.headers...)
 	c.sign(res) // no response map: the code is the protocol
 	c.record.Code, c.record.Reason = res.Status, res.Reason
 	c.respond(c.a.tx, c.a, res)
@@ -107,13 +150,18 @@ func (t *txn) challenge(e Challenge) {
 		t.byDefault()
 		return
 	}
-	user, code, headers := t.examine(t.req, t.a, e)
-	if user != "" {
-		t.proven, t.source.Account = true, user
+	if v, done := t.examine(t.req, t.a, e); done {
+		t.judged(v)
+	}
+}
+
+func (t *txn) judged(v verdict) {
+	if v.user != "" {
+		t.proven, t.source.Account = true, v.user
 		t.decide()
 		return
 	}
-	t.refuse(code, headers)
+	t.refuse(v.code, v.headers)
 }
 
 // refuse answers with all of these fields.

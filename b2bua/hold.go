@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"legwork/b2bua/digest"
+	"legwork/b2bua/transport"
 )
 
 // held are requests whose credentials were looked at and whose answer waits,
@@ -16,14 +17,11 @@ type held struct {
 
 // hold makes a request wait if it must; true: it is taken care of.
 func (s *Server) hold(in *admitted) bool {
-	p, pause, ok := in.proof, time.Duration(0), true
-	if p.claimed != "" && (p.outcome == digest.OK || p.outcome == digest.Wrong) {
-		pause, ok = s.door.Pause(in.flow.Remote.Addr(), p.claimed)
-	}
+	p := in.proof
+	pause, ok := s.pause(in.flow, p)
 	s.note(in.req, in.flow, in.trunk, p) // afterwards: the proof must not end its own pause
 	switch {
 	case !ok:
-		s.refused[refusedGuessed].Add(1)
 		in.tx.Refuse(503, later())
 		return true
 	case pause == 0:
@@ -35,6 +33,17 @@ func (s *Server) hold(in *admitted) bool {
 		s.release(in)
 	})
 	return true
+}
+
+// pause is how long the answer to credentials has to wait; not ok: too many do.
+func (s *Server) pause(f transport.Flow, p proof) (pause time.Duration, ok bool) {
+	if p.claimed == "" || p.outcome != digest.OK && p.outcome != digest.Wrong {
+		return 0, true
+	}
+	if pause, ok = s.door.Pause(f.Remote.Addr(), p.claimed); !ok {
+		s.refused[refusedGuessed].Add(1)
+	}
+	return pause, ok
 }
 
 // release goes on with a request whose pause is over.

@@ -172,6 +172,10 @@ func (t *txn) pend(ev event) {
 		if e.asked == t.asked {
 			t.obey(e.Decided)
 		}
+	case examined:
+		if e.asked == t.asked {
+			t.judged(e.verdict)
+		}
 	case filed:
 		t.registered(e)
 	case returned:

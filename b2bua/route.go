@@ -27,6 +27,10 @@ func (c *Call) routing(ev event) phase {
 		if e.asked == c.asked {
 			return c.obey(e.Decided)
 		}
+	case examined:
+		if e.asked == c.asked {
+			return c.judged(e.verdict)
+		}
 	default:
 		return c.beforeAnswer(ev, (*Call).routing)
 	}
