@@ -80,6 +80,8 @@ func TestACUCMScriptEditsHeaders(t *testing.T) {
 		"old escape":     {`msg:addHeader("X-R", (string.gsub("sip\:1", "sip\:", "")))`, "X-R", "1"},
 		"sip utility":    {`local u = sipUtils.parseUri(msg:getUri("To")) msg:addHeader("X-R", u:applyNumberMask("00XX") .. " " .. u:getUser() .. " " .. u:getHost() .. " " .. u:encode())`, "X-R", "0023 0023 sbc.example sip:0023@sbc.example"},
 		"plus signs":     {`msg:addHeader("X-R", (string.gsub("++1", "++", "+")))`, "X-R", "+1"},
+		"nobody":         {`msg:modifyHeader("From", (string.gsub(msg:getHeader("From"), "sip:.-@", "sip:@")))`, "From", `"Alice, A." <sip:carrier.example>;tag=a1`},
+		"gfind":          {`local n = "" for d in string.gfind("a1b2", "%d") do n = n .. d end msg:addHeader("X-R", n)`, "X-R", "12"},
 		"no uri":         {`msg:addHeader("X-R", tostring(sipUtils.parseUri("no uri")))`, "X-R", "nil"},
 	} {
 		t.Run(name, func(t *testing.T) {

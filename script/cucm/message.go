@@ -3,6 +3,7 @@ package cucm
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -245,9 +246,16 @@ func change(m Message, header string, edit func(v *value)) error {
 
 // modifyHeader is msg:modifyHeader(name, value), which replaces a header that is
 // there.
+// nobody is a user that a script has taken out of a URI.
+var nobody = regexp.MustCompile(`(?i)\b(sips?:)@`)
+
+// withoutNobody is a URI, or an address, of a host alone where it names a user
+// that is empty.
+func withoutNobody(s string) string { return nobody.ReplaceAllString(s, "$1") }
+
 func modifyHeader(L *glua.LState) int {
 	v, name := self(L), wantText(L, 2)
-	text := wantText(L, 3)
+	text := withoutNobody(wantText(L, 3))
 	if _, ok := v.msg.Read().Lookup(name); ok {
 		v.wrote(L, v.msg.SetHeader(name, text))
 	}

@@ -13,7 +13,7 @@ func stringLibrary(L *glua.LState) *glua.LTable {
 	lib := L.NewTable()
 	Register(L, lib, map[string]glua.LGFunction{
 		"byte": stringByte, "char": stringChar, "find": stringFind, "format": stringFormat,
-		"gmatch": stringGmatch, "gsub": stringGsub, "len": stringLen, "lower": stringLower,
+		"gfind": stringGmatch, "gmatch": stringGmatch, "gsub": stringGsub, "len": stringLen, "lower": stringLower,
 		"match": stringMatch, "rep": stringRep, "reverse": stringReverse, "sub": stringSub, "upper": stringUpper,
 	})
 	return lib
