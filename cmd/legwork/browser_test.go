@@ -102,7 +102,7 @@ func hashOfKey(t *testing.T, file string) string {
 // deploy serves the page and starts the example, on free ports.
 func (e *edge) deploy(cert string) {
 	e.t.Helper()
-	site := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge+"/page")))
+	site := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge + "/page")))
 	e.t.Cleanup(site.Close)
 	e.page, e.pbx = site.URL, freeAddress(e.t, "127.0.0.2")
 	dir := e.t.TempDir()
@@ -299,7 +299,7 @@ func wrongPassword(e *edge) {
 }
 
 func wrongOrigin(e *edge) {
-	elsewhere := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge+"/page")))
+	elsewhere := httptest.NewServer(http.FileServer(http.Dir(webrtcEdge + "/page")))
 	defer elsewhere.Close()
 	p := e.open(e.t, elsewhere.URL)
 	p.register(e.web, "alice", "wonderland")
