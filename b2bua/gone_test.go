@@ -175,3 +175,16 @@ func TestABrowserComesBackByItsRegistration(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatIsSaidToABrowserThatIsGoneHasNowhereToGo(t *testing.T) {
+	play(t, toAOR(aliceAOR), func(r *rig) {
+		r.withRegistrar(nil)
+		b := r.browse()
+		b.registers(aliceAOR, atPage)
+		d, ok := b.isCalled()
+		b.gone()
+		r.say(r.alice, r.alice.Dialog(d.req, ok, false), "INFO", nil)
+		r.wait(r.alice, "503 INFO")
+		r.wait(r.alice, "BYE").Reply(200, nil)
+	})
+}

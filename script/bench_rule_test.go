@@ -169,3 +169,22 @@ func TestAVersionThatErredIsNotComeBackTo(t *testing.T) {
 		}
 	})
 }
+
+func TestAGenerationThatIsLiveNoMoreIsNotBenched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var changes []string
+		r := benching(t, goodScript, &changes)
+		defer r.Close()
+		r.place(t, 1)
+		r.save(t, badScript)
+		bad := r.live
+		r.place(t, 1)
+		r.save(t, goodScript+" -- mended")
+		r.place(t, 1)
+		name := r.Status().Name
+		r.bench(bad, Bench{Errors: 1, Window: time.Minute}) // its last error, told late
+		if s := r.Status(); s.Name != name || s.Failure != "" || len(changes) > 0 {
+			t.Errorf("%+v, %q", s, changes)
+		}
+	})
+}

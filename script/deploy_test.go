@@ -406,3 +406,13 @@ func TestATrialThatEndsWhileItIsJudgedIsNotJudgedAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestAFewCallsDoNotJudgeACanary(t *testing.T) {
+	plan := &Plan{Min: 200}
+	live := Tally{Begun: 1000}
+	for begun, want := range map[int]verdict{minErring - 1: goesOn, minErring: rollsBack} {
+		if got, why := judge(plan, time.Minute, live, Tally{Begun: begun, Erring: begun}); got != want {
+			t.Errorf("%d of %d calls err: %v, %s", begun, begun, got, why)
+		}
+	}
+}

@@ -335,3 +335,16 @@ func BenchmarkManyAreBanned(b *testing.B) {
 		}
 	})
 }
+
+func TestPhonesBehindAnAddressThatWasProvedMayAllBeAsked(t *testing.T) {
+	p := newPorch(t)
+	p.Proved(netip.MustParseAddr("198.51.100.7"), "alice")
+	p.fail(200, "198.51.100.7", Challenged, true)
+	if p.Refuses(connection("198.51.100.7")) {
+		t.Error("phones that start at once are banned where one has shown its password")
+	}
+	p.fail(100, "198.51.100.8", Challenged, true)
+	if !p.Refuses(connection("198.51.100.8")) {
+		t.Error("who only asks to be challenged is never banned")
+	}
+}
