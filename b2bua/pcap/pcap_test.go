@@ -13,6 +13,7 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+	"github.com/gopacket/gopacket/tcpassembly"
 )
 
 // seen is a packet of a test's capture.
@@ -318,5 +319,16 @@ func BenchmarkRead(b *testing.B) {
 		if c, err := Read(bytes.NewReader(file)); err != nil || len(c.Messages) != 10_000 {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestWhatASegmentIsMissingOfIsGivenUp(t *testing.T) {
+	s := newSorter()
+	c := &stream{sorter: s}
+	one, two := invite("one", 500), invite("two", 10)
+	c.Reassembled([]tcpassembly.Reassembly{{Bytes: one[:len(one)-400]}})
+	c.Reassembled([]tcpassembly.Reassembly{{Bytes: two, Skip: 400}})
+	if len(s.found) != 1 || s.found[0].CallID() != "two" || s.broken != 0 {
+		t.Errorf("%d messages, %d broken", len(s.found), s.broken)
 	}
 }

@@ -265,3 +265,43 @@ func TestALogGoesOnWhenItsFolderIsBack(t *testing.T) {
 		t.Error(ids)
 	}
 }
+
+func TestACallThatLooksUpWithoutEndIsCut(t *testing.T) {
+	var kept []*Entry
+	l, err := Open(Config{Keep: func(e *Entry) { kept = append(kept, e) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, body := range map[string]int{"many": 1, "long": maxBytes / 10} {
+		r := &b2bua.Record{ID: id, Started: time.Now()}
+		l.Observe(b2bua.Event{Kind: b2bua.EventBegan, Call: id, Record: r})
+		l.From(id, b2bua.Source{IP: "192.0.2.1"})
+		for range maxMet + 1 {
+			l.Met(&lib.Question{Kind: "http", Key: "GET /", Call: id}, lib.Answer{Status: 200, Body: make([]byte, body)}, nil, 0)
+		}
+		l.Observe(b2bua.Event{Kind: b2bua.EventEnded, Call: id, Record: r})
+	}
+	for _, e := range kept {
+		if want := map[string]int{"many": maxMet, "long": 9}[e.Record.ID]; !e.Cut || len(e.Met) != want {
+			t.Errorf("%s: %d answers are kept, want %d", e.Record.ID, len(e.Met), want)
+		}
+	}
+}
+
+func TestAFullFileIsFollowedByAnother(t *testing.T) {
+	dir := t.TempDir()
+	w, err := newWriter(Config{Path: dir, MaxSize: 1 << 20, MaxAge: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dropped atomic.Uint64
+	now := time.Now()
+	for range 2 {
+		w.size = minSegment // as if so much had been written
+		w.add(&Entry{Record: &b2bua.Record{ID: "a", Started: now, Ended: now}})
+		w.flush(&dropped)
+	}
+	if files, err := list(dir); err != nil || len(files) != 3 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+}
