@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
@@ -61,8 +60,8 @@ func (e *entry) statuses(s string) error {
 	if !ranged {
 		to = from
 	}
-	low, _, okFrom := statusSpan(from)
-	_, high, okTo := statusSpan(to)
+	low, _, okFrom := message.StatusSpan(from)
+	_, high, okTo := message.StatusSpan(to)
 	if !okFrom || !okTo || low > high {
 		return fmt.Errorf("%q is not a status such as 180, 18x, 1xx, 4xx-6xx or *", s)
 	}
@@ -71,23 +70,6 @@ func (e *entry) statuses(s string) error {
 		e.rank += 1000
 	}
 	return nil
-}
-
-// statusSpan reads 180, 18x or 1xx.
-func statusSpan(s string) (low, high int, ok bool) {
-	digits := strings.TrimRight(s, "xX")
-	if len(s) != 3 || digits == "" {
-		return 0, 0, false
-	}
-	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil {
-		return 0, 0, false
-	}
-	low, high = int(n), int(n)
-	for range 3 - len(digits) {
-		low, high = low*10, high*10+9
-	}
-	return low, high, low >= 100 && high <= 699
 }
 
 // compare puts the more specific first: exact status, 18x, 1xx, ranges from

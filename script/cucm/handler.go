@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
@@ -165,19 +164,10 @@ func statuses(s string) (low, high int, ok bool) {
 	if s == wild {
 		return 100, 699, true
 	}
-	digits := strings.TrimRight(s, "X")
-	if len(s) != 3 || digits == "" {
+	if strings.Contains(s, "x") {
 		return 0, 0, false
 	}
-	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil {
-		return 0, 0, false
-	}
-	low, high = int(n), int(n)
-	for range 3 - len(digits) {
-		low, high = low*10, high*10+9
-	}
-	return low, high, low >= 100 && high <= 699
+	return message.StatusSpan(s)
 }
 
 func methods() []string {
