@@ -75,9 +75,9 @@ func TestWhatIsWrongAtStartHasPlaceAndCure(t *testing.T) {
 		"syntax":        {"script: main.lua\n", "local M = {}\nM.x = = 1\nreturn M\n", "legwork: main.lua:2"},
 		"typo in a hook": {
 			"script: main.lua\n", "local M = {}\nfunction M.on_invte(call) end\nreturn M\n",
-			"legwork: main.lua:2: ",
+			"legwork: main.lua:2:",
 		},
-		"undeclared global": {"script: main.lua\n", "local M = {}\nfunction M.on_invite(call)\n  return b2c.drop()\nend\nreturn M\n", "legwork: main.lua:3: "},
+		"undeclared global": {"script: main.lua\n", "local M = {}\nfunction M.on_invite(call)\n  return b2c.drop()\nend\nreturn M\n", "legwork: main.lua:3:"},
 		"param of another type": {
 			"script: main.lua\ntrunks:\n  a.b:\n    targets: [\"sip:192.0.2.1\"]\n    params:\n      country: 49\n",
 			"local M = {}\nM.params = { country = { type = \"string\", default = \"DE\" } }\nreturn M\n",
