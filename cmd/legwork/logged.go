@@ -1,21 +1,59 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"legwork/script/journal"
+	"legwork/script/luatest"
 )
 
 // logged are calls of the log, in the order in which they began: those that are
 // asked for, and those that were in progress when one of these began.
 type logged struct {
-	calls []*journal.Entry
-	asked map[*journal.Entry]bool
+	*terminal
+	mu    sync.Mutex // guards what follows while the log is read
+	calls []luatest.Call
+	asked int
+}
+
+// add packs a call.
+func (l *logged) add(e *journal.Entry, asked bool) error {
+	p, err := journal.Pack(e)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if asked {
+		l.asked++
+	}
+	if l.calls = append(l.calls, luatest.Call{Packed: p, Asked: asked}); len(l.calls)%20000 == 0 {
+		fmt.Fprintf(l.err, "%d calls read\n", len(l.calls))
+	}
+	return nil
+}
+
+// read adds the calls of a log that pick takes, on all processors.
+func (l *logged) read(dir string, since, until time.Time, pick func(*journal.Entry) (take, asked bool)) ([]journal.Torn, error) {
+	var packing errgroup.Group
+	packing.SetLimit(2 * runtime.GOMAXPROCS(0))
+	torn, err := journal.Read(dir, since, until, func(e *journal.Entry) error {
+		if take, asked := pick(e); take {
+			packing.Go(func() error { return l.add(e, asked) })
+		}
+		return nil
+	})
+	return torn, errors.Join(err, packing.Wait())
 }
 
 // read reads the calls.
@@ -31,16 +69,10 @@ func (c *replayCommand) read(t *terminal, s *suite) (*logged, error) {
 	if dir == "" {
 		return nil, errors.New("which log? The configuration has no replay: {path: ...}; with it a running Legwork logs what it decides. --log names a folder")
 	}
-	l := &logged{asked: map[*journal.Entry]bool{}}
-	torn, err := journal.Read(dir, since, until, func(e *journal.Entry) error {
-		switch {
-		case e.Began().Before(since):
-			l.calls = append(l.calls, e)
-		case c.wants(e):
-			l.calls = append(l.calls, e)
-			l.asked[e] = true
-		}
-		return nil
+	l := &logged{terminal: t}
+	torn, err := l.read(dir, since, until, func(e *journal.Entry) (take, asked bool) {
+		earlier := e.Began().Before(since)
+		return earlier || c.wants(e), !earlier
 	})
 	for _, one := range torn {
 		fmt.Fprintf(t.err, "legwork: %s: %s can not be read and left out, the rest is read\n", filepath.Join(dir, one.File), counted(one.Pieces, "piece"))
@@ -48,7 +80,7 @@ func (c *replayCommand) read(t *terminal, s *suite) (*logged, error) {
 	if err == nil && (c.Number != "" || c.Trunk != "") {
 		err = c.readOthers(l, dir, since, until)
 	}
-	slices.SortStableFunc(l.calls, func(a, b *journal.Entry) int { return a.Began().Compare(b.Began()) })
+	slices.SortStableFunc(l.calls, func(a, b luatest.Call) int { return cmp.Or(a.Began.Compare(b.Began), a.Ended.Compare(b.Ended)) })
 	return l, err
 }
 
@@ -56,16 +88,15 @@ func (c *replayCommand) read(t *terminal, s *suite) (*logged, error) {
 // that is began.
 func (c *replayCommand) readOthers(l *logged, dir string, since, until time.Time) error {
 	var began []time.Time
-	for e := range l.asked {
-		began = append(began, e.Began())
+	for _, one := range l.calls {
+		if one.Asked {
+			began = append(began, one.Began)
+		}
 	}
 	slices.SortFunc(began, time.Time.Compare)
-	_, err := journal.Read(dir, since, until, func(e *journal.Entry) error {
+	_, err := l.read(dir, since, until, func(e *journal.Entry) (take, asked bool) {
 		i, _ := slices.BinarySearchFunc(began, e.Began(), time.Time.Compare)
-		if i < len(began) && began[i].Before(e.Record.Ended) && !e.Began().Before(since) && !c.wants(e) {
-			l.calls = append(l.calls, e)
-		}
-		return nil
+		return i < len(began) && began[i].Before(e.Record.Ended) && !e.Began().Before(since) && !c.wants(e), false
 	})
 	return err
 }
@@ -123,17 +154,13 @@ func passes(e *journal.Entry, name string) bool {
 }
 
 // withEarlier is the calls of a part with those before it that were still in
-// progress when it began; own are the part's that are asked for.
-func (l *logged) withEarlier(from, to int) (list []*journal.Entry, own map[*journal.Entry]bool) {
-	calls := l.calls
-	own = make(map[*journal.Entry]bool, to-from)
-	for _, e := range calls[:from] {
-		if e.Record.Ended.After(calls[from].Began()) {
-			list = append(list, e)
+// progress when it began; nobody asks for these again.
+func (l *logged) withEarlier(from, to int) (list []luatest.Call) {
+	for _, one := range l.calls[:from] {
+		if one.Ended.After(l.calls[from].Began) {
+			one.Asked = false
+			list = append(list, one)
 		}
 	}
-	for _, e := range calls[from:to] {
-		own[e] = l.asked[e]
-	}
-	return append(list, calls[from:to]...), own
+	return append(list, l.calls[from:to]...)
 }

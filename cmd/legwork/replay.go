@@ -49,12 +49,13 @@ func (c *replayCommand) Run(t *terminal) error {
 	if err != nil {
 		return mend(err)
 	}
-	if len(calls.asked) == 0 {
+	if calls.asked == 0 {
 		return mend(errors.New("the log holds no such call of that time"))
 	}
-	debug.SetGCPercent(150) // what is read stays; what a call leaves behind goes by itself
+	debug.SetGCPercent(300)
+	debug.SetMemoryLimit(memoryAim)
 	onVirtualTime(func(test *testing.T) int {
-		r := &replayed{terminal: t, total: len(calls.asked)}
+		r := &replayed{terminal: t, total: calls.asked}
 		if err := r.play(test, s, order, calls); err != nil {
 			return t.fail(mend(s.named(err)))
 		}
@@ -98,6 +99,9 @@ func (c *replayCommand) order() (luatest.Rerun, error) {
 	return r, err
 }
 
+// memoryAim is how many bytes the garbage may grow to, more or less.
+const memoryAim = 1536 << 20
+
 // replayed gathers what came of the calls.
 type replayed struct {
 	*terminal
@@ -118,17 +122,13 @@ func (r *replayed) play(test *testing.T, s *suite, order luatest.Rerun, log *log
 	test.Run("worlds", func(test *testing.T) {
 		for i := range worlds {
 			from, to := i*len(calls)/worlds, (i+1)*len(calls)/worlds
-			part, own := log.withEarlier(from, to)
+			part := log.withEarlier(from, to)
 			test.Run(fmt.Sprint(i), func(test *testing.T) {
 				test.Parallel()
 				cfg := s.config()
 				cfg.Bubble = func(f func()) { bubble(test, f) }
 				mine := order
-				mine.Ran = func(a luatest.Again) {
-					if own[a.Was] {
-						r.take(a)
-					}
-				}
+				mine.Ran = r.take
 				failed[i] = luatest.PlayAgain(cfg, mine, part)
 			})
 		}
@@ -139,24 +139,14 @@ func (r *replayed) play(test *testing.T, s *suite, order luatest.Rerun, log *log
 // take compares a call. It is on virtual time: what it tells of progress is by
 // calls alone.
 func (r *replayed) take(a luatest.Again) {
-	var found *again
-	why := ""
-	switch {
-	case a.Is == nil || a.Was.Cut || a.Is.Cut:
-		why = "the call is too long for the log, or met no script this time"
-		if len(a.Errors) > 0 {
-			why = a.Errors[0]
-		}
-	default:
-		found = differing(a)
-	}
+	found, err := compared(a)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.done++; r.done%5000 == 0 {
 		fmt.Fprintf(r.err, "%d of %s played, %d change\n", r.done, counted(r.total, "call"), len(r.list))
 	}
-	if why != "" {
-		r.lost = append(r.lost, why)
+	if err != nil {
+		r.lost = append(r.lost, err.Error())
 	}
 	if found != nil {
 		r.list = append(r.list, *found)

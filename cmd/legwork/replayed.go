@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -26,18 +27,41 @@ type again struct {
 	Unknown []string        `json:"unknown,omitempty"` // targets that were not called before
 
 	title   string
-	was, is *journal.Entry
+	number  string // that was called
+	was, is journal.Packed
 }
 
 // numbers in a look-up, of which there are as many as calls.
 var inLookup = regexp.MustCompile(`[0-9]{4,}`)
+
+// compared tells how a call changes; nil: it does not. The error says why that can
+// not be known.
+func compared(a luatest.Again) (*again, error) {
+	switch {
+	case a.Is != nil && !a.Was.Cut && !a.Is.Cut:
+	case len(a.Errors) > 0:
+		return nil, errors.New(a.Errors[0])
+	default:
+		return nil, errors.New("the call is too long for the log, or met no script this time")
+	}
+	one := differing(a)
+	if one == nil {
+		return nil, nil
+	}
+	var err error
+	if one.is, err = journal.Pack(a.Is); err != nil {
+		return nil, err
+	}
+	return one, nil
+}
 
 // differing tells how a call changes; nil: it does not.
 func differing(a luatest.Again) *again {
 	change := journal.Compare(a.Was, a.Is)
 	r := a.Was.Record
 	one := &again{
-		Call: r.ID, Began: a.Was.Began(), From: r.From, To: r.To, Change: change, Needs: a.Needs, Unknown: a.Unknown, was: a.Was, is: a.Is,
+		Call: r.ID, Began: a.Was.Began(), From: r.From, To: r.To, Change: change, Needs: a.Needs, Unknown: a.Unknown,
+		number: strings.TrimPrefix(a.Was.Number(), "+"), was: a.Call.Packed,
 	}
 	switch failed := scriptFailure(a.Is); {
 	case len(a.Needs) > 0:
@@ -115,10 +139,9 @@ func (r *replayed) report() *replayReport {
 
 // prefixOf is what all numbers that were called begin with.
 func prefixOf(calls []again) string {
-	prefix := strings.TrimPrefix(calls[0].was.Number(), "+")
+	prefix := calls[0].number
 	for _, one := range calls[1:] {
-		number := strings.TrimPrefix(one.was.Number(), "+")
-		for !strings.HasPrefix(number, prefix) {
+		for !strings.HasPrefix(one.number, prefix) {
 			prefix = prefix[:len(prefix)-1]
 		}
 	}
@@ -179,7 +202,15 @@ func (c *replayCommand) open(t *terminal, all *replayReport) error {
 		return mend(fmt.Errorf("--open %d: %s", c.Open, outcomeOf(all)))
 	}
 	one := opened{again: all.changing[c.Open-1]}
-	one.Was, one.Is, one.Diff = one.again.was.Story(), one.again.is.Story(), journal.Diff(one.again.was, one.again.is)
+	was, err := one.was.Entry()
+	if err != nil {
+		return err
+	}
+	is, err := one.is.Entry()
+	if err != nil {
+		return err
+	}
+	one.Was, one.Is, one.Diff = was.Story(), is.Story(), journal.Diff(was, is)
 	if c.HTML != "" {
 		if err := writePage(c.HTML, one.Is); err != nil {
 			return mend(err)

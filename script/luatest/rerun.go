@@ -25,12 +25,19 @@ import (
 type Rerun struct {
 	Unknown Callee // what a target does that was not called before
 	Stubs   []canned.Stub
-	// Ran hears of each call when it is over, one after the other.
+	// Ran hears of each call that is asked for when it is over, one after the other.
 	Ran func(Again)
+}
+
+// Call is one that is to be played again.
+type Call struct {
+	journal.Packed
+	Asked bool // not merely in progress when one began that is asked for
 }
 
 // Again is a call that was played again.
 type Again struct {
+	Call    Call
 	Was, Is *journal.Entry // Is nil: no script was asked about it
 	Needs   []string       // look-ups that it made and nothing answers
 	Unknown []string       // targets that were not called before
@@ -72,21 +79,23 @@ type run struct {
 
 // PlayAgain plays the calls, which are in the order in which they began. The
 // error is that of scripts that can't be loaded.
-func PlayAgain(cfg Config, with Rerun, entries []*journal.Entry) (err error) {
-	if len(entries) == 0 {
+func PlayAgain(cfg Config, with Rerun, calls []Call) (err error) {
+	if len(calls) == 0 {
 		return nil
 	}
 	cfg.Bubble(func() {
 		// Scripts ask for the time of day: theirs is that of the calls.
-		time.Sleep(time.Until(entries[0].Began().Add(-time.Second)))
+		time.Sleep(time.Until(calls[0].Began.Add(-time.Second)))
 		var w *rerun
 		if w, err = newRerun(&cfg, with); err != nil {
 			return
 		}
 		defer w.close()
-		for _, e := range entries {
-			time.Sleep(time.Until(e.Began()))
-			w.play(e)
+		for _, c := range calls {
+			time.Sleep(time.Until(c.Began))
+			if err = w.play(c); err != nil {
+				return
+			}
 		}
 		w.wait()
 	})
@@ -157,9 +166,13 @@ func (w *rerun) callAll() error {
 	return nil
 }
 
-// play begins a call.
-func (w *rerun) play(e *journal.Entry) {
-	r := &run{world: w, was: e, again: Again{Was: e}, parts: partsOf(e), met: map[string][]*journal.Met{}}
+// play begins a call. The error is that of one that can not be unpacked.
+func (w *rerun) play(c Call) error {
+	e, err := c.Entry()
+	if err != nil {
+		return err
+	}
+	r := &run{world: w, was: e, again: Again{Call: c, Was: e}, parts: partsOf(e), met: map[string][]*journal.Met{}}
 	for i := range e.Met {
 		m := &e.Met[i]
 		id := identityOf(m.Kind, m.Key, m.Values)
@@ -172,6 +185,7 @@ func (w *rerun) play(e *journal.Entry) {
 		w.finish(r)
 		w.mu.Unlock()
 	}
+	return nil
 }
 
 // begin sends the caller's INVITE.
@@ -334,7 +348,7 @@ func (w *rerun) finish(r *run) {
 	for _, p := range r.parts {
 		p.leave(w)
 	}
-	if w.order.Ran != nil {
+	if r.again.Call.Asked {
 		w.order.Ran(r.again)
 	}
 	if len(w.playing) == 0 {

@@ -95,6 +95,14 @@ func playDay(t *testing.T, body string, calls []*journal.Entry, stubs []canned.S
 	t.Helper()
 	cfg := Config{Source: folder(t, body, map[string]string{}), Trunks: carriers(), Bubble: bubble(t)}
 	unknown, _ := ParseCallee("180 200")
+	var logged []Call
+	for _, e := range calls {
+		p, err := journal.Pack(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logged = append(logged, Call{Packed: p, Asked: true})
+	}
 	err := PlayAgain(cfg, Rerun{Unknown: unknown, Stubs: stubs, Ran: func(a Again) {
 		ran = append(ran, a)
 		if a.Is == nil {
@@ -102,7 +110,7 @@ func playDay(t *testing.T, body string, calls []*journal.Entry, stubs []canned.S
 			return
 		}
 		is = append(is, a.Is)
-	}}, calls)
+	}}, logged)
 	if err != nil {
 		t.Fatal(err)
 	}
