@@ -108,6 +108,9 @@ func (g *generation) try(ctx context.Context) Problems {
 	var problems Problems
 	for _, name := range slices.Sorted(maps.Keys(g.modules)) {
 		for _, p := range lua.Lint(g.modules[name], m.vm.Globals()) {
+			if strings.HasPrefix(p.Made, "on_") && checkField(p.Made) == "" {
+				p.Msg = p.Made + " is a global, which nobody calls; a hook stands in the table that the script returns: local M = {}, function M." + p.Made + "(...), return M"
+			}
 			problems = append(problems, Problem{File: p.File, Line: p.Line, Msg: p.Msg})
 		}
 		problems = append(problems, g.unknownServers(name)...)

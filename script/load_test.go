@@ -21,6 +21,7 @@ func TestAScriptThatCannotWorkIsNotLoaded(t *testing.T) {
 		`M.responses = {[503] = 480}`:                               {"main.lua:2: M.responses is a table; want b2b.response_map{...}"},
 		`M.on_invite = "x"`:                                         {"main.lua:2: on_invite is a string; want a function"},
 		`x = 1`:                                                     {"main.lua:2: assignment to undeclared global 'x'"},
+		`function on_invite(call) end`:                              {"main.lua:2: on_invite is a global, which nobody calls", "function M.on_invite(...)"},
 		`function M.on_invite() return b3b end`:                     {"main.lua:2: undefined global 'b3b'", "did you mean 'b2b'"},
 		"local x = = 1":                                             {"main.lua:2:"},
 		`error("at load")`:                                          {"main.lua:2: at load"},

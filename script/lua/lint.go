@@ -13,6 +13,7 @@ type Problem struct {
 	File string
 	Line int
 	Msg  string
+	Made string // the global that is assigned to; "": one is read
 }
 
 func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Msg) }
@@ -63,6 +64,7 @@ func lint(proto *glua.FunctionProto, known []string, found []Problem) []Problem 
 			p.Msg = fmt.Sprintf(undefined+" '%s'%s", name, near(name, known))
 		case glua.OP_SETGLOBAL:
 			name := proto.Constants[argBx(inst)].String()
+			p.Made = name
 			p.Msg = fmt.Sprintf("assignment to undeclared global '%s'%s; did you forget 'local'?", name, near(name, known))
 		case glua.OP_CLOSURE:
 			// The words after it say what to capture; they are no instructions.
