@@ -28,6 +28,7 @@ type setup struct {
 	Network   transport.Network // nil: the machine's
 	Log       *slog.Logger      // required
 	Level     *slog.LevelVar    // of Log; nil: fixed
+	LostLines func() uint64     // of Log; nil: none is ever lost
 	Observers []b2bua.Observer  // besides those of the configuration
 	Watch     bool              // reload when files change
 	// Tests runs the scripts' tests before a reload, not before the start: what

@@ -41,7 +41,7 @@ func (e *engine) openObservers(context.Context) error {
 		Malformed: func() uint64 { return uint64(e.server.Malformed()) },
 		Refused:   func() map[string]uint64 { return e.server.Refused() },
 		Leaks:     func() map[string]uint64 { return e.server.Leaks() },
-		Dropped:   o.dropped,
+		Dropped:   e.dropped,
 		Expiries:  func() map[string]time.Time { return e.identities.Load().expiries() },
 		Door:      func() door.Counters { return e.server.Door() },
 		Bans:      func() int { return len(e.server.Bans()) },
@@ -72,8 +72,11 @@ func (e *engine) openObservers(context.Context) error {
 }
 
 // dropped counts what observers lost, by name.
-func (o *observers) dropped() map[string]uint64 {
-	lost := map[string]uint64{}
+func (e *engine) dropped() map[string]uint64 {
+	o, lost := e.observers, map[string]uint64{}
+	if e.LostLines != nil {
+		lost["log"] = e.LostLines()
+	}
 	for i, w := range o.records {
 		lost["cdr"+strconv.Itoa(i+1)] = w.Dropped()
 	}

@@ -28,7 +28,10 @@ func (c *runCommand) Run(t *terminal) error {
 		return err
 	}
 	tuneMemory()
-	log, level := newLog(t.err, cfg.Log)
+	var log *slog.Logger
+	lines := newSpool(t.err, func(n uint64) { log.Warn("the log was not read as fast as it came; lines are lost", "lines", n) })
+	defer lines.close()
+	log, level := newLog(lines, cfg.Log)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -37,7 +40,7 @@ func (c *runCommand) Run(t *terminal) error {
 		return err
 	}
 	e, err := start(context.Background(), setup{
-		Path: path, Config: cfg, Log: log, Level: level, Watch: true, Tests: childTests(exe, path),
+		Path: path, Config: cfg, Log: log, LostLines: lines.losses.Load, Level: level, Watch: true, Tests: childTests(exe, path),
 	})
 	if err != nil {
 		return err
