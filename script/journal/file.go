@@ -5,8 +5,10 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -95,7 +97,8 @@ func (w *writer) flush(dropped *atomic.Uint64) {
 	if w.held == 0 {
 		return
 	}
-	if w.file == nil { // the last one could not be begun
+	if w.file == nil || w.removed() { // nil: the last one could not be begun
+		_ = w.file.Close() // nil too: an error, and nothing to close
 		w.complain(w.begin())
 	}
 	if err := w.write(); err != nil {
@@ -108,6 +111,13 @@ func (w *writer) flush(dropped *atomic.Uint64) {
 		w.complain(w.file.Close())
 		w.complain(w.begin())
 	}
+}
+
+// removed tells whether somebody has deleted the file, such as to make room on a
+// full disk: that comes only when it is closed.
+func (w *writer) removed() bool {
+	_, err := os.Stat(w.file.Name())
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (w *writer) write() error {

@@ -266,6 +266,32 @@ func TestALogGoesOnWhenItsFolderIsBack(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsDeletedIsLetGoOf(t *testing.T) {
+	dir := t.TempDir()
+	w, err := newWriter(Config{Path: dir, MaxSize: 1 << 30, MaxAge: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dropped atomic.Uint64
+	now, first := time.Now(), w.file
+	for _, id := range []string{"gone", "kept", "kept too"} {
+		w.add(&Entry{Record: &b2bua.Record{ID: id, Started: now, Ended: now}})
+		w.flush(&dropped)
+		if id == "gone" {
+			if err := os.Remove(only(t, dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if ids, _ := read(t, dir); fmt.Sprint(ids) != "[kept kept too]" || dropped.Load() != 0 {
+		t.Errorf("%v, %d dropped", ids, dropped.Load())
+	}
+	if _, err := first.Stat(); err == nil {
+		t.Error("the deleted file is open: its room on the disk stays taken")
+	}
+	only(t, dir)
+}
+
 func TestACallThatLooksUpWithoutEndIsCut(t *testing.T) {
 	var kept []*Entry
 	l, err := Open(Config{Keep: func(e *Entry) { kept = append(kept, e) }})
