@@ -3,7 +3,6 @@ package trunk
 import (
 	"errors"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,14 +22,17 @@ type States struct {
 	// the first State is asked for.
 	Rests func(name string)
 
-	mu     sync.Mutex // guards byName
+	mu     sync.Mutex // guards all below
 	byName map[string]*State
+	table  *Table // followed last
 }
 
 // NewStates has no trunk yet.
-func NewStates() *States { return &States{byName: make(map[string]*State)} }
+func NewStates() *States { return &States{byName: make(map[string]*State), table: &Table{}} }
 
-// Of returns the state of a trunk, made when it is first asked for.
+// Of returns the state of a trunk, made when it is first asked for. Calls and
+// timers may ask for one that is gone: nobody is told of that, and the next Follow
+// forgets it.
 func (s *States) Of(name string) *State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,24 +52,19 @@ func (s *States) Follow(t *Table) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.table = t
 	maps.DeleteFunc(s.byName, func(name string, _ *State) bool { return t.Get(name) == nil })
 }
 
-// Stats lists all trunks by name.
+// Stats lists the trunks of the table by name.
 func (s *States) Stats() []Stats {
 	s.mu.Lock()
-	list := slices.Collect(maps.Values(s.byName))
+	names := s.table.Names()
 	s.mu.Unlock()
-	stats := make([]Stats, 0, len(list))
-	for _, one := range list {
-		stats = append(stats, one.Stats())
+	stats := make([]Stats, 0, len(names))
+	for _, name := range names {
+		stats = append(stats, s.Of(name).Stats())
 	}
-	slices.SortFunc(stats, func(a, b Stats) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
 	return stats
 }
 

@@ -151,3 +151,12 @@ func TestCountersMayBeUsedFromEverywhere(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestATrunkThatIsGoneIsNotListedAgain(t *testing.T) {
+	s := states(t, Limits{})
+	s.Follow(table(t, nil))
+	s.Of("pbx").Penalize(time.Now().Add(time.Minute)) // by a call that goes on, or a timer
+	if got := s.Stats(); len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
+}
