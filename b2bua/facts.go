@@ -85,13 +85,11 @@ func (o *owner) Tell(ev Event) {
 	ev.Call, ev.At = o.id, time.Now()
 	one := &fact{Event: ev}
 	for {
-		if one.before = o.facts.Load(); one.before != nil {
-			one.n = one.before.n + 1
+		one.before, one.n = o.facts.Load(), 1
+		if one.before != nil {
+			one.n += one.before.n
 		}
-		if one.n >= maxFacts {
-			return
-		}
-		if o.facts.CompareAndSwap(one.before, one) {
+		if one.n > maxFacts || o.facts.CompareAndSwap(one.before, one) {
 			return
 		}
 	}

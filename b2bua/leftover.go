@@ -72,14 +72,17 @@ func (c *Call) unfinished() []string {
 		}
 	}
 	slices.Sort(list)
-	clocks := c.clocks[:]
+	clocks, ran := c.clocks[:], false
 	for _, l := range append(c.legs, c.a) {
 		clocks = append(clocks, l.clocks[:]...)
 		if l.load != nil {
 			list = append(list, "place in a trunk")
 		}
 	}
-	if slices.ContainsFunc(clocks, func(k clock) bool { return k.timer != nil && k.timer.Stop() }) {
+	for _, k := range clocks {
+		ran = k.timer != nil && k.timer.Stop() || ran
+	}
+	if ran {
 		list = append(list, "timer")
 	}
 	return list
