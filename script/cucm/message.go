@@ -244,8 +244,6 @@ func change(m Message, header string, edit func(v *value)) error {
 	return m.SetHeader(header, withFirst(m.Read(), header, v.String())...)
 }
 
-// modifyHeader is msg:modifyHeader(name, value), which replaces a header that is
-// there.
 // nobody is a user that a script has taken out of a URI.
 var nobody = regexp.MustCompile(`(?i)\b(sips?:)@`)
 
@@ -253,6 +251,8 @@ var nobody = regexp.MustCompile(`(?i)\b(sips?:)@`)
 // that is empty.
 func withoutNobody(s string) string { return nobody.ReplaceAllString(s, "$1") }
 
+// modifyHeader is msg:modifyHeader(name, value), which replaces a header that is
+// there.
 func modifyHeader(L *glua.LState) int {
 	v, name := self(L), wantText(L, 2)
 	text := withoutNobody(wantText(L, 3))

@@ -87,21 +87,24 @@ func addText(L *glua.LState) int {
 
 // media cuts an SDP into the part of the session and those of its streams.
 func media(text string) (parts []string) {
-	parts = []string{""}
-	for _, line := range linesOf(text) {
+	lines := linesOf(text)
+	text = strings.Join(lines, "")
+	begins, ends := 0, 0
+	for _, line := range lines {
 		if strings.HasPrefix(line, "m=") {
-			parts = append(parts, "")
+			parts = append(parts, text[begins:ends])
+			begins = ends
 		}
-		parts[len(parts)-1] += line
+		ends += len(line)
 	}
-	return parts
+	return append(parts, text[begins:])
 }
 
 // level is the stream that argument 2 names, by number from 1 or by what its m=
 // line contains; 0 when there is none.
 func level(L *glua.LState, parts []string) int {
 	if n, ok := L.Get(2).(glua.LNumber); ok {
-		if n >= 1 && int(n) < len(parts) {
+		if n >= 1 && n < glua.LNumber(len(parts)) {
 			return int(n)
 		}
 		return 0
@@ -149,7 +152,10 @@ func insertMedia(L *glua.LState) int {
 	if !ok {
 		lua.RaiseAt(L, "insertMediaDescription: want the number of a media description, got %s", L.Get(2).Type())
 	}
-	at := min(max(int(n), 1), len(parts))
+	at := 1
+	if n > 1 {
+		at = int(min(n, glua.LNumber(len(parts))))
+	}
 	before := strings.Join(parts[:at], "")
 	return pushText(L, before+ended(wantText(L, 3))+strings.Join(parts[at:], ""))
 }

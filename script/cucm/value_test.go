@@ -92,3 +92,39 @@ func mustTable(t *testing.T) *glua.FunctionProto {
 	}
 	return proto
 }
+
+// scripted runs a script in the VM of a CUCM script.
+func scripted(t *testing.T, src string) {
+	t.Helper()
+	proto, err := lua.Compile("s.lua", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(t.Context(), Config{File: "s.lua", Proto: proto}, lua.Limits{Memory: 1 << 30}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAStreamOfANumberThatIsTooLargeIsNone(t *testing.T) {
+	scripted(t, `local sdp = "v=0\r\nm=audio 1 RTP/AVP 0\r\n"
+for _, n in ipairs{ 2, math.huge, 1e300, 2^63, -1, 0, 0/0 } do
+  assert(sdp:getMediaDescription(n) == nil, n)
+  assert(sdp:modifyMediaDescription(n, "m=video 2 RTP/AVP 31") == sdp, n)
+  assert(sdp:removeMediaDescription(n) == sdp, n)
+end
+local last = sdp .. "m=video 2 RTP/AVP 31\r\n"
+for _, n in ipairs{ 2, 7, 1e300, math.huge } do
+  assert(sdp:insertMediaDescription(n, "m=video 2 RTP/AVP 31") == last, n)
+end
+return {}`)
+}
+
+func TestADescriptionIsCutWithoutACopyOfEachLine(t *testing.T) {
+	text := strings.Repeat("a=x\n", 20_000) + "m=audio"
+	if parts := media(text); len(parts) != 2 || parts[1] != "m=audio\r\n" || parts[0]+"m=audio" != text {
+		t.Errorf("%d parts, the last %q", len(parts), parts[len(parts)-1])
+	}
+	if n := testing.AllocsPerRun(1, func() { media(text) }); n > 10 {
+		t.Errorf("%v allocations", n)
+	}
+}
