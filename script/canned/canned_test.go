@@ -225,3 +225,27 @@ func TestNoPasswordThatWasLookedUpIsWrittenDown(t *testing.T) {
 		}
 	}
 }
+
+// torn is a server whose answers break off.
+type torn struct{}
+
+func (torn) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := io.MultiReader(strings.NewReader("half"), brokenOff{})
+	return &http.Response{StatusCode: 200, Request: r, Body: io.NopCloser(body)}, nil
+}
+
+type brokenOff struct{}
+
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestAnAnswerThatBreaksOffIsNone(t *testing.T) {
+	o := NewOutside(torn{})
+	defer o.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := o.RoundTrip(r); res != nil || !errors.Is(err, io.ErrUnexpectedEOF) { // net/http complains of both
+		t.Error(res, err)
+	}
+}

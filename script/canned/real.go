@@ -120,9 +120,14 @@ func (o *Outside) RoundTrip(r *http.Request) (res *http.Response, err error) {
 		if res, err = o.transport.RoundTrip(r.Clone(ctx)); err != nil {
 			return
 		}
-		body, failed := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+		var body []byte
+		body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 		_ = res.Body.Close() // all that is wanted was read
-		res.Body, err = io.NopCloser(bytes.NewReader(body)), failed
+		if err != nil {
+			res = nil
+			return
+		}
+		res.Body = io.NopCloser(bytes.NewReader(body))
 	})
 	return res, ended(r.Context(), err)
 }
