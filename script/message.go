@@ -5,6 +5,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/netip"
+	"slices"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
@@ -122,7 +123,14 @@ func diversionAs(L *glua.LState) int {
 	if !ok {
 		lua.RaiseAt(L, "diversion_as: want \"history\", \"diversion\", \"both\", \"none\" or \"keep\"")
 	}
-	v.edit(L).TellDiversion(form)
+	msg := v.edit(L)
+	before := msg.Clone()
+	msg.TellDiversion(form)
+	for _, name := range [...]string{"Diversion", "History-Info"} {
+		if now := msg.All(name); !slices.Equal(now, before.All(name)) {
+			v.wroteField(L, name, now)
+		}
+	}
 	return 0
 }
 

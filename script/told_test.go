@@ -145,3 +145,22 @@ func withoutNetwork(t *testing.T) *lib.Env {
 type answering func(*http.Request) (*http.Response, error)
 
 func (f answering) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestWhoDivertedACallToldInAnotherFormIsAnEdit(t *testing.T) {
+	r := run(t, `
+function M.on_branch(call, leg, req)
+  req:diversion_as("both")
+  req:diversion_as("both")
+  req:diversion_as("diversion")
+end`)
+	engine := &fakeCall{}
+	one := r.call(t)
+	r.Router(engine).Branch(one.view, one.legB(), invite(t))
+	const want = `on_branch main.lua:4 set History-Info <sip:b@carrier.example>;index=1
+on_branch main.lua:4 add History-Info <sip:a@carrier.example;cause=404>;index=1.1;mp=1
+on_branch main.lua:4 add History-Info <sip:+4930123@sbc.example;cause=302>;index=1.1.1;mp=1.1
+on_branch main.lua:6 remove History-Info`
+	if got := engine.story(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
