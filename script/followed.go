@@ -108,6 +108,7 @@ func weightOf(value any) int {
 
 func (f *followed) giveUp() {
 	if !f.over.Swap(true) {
+		f.part()
 		f.of.count(func(t *ShadowTally) { t.Skipped++ })
 	}
 }

@@ -461,3 +461,13 @@ func TestWhatACUCMScriptBlocksIsNotCompared(t *testing.T) {
 		}
 	})
 }
+
+func TestACallThatIsGivenUpKeepsNothing(t *testing.T) {
+	f := &followed{of: &shadow{}}
+	for range maxAnswers + 1 {
+		f.keep("on_invite get x", answered{value: "y"})
+	}
+	if len(f.answers) > 0 || f.of.tally.Skipped != 1 {
+		t.Errorf("%d questions are kept, %d calls skipped", len(f.answers), f.of.tally.Skipped)
+	}
+}
