@@ -90,7 +90,7 @@ func readDiversions(listed []string) []diversion {
 		all = append(all, d)
 		counter, _ := a.Params.Get("counter")
 		n, _ := strconv.Atoi(counter)
-		for range min(n-1, maxDiversions) {
+		for range min(max(n, 1)-1, maxDiversions) {
 			all = append(all, diversion{uri: unknownParty, reason: "unknown"})
 		}
 	}

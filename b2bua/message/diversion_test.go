@@ -160,3 +160,11 @@ func FuzzDiversions(f *testing.F) {
 		}
 	})
 }
+
+func TestACounterThatIsNoneCountsNothing(t *testing.T) {
+	for _, counter := range []string{"0", "-1", "-9223372036854775808", "x", ""} {
+		if all := readDiversions([]string{"<sip:a@b.example>;counter=" + counter}); len(all) != 1 {
+			t.Errorf("%q: %d diversions", counter, len(all))
+		}
+	}
+}
