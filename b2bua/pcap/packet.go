@@ -159,7 +159,7 @@ func looksLikeSIP(data []byte) bool {
 }
 
 func (s *sorter) count(what string) {
-	if len(s.other) < maxOther {
+	if _, known := s.other[what]; known || len(s.other) < maxOther {
 		s.other[what]++
 	}
 }

@@ -332,3 +332,14 @@ func TestWhatASegmentIsMissingOfIsGivenUp(t *testing.T) {
 		t.Errorf("%d messages, %d broken", len(s.found), s.broken)
 	}
 }
+
+func TestWhatIsNoSIPIsCountedToTheEnd(t *testing.T) {
+	s := newSorter()
+	for i := range 2 * maxOther {
+		s.count(fmt.Sprint("UDP port ", i))
+	}
+	s.count("UDP port 1")
+	if s.other["UDP port 1"] != 2 || len(s.other) != maxOther {
+		t.Error(s.other["UDP port 1"], len(s.other))
+	}
+}
