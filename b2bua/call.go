@@ -160,7 +160,7 @@ func (c *Call) view() View {
 // decidedBy tells of a decision.
 func (c *Call) decidedBy(hook string, d Decided) {
 	if len(c.server.cfg.Observers) > 0 {
-		c.tell(Event{Kind: EventDecided, Leg: c.a.view(), Hook: hook, Text: c.describe(d.Decision), Where: d.Where, Decision: d.Decision})
+		c.tell(Event{Kind: EventDecided, Leg: c.a.view(), Hook: hook, Text: describe(d.Decision), Where: d.Where, Decision: d.Decision})
 	}
 }
 

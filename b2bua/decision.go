@@ -12,6 +12,7 @@ import (
 type Decided struct {
 	Decision Decision // nil: the default
 	Where    string   // "main.lua:12"; "" when no script spoke
+	Hook     string   // of Outside: the one that was asked, "on_message" or "on_other"; "": none
 }
 
 // Decision is one of the types below; which of them a hook may give stands at

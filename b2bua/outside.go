@@ -1,9 +1,11 @@
 package b2bua
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"legwork/b2bua/message"
@@ -16,8 +18,8 @@ import (
 // transaction of its own (pair.go), or grown into a pair of subscriptions
 // (subscription.go). Its mailbox owns it as a call's owns a call.
 //
-// Observers hear of its messages, but of no beginning and no end: it is no call
-// and makes no record. Message profiles see its messages. The other hooks of calls are not asked:
+// Observers hear of its messages and of what is decided, but of no beginning and
+// no end: it is no call and makes no record. Message profiles see its messages. The other hooks of calls are not asked:
 // there is no call whose on_branch, on_failure or on_final could edit, and a
 // response map that turns codes into others would break REGISTER and PUBLISH,
 // where codes are the protocol.
@@ -222,7 +224,7 @@ func (t *txn) decide() {
 		lent = nil
 	}
 	if !t.wants(HookOutside) && lent == nil {
-		t.byDefault()
+		t.obey(Decided{})
 		return
 	}
 	v, asked := t.view(), t.wants(HookOutside)
@@ -246,8 +248,17 @@ func (t *txn) view() View {
 	return v
 }
 
+// decidedBy tells of a decision.
+func (t *txn) decidedBy(d Decided) {
+	if len(t.server.cfg.Observers) > 0 {
+		hook := cmp.Or(d.Hook, "on_"+strings.ToLower(t.req.Method))
+		t.tell(Event{Kind: EventDecided, Leg: t.a.view(), Hook: hook, Text: describe(d.Decision), Where: d.Where, Decision: d.Decision})
+	}
+}
+
 // obey does what the script decided.
 func (t *txn) obey(d Decided) {
+	t.decidedBy(d)
 	switch e := d.Decision.(type) {
 	case nil:
 		t.byDefault()
@@ -361,8 +372,13 @@ func (t *txn) after(which timer, d time.Duration) {
 	t.clocks[which].start(&t.mailbox, elapsed{timer: which}, d)
 }
 
-// Note adds a line to the log; see Handle.
-func (t *txn) Note(text, where string) { t.post(noted{text, where}) }
+// Note adds a line to the log, and to the story if there is one; see Handle.
+func (t *txn) Note(text, where string) {
+	if t.Watched() {
+		t.Tell(Event{Kind: EventNote, Text: text, Where: where})
+	}
+	t.post(noted{text, where})
+}
 
 // HangUp answers the request with a failure; see Handle.
 func (t *txn) HangUp(code int) { t.post(hangUp{code: code, by: "script"}) }

@@ -158,7 +158,7 @@ func (t *txn) request(a *attempt) *message.Message {
 	if t.route.KeepCallID {
 		callID = req.CallID()
 	}
-	m := &message.Message{Method: req.Method, URI: l.place().uri, Body: req.Body, Headers: make([]message.Header, 0, 24)}
+	m := &message.Message{Method: req.Method, URI: l.place().uri, Body: req.Body, Raw: req.Raw, Headers: make([]message.Header, 0, 24)}
 	l.place().addRoutes(m)
 	m.Add("Max-Forwards", hops(req))
 	m.Add("From", message.WithTag(t.fromFor(req, l), t.server.newTag()))
@@ -336,7 +336,7 @@ func (t *txn) cross(a *attempt) {
 	out := t.responseTo(t.req, res.Status, res.Reason, t.tag)
 	t.carry(out, res, a.leg, t.a)
 	t.carryProofs(out, res, a.leg)
-	out.Body = res.Body
+	out.Body, out.Raw = res.Body, res.Raw
 	switch {
 	case res.Status < 300 && t.pair != nil && !refusesSubscription(res):
 		t.established(a, out)

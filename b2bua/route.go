@@ -253,7 +253,7 @@ func (t *Target) requestURI(text, asked string) string {
 }
 
 // describe is a decision in one line, for the ladder.
-func (c *Call) describe(d Decision) string {
+func describe(d Decision) string {
 	switch e := d.(type) {
 	case nil:
 		return "default"
@@ -291,6 +291,8 @@ func (c *Call) describe(d Decision) string {
 		return "suppress"
 	case HangUp:
 		return fmt.Sprintf("hang up %d", e.Code)
+	case Accept:
+		return "accept"
 	case Failed:
 		return "error: " + e.Err.Error()
 	}

@@ -2,6 +2,7 @@ package script
 
 import (
 	"context"
+	"slices"
 
 	glua "github.com/yuin/gopher-lua"
 
@@ -52,11 +53,23 @@ func (r *router) Outside(ctx context.Context, v b2bua.View) b2bua.Decided {
 	d, err := r.ask(ctx, question{hook: b2bua.HookOutside, view: v})
 	switch {
 	case err == nil:
-		return d
 	case v.Request.Method == "REGISTER":
-		return b2bua.Decided{Decision: b2bua.Reject{Code: 500}, Where: placeOf(err)}
+		d = b2bua.Decided{Decision: b2bua.Reject{Code: 500}, Where: placeOf(err)}
+	default:
+		d = b2bua.Decided{}
 	}
-	return b2bua.Decided{}
+	d.Hook = r.gen.asked(v.Request.Method)
+	return d
+}
+
+// asked is the hook that is asked about requests with a method; "": none.
+func (g *generation) asked(method string) string {
+	for _, name := range [...]string{outsideName(method), onOther} {
+		if slices.Contains(g.outside, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Refer asks on_refer; an error is the route's policy.

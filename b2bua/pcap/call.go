@@ -9,7 +9,8 @@ import (
 	"legwork/b2bua/number"
 )
 
-// A Call is what was seen under one Call-ID, from the first INVITE on.
+// A Call is what was seen under one Call-ID, from the first INVITE on, or from a
+// request that begins no call.
 type Call struct {
 	ID       string // Call-ID
 	Messages []Message
@@ -25,14 +26,27 @@ func (c *Call) String() string {
 }
 
 // Calls lists the calls whose first INVITE was seen, in its order.
-func (c *Capture) Calls() []*Call {
+func (c *Capture) Calls() []*Call { return c.since(beginsCall) }
+
+func beginsCall(m *message.Message) bool {
+	return m.Method == "INVITE" && m.IsRequest() && m.ToTag() == ""
+}
+
+// standsAlone tells whether a message is a request outside any call.
+func standsAlone(m *message.Message) bool {
+	within := []string{"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"}
+	return m.IsRequest() && m.ToTag() == "" && !slices.Contains(within, m.Method)
+}
+
+// since lists what was seen under each Call-ID from a first message on.
+func (c *Capture) since(first func(*message.Message) bool) []*Call {
 	var list []*Call
 	known := map[string]*Call{}
 	for _, m := range c.Messages {
 		id := m.CallID()
 		one := known[id]
 		if one == nil {
-			if m.Message.Method != "INVITE" || !m.IsRequest() || m.ToTag() != "" {
+			if !first(m.Message) {
 				continue
 			}
 			one = &Call{ID: id}
@@ -48,6 +62,7 @@ func (c *Capture) Calls() []*Call {
 type Wish struct {
 	CallID string
 	Number string // of the caller or the callee; see number.Sought
+	Alone  bool   // a request outside any call will do, where there is no such call
 }
 
 // maxListed bounds the calls that an error lists.
@@ -58,18 +73,40 @@ const maxListed = 20
 // The error lists what there is.
 func (c *Capture) Find(w Wish) (*Call, int, error) {
 	calls := c.Calls()
-	var found []*Call
-	for _, one := range calls {
-		if (w.CallID == "" || w.CallID == one.ID) && (w.Number == "" || one.isOf(w.Number)) {
-			found = append(found, one)
-		}
+	found := w.among(calls)
+	if len(found) == 0 && w.Alone {
+		alone := c.since(standsAlone)
+		found, calls = w.among(alone), append(calls, alone...)
 	}
 	switch {
 	case len(found) > 0:
 		return found[0], len(found), nil
 	case len(calls) == 0:
-		return nil, 0, fmt.Errorf("no INVITE that begins a call; SIP messages: %d", len(c.Messages))
+		return nil, 0, fmt.Errorf("no INVITE that begins a call; SIP messages: %d%s", len(c.Messages), c.brokenToo())
 	}
+	return nil, 0, c.unlike(calls)
+}
+
+// among are those that are wished for.
+func (w Wish) among(calls []*Call) (found []*Call) {
+	for _, one := range calls {
+		if (w.CallID == "" || w.CallID == one.ID) && (w.Number == "" || one.isOf(w.Number)) {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+// brokenToo says what else there is, if anything.
+func (c *Capture) brokenToo() string {
+	if c.Broken == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d more begin like SIP and are broken, or were cut off when they were captured", c.Broken)
+}
+
+// unlike lists what there is instead.
+func (c *Capture) unlike(calls []*Call) error {
 	var b strings.Builder
 	for i, one := range calls {
 		if i == maxListed {
@@ -78,7 +115,7 @@ func (c *Capture) Find(w Wish) (*Call, int, error) {
 		}
 		b.WriteString("\n  " + one.String())
 	}
-	return nil, 0, fmt.Errorf("no such call; there are:%s", b.String())
+	return fmt.Errorf("no such call; there are:%s%s", b.String(), c.brokenToo())
 }
 
 // Users are those of the URIs of caller and callee.

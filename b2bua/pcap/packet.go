@@ -61,7 +61,7 @@ func (s *sorter) packet(data []byte, link layers.LinkType, at time.Time) {
 		}
 	}()
 	s.newest = at
-	p := gopacket.NewPacket(data, link, lazily())
+	p := gopacket.NewPacket(data, first(link), lazily())
 	switch ip := p.NetworkLayer().(type) {
 	case *layers.IPv4:
 		s.fourth(p, ip, at)
@@ -69,6 +69,19 @@ func (s *sorter) packet(data []byte, link layers.LinkType, at time.Time) {
 		s.sixth(p, ip, at)
 	default:
 		s.count("no IP")
+	}
+}
+
+// first is the decoder of a link's packets. The two links that carry bare IP of
+// one version have none of their own.
+func first(link layers.LinkType) gopacket.Decoder {
+	switch link {
+	case layers.LinkTypeIPv4:
+		return layers.LayerTypeIPv4
+	case layers.LinkTypeIPv6:
+		return layers.LayerTypeIPv6
+	default:
+		return link
 	}
 }
 

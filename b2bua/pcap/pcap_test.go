@@ -122,6 +122,8 @@ func TestMessagesAreFoundBehindAnyLink(t *testing.T) {
 		stack(t, layers.LinkTypeNull, gopacket.Payload{2, 0, 0, 0}, v4(layers.IPProtocolUDP), udp(), invite("null", 0)),
 		stack(t, layers.LinkTypeRaw, v6(layers.IPProtocolUDP), udp(), invite("raw", 0)),
 		stack(t, layers.LinkTypeLinuxSLL2, cooked2(), v4(layers.IPProtocolUDP), udp(), invite("sll2", 0)),
+		stack(t, layers.LinkTypeIPv4, v4(layers.IPProtocolUDP), udp(), invite("bare4", 0)),
+		stack(t, layers.LinkTypeIPv6, v6(layers.IPProtocolUDP), udp(), invite("bare6", 0)),
 	))
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +133,9 @@ vlan udp [2001:db8::1]:5061
 sll udp 192.0.2.1:5061
 null udp 192.0.2.1:5061
 raw udp [2001:db8::1]:5061
-sll2 udp 192.0.2.1:5061`
+sll2 udp 192.0.2.1:5061
+bare4 udp 192.0.2.1:5061
+bare6 udp [2001:db8::1]:5061`
 	if ids(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", ids(got), want)
 	}
@@ -276,6 +280,22 @@ func TestACallIsFoundByCallIDOrNumber(t *testing.T) {
 	}
 	_, _, err = got.Find(Wish{CallID: "none"})
 	if err == nil || !strings.Contains(err.Error(), "no such call; there are:\n  2023-11-14 22:13:20.000  sip:12@a.example → sip:+4930123456@192.0.2.2  one\n  2023") {
+		t.Error(err)
+	}
+}
+
+func TestACallThatWasCutOffIsSpokenOf(t *testing.T) {
+	whole := invite("one", 0)
+	ack := gopacket.Payload(strings.ReplaceAll(string(whole), "INVITE", "ACK"))
+	got, err := Read(capture(t,
+		stack(t, layers.LinkTypeRaw, v4(layers.IPProtocolUDP), udp(), whole[:120]),
+		stack(t, layers.LinkTypeRaw, v4(layers.IPProtocolUDP), udp(), ack),
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = got.Find(Wish{Alone: true})
+	if err == nil || !strings.Contains(err.Error(), "SIP messages: 1; 1 more begin like SIP and are broken, or were cut off") {
 		t.Error(err)
 	}
 }

@@ -22,7 +22,7 @@ import (
 )
 
 type explainCommand struct {
-	Message   string        `arg:"" placeholder:"MESSAGE.sip" help:"An INVITE as text, or a capture (pcap, pcapng) that holds one; - reads standard input."`
+	Message   string        `arg:"" placeholder:"MESSAGE.sip" help:"An INVITE, or a request outside any call, as text or in a capture (pcap, pcapng); - reads standard input."`
 	Config    string        `short:"c" placeholder:"FILE" help:"Configuration; default: ./legwork.yaml if it is there, else the main.lua here."`
 	Script    string        `placeholder:"FILE.lua" help:"A script in place of the configured one."`
 	CallID    string        `name:"call-id" placeholder:"ID" help:"Of the call in a capture."`
@@ -168,7 +168,7 @@ func stubsOf(files []string) ([]canned.Stub, error) {
 // maxInput bounds what is read of a message or a capture.
 const maxInput = 256 << 20
 
-// read finds the INVITE.
+// read finds the request.
 func (c *explainCommand) read(t *terminal, scene *luatest.Scene) error {
 	var in io.ReadCloser = os.Stdin
 	if c.Message != "-" {
@@ -189,33 +189,30 @@ func (c *explainCommand) read(t *terminal, scene *luatest.Scene) error {
 	if c.CallID != "" || c.Number != "" {
 		return fmt.Errorf("%s is no capture: --call-id and --number pick a call out of one", c.Message)
 	}
-	if err := luatest.Invite(string(b)); err != nil {
+	m, err := luatest.Playable(string(b))
+	if err != nil {
 		return fmt.Errorf("%s %w", c.Message, err)
 	}
-	scene.Invite, scene.Seen = string(b), viaOf(b)
+	scene.Request, scene.Seen = string(b), viaOf(m)
 	return nil
 }
 
 // find picks the call out of a capture.
 func (c *explainCommand) find(t *terminal, b []byte, scene *luatest.Scene) error {
-	_, call, err := t.pick(bytes.NewReader(b), pcap.Wish{CallID: c.CallID, Number: c.Number})
+	_, call, err := t.pick(bytes.NewReader(b), pcap.Wish{CallID: c.CallID, Number: c.Number, Alone: true})
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Message, err)
 	}
 	invite := call.Invite()
 	if bad := luatest.Refused(invite.Message); bad != nil {
-		return fmt.Errorf("%s: the INVITE of call %s is no SIP message that a call can come of: %w; the caller would get 400", c.Message, printable(invite.CallID()), bad)
+		return fmt.Errorf("%s: the %s of call %s is no SIP message that a call can come of: %w; the caller would get 400", c.Message, invite.Message.Method, printable(invite.CallID()), bad)
 	}
-	scene.Invite, scene.Seen = string(invite.Raw), invite.From.Addr()
+	scene.Request, scene.Seen = string(invite.Raw), invite.From.Addr()
 	return nil
 }
 
-// viaOf is the address that the topmost Via of a text says that it came from.
-func viaOf(text []byte) netip.Addr {
-	m := message.Salvage(text)
-	if m == nil {
-		return netip.Addr{}
-	}
+// viaOf is the address that the topmost Via says that a request came from.
+func viaOf(m *message.Message) netip.Addr {
 	via, ok := m.Via()
 	if !ok {
 		return netip.Addr{}

@@ -111,7 +111,8 @@ const unnumbered = "INVITE sip:a@sbc.example SIP/2.0\nFrom: <sip:b@pbx.example>;
 
 func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	dir := explainable(t)
-	write(t, filepath.Join(dir, "other.sip"), "OPTIONS sip:a@sbc.example SIP/2.0\nFrom: <sip:b@pbx.example>;tag=1\n")
+	write(t, filepath.Join(dir, "answer.sip"), "SIP/2.0 200 OK\nFrom: <sip:b@pbx.example>;tag=1\n")
+	write(t, filepath.Join(dir, "ack.sip"), "ACK sip:a@sbc.example SIP/2.0\nFrom: <sip:b@pbx.example>;tag=1\n")
 	write(t, filepath.Join(dir, "text.sip"), "hello\n")
 	write(t, filepath.Join(dir, "field.sip"), "\nINVITE sip:a@sbc.example SIP/2.0\nContent-Length: 3\nno field\n\n")
 	write(t, filepath.Join(dir, "empty.sip"), "\r\n")
@@ -124,7 +125,8 @@ func TestWhatCannotBeExplainedSaysWhy(t *testing.T) {
 	captureOf(t, filepath.Join(dir, "silence.pcap"), caught{5061, 5060, []string{"no telephone call"}})
 	for _, c := range []struct{ args, want string }{
 		{"nowhere.sip", "nowhere.sip: no such file"},
-		{"other.sip", "other.sip holds no INVITE but OPTIONS"},
+		{"answer.sip", "answer.sip holds a response, 200 OK; what is played is an INVITE, or a request outside any call"},
+		{"ack.sip", "ack.sip holds ACK; "},
 		{"text.sip", `text.sip is no SIP message: line 1: not a request line; it begins like "INVITE sip:4711@sbc.example SIP/2.0": "hello"`},
 		{"field.sip", `field.sip is no SIP message: line 4: a header field without a name; a field is like "Name: value": "no field"`},
 		{"cseq.sip", "line 3: CSeq is not a number and a method; the caller would get 400"},

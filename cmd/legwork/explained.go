@@ -33,6 +33,7 @@ type explained struct {
 	Lookups  []string        `json:"lookups,omitempty"` // that no stub answered, as the lines that would
 	Open     bool            `json:"open,omitempty"`    // the call did not end
 
+	other     bool   // it is a request outside any call
 	otherwise string // what else the user may ask for, when the source is no trunk's
 }
 
@@ -52,7 +53,7 @@ type changed struct {
 func (c *explainCommand) explain(scene *luatest.Scene, p *luatest.Played) *explained {
 	e := &explained{
 		Message: c.Message, Source: p.Source.String(), Match: []fit{}, Callees: []string{}, Attempts: []b2bua.Attempt{},
-		Story: p.Story, Messages: []changed{}, Errors: p.Errors, Output: p.Output, Lookups: p.Lookups, Open: p.Open, Assumed: p.Assumed,
+		Story: p.Story, Messages: []changed{}, Errors: p.Errors, Output: p.Output, Lookups: p.Lookups, Open: p.Open, Assumed: p.Assumed, other: p.Method != "INVITE",
 	}
 	var hits []admin.Trunk
 	for _, h := range p.Match {
@@ -173,7 +174,11 @@ func (e *explained) printSource(t *terminal) {
 		t.printf("%s: %s\n", who, one)
 	}
 	if len(e.Callees) == 0 {
-		t.printf("targets: 180 200 (--b says otherwise)\n")
+		usual := "180 200"
+		if e.other {
+			usual = "200"
+		}
+		t.printf("targets: %s (--b says otherwise)\n", usual)
 	}
 }
 

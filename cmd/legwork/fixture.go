@@ -55,7 +55,10 @@ func (t *terminal) pick(from io.Reader, w pcap.Wish) (*pcap.Capture, *pcap.Call,
 		fmt.Fprintf(t.err, "legwork: the capture is not read to its end: %v\n", all.Cut)
 	}
 	call, found, err := all.Find(w)
-	if found > 1 {
+	switch {
+	case found > 1 && call.Invite().Message.Method != "INVITE":
+		fmt.Fprintf(t.err, "legwork: the first of %d requests, with no call; --call-id or --number picks another\n", found)
+	case found > 1:
 		fmt.Fprintf(t.err, "legwork: the first of %d calls; --call-id or --number picks another. Legs towards callees count too\n", found)
 	}
 	return all, call, err

@@ -89,9 +89,11 @@ func (c Callee) String() string {
 	return strings.Join(words, " ")
 }
 
-// cast gives each INVITE that leaves the engine its callee.
+// cast gives each INVITE that leaves the engine its callee, or each request of
+// another method.
 type cast struct {
 	stage   *stage
+	method  string
 	callees []Callee
 	begun   map[string]int // which one, by leg; guarded by the stage
 	count   int            // of INVITEs, those refused before they left too
@@ -105,13 +107,32 @@ type playing struct {
 	next time.Time
 }
 
-func newCast(s *stage, callees []Callee) *cast {
-	c := &cast{stage: s, callees: callees, begun: map[string]int{}}
+func newCast(s *stage, method string, callees []Callee) *cast {
+	c := &cast{stage: s, method: method, callees: callees, begun: map[string]int{}}
 	if len(callees) == 0 {
 		c.callees = []Callee{{Acts: []Act{{Code: 180}, {Code: 200}}}}
 	}
+	if method != "INVITE" {
+		c.callees = soundless(c.callees)
+	}
 	s.network.Refuse(func(p simnet.Packet) bool { return c.refuses(p) })
 	return c
+}
+
+// soundless are callees that do not ring: only an INVITE is answered with a 1xx
+// (RFC 4320 section 4.1). What comes after one comes as late.
+func soundless(callees []Callee) []Callee {
+	quiet := make([]Callee, len(callees))
+	for i, one := range callees {
+		quiet[i].Refuses = one.Refuses
+		var late time.Duration
+		for _, a := range one.Acts {
+			if late += a.After; a.Code >= 200 {
+				quiet[i].Acts = append(quiet[i].Acts, Act{late, a.Code})
+			}
+		}
+	}
+	return quiet
 }
 
 // refuses tells whether a packet, or a connection that is dialled, meets a
@@ -128,7 +149,7 @@ func (c *cast) refuses(p simnet.Packet) bool {
 		return true
 	}
 	m, err := message.Parse(p.Bytes)
-	if err != nil || m.Method != "INVITE" || !m.IsRequest() || m.ToTag() != "" {
+	if err != nil || m.Method != c.method || !m.IsRequest() || m.ToTag() != "" {
 		return false
 	}
 	return c.at(c.number(keyOf(m.CallID(), m.FromTag()))).Refuses

@@ -18,6 +18,7 @@ import (
 // in a capture.
 type seen struct {
 	file, text           string
+	any                  bool // of text: a request outside any call will do, too
 	pcap, callID, number string
 }
 
@@ -56,7 +57,11 @@ func (s *stage) readInvite(from seen) (*message.Message, error) {
 		}
 		return found.Message.Clone(), nil
 	case from.text != "":
-		m, err := parseText(from.text)
+		parse := parseText
+		if from.any {
+			parse = parseMessage
+		}
+		m, err := parse(from.text)
 		if err != nil {
 			return nil, fmt.Errorf("text %w", err)
 		}
@@ -91,9 +96,29 @@ func (s *stage) beside(file string, most int64) ([]byte, error) {
 	return b, err
 }
 
-// parseText reads an INVITE as people write it: with any line ends, and its
-// length is what it has.
+// parseText reads an INVITE as people write it.
 func parseText(text string) (*message.Message, error) {
+	m, err := parseMessage(text)
+	if err != nil {
+		return nil, err
+	}
+	if m.Method != "INVITE" || !m.IsRequest() {
+		return nil, fmt.Errorf("holds no INVITE but %s", called(m))
+	}
+	return m, nil
+}
+
+// called names a message for people.
+func called(m *message.Message) string {
+	if m.IsRequest() {
+		return m.Method
+	}
+	return fmt.Sprintf("a response, %d %s", m.Status, m.Reason)
+}
+
+// parseMessage reads a message as people write it: with any line ends, and its
+// length is what it has.
+func parseMessage(text string) (*message.Message, error) {
 	lines, body := linesOf(text)
 	var kept []string
 	for _, line := range lines {
@@ -106,20 +131,37 @@ func parseText(text string) (*message.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is no SIP message: %w", faultIn(text, err))
 	}
-	if m.Method != "INVITE" || !m.IsRequest() {
-		what := m.Method
-		if !m.IsRequest() {
-			what = fmt.Sprintf("a response, %d %s", m.Status, m.Reason)
-		}
-		return nil, fmt.Errorf("holds no INVITE but %s", what)
-	}
 	return m, nil
 }
 
+// blanks are what may stand before a message: blank space, and the byte order mark
+// that some editors write.
+const blanks = "\r\n\t \ufeff"
+
 // linesOf are the start line with the header fields, and the body.
 func linesOf(text string) (lines []string, body string) {
-	head, body, _ := strings.Cut(strings.TrimLeft(strings.ReplaceAll(text, "\r\n", "\n"), "\n\t "), "\n\n")
+	text = flush(strings.ReplaceAll(text, "\r\n", "\n"))
+	head, body, _ := strings.Cut(strings.TrimLeft(text, blanks), "\n\n")
 	return strings.Split(strings.TrimSpace(head), "\n"), body
+}
+
+// flush takes the first line's indent off all lines: a message in a script often
+// stands as far in as what is around it.
+func flush(text string) string {
+	rest := strings.TrimLeft(text, blanks)
+	above := strings.TrimPrefix(text[:len(text)-len(rest)], "\ufeff")
+	indent := above[strings.LastIndex(above, "\n")+1:]
+	if indent == "" {
+		return text
+	}
+	lines := strings.Split(rest, "\n")
+	for i, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			line = ""
+		}
+		lines[i] = strings.TrimPrefix(line, indent)
+	}
+	return above + strings.Join(lines, "\n")
 }
 
 func isLength(line string) bool {
@@ -130,8 +172,8 @@ func isLength(line string) bool {
 // faultIn says in which line of a text a parser stumbled, and what belongs there.
 func faultIn(text string, err error) error {
 	lines, _ := linesOf(text)
-	skipped := len(text) - len(strings.TrimLeft(text, "\r\n\t "))
-	before := strings.Count(text[:skipped], "\n")
+	skipped := len(text) - len(strings.TrimLeft(text, blanks))
+	above := strings.Count(text[:skipped], "\n")
 	var head strings.Builder
 	for i, line := range lines {
 		if isLength(line) {
@@ -142,9 +184,9 @@ func faultIn(text string, err error) error {
 		switch {
 		case found == nil:
 		case i == 0:
-			return fmt.Errorf("line %d: %w; it begins like \"INVITE sip:4711@sbc.example SIP/2.0\": %q", before+1, err, shortened(line))
+			return fmt.Errorf("line %d: %w; it begins like \"INVITE sip:4711@sbc.example SIP/2.0\": %q", above+1, err, shortened(line))
 		default:
-			return fmt.Errorf("line %d: %w; a field is like \"Name: value\": %q", before+i+1, err, shortened(line))
+			return fmt.Errorf("line %d: %w; a field is like \"Name: value\": %q", above+i+1, err, shortened(line))
 		}
 	}
 	return err

@@ -114,7 +114,9 @@ func (s *stage) compose(agent *simnet.Agent, i invitation) (*message.Message, er
 	m.Set("CSeq", "1 "+i.method)
 	switch i.method {
 	case "REGISTER":
-		enrol(m)
+		if i.to != "" {
+			enrol(m)
+		}
 	case "MESSAGE":
 		m.Del("Contact") // RFC 3428 section 8
 	}

@@ -15,14 +15,15 @@ import (
 	"legwork/script/lua"
 )
 
-// Scene is one call that is played from its INVITE to its end, without a test.
+// Scene is one call that is played from its INVITE to its end, without a test, or
+// one request outside any call.
 type Scene struct {
-	// Invite is the text of the caller's INVITE, its lines ended in any way. What
-	// belongs to the hop, Via and Content-Length, is made anew.
-	Invite string
-	Trunk  string     // that the call comes from; "": by Source
-	Source netip.Addr // where it comes from; the zero value: by Trunk
-	Seen   netip.Addr // where it came from once: taken when nothing else says
+	// Request is the text of what the caller sends, its lines ended in any way.
+	// What belongs to the hop, Via and Content-Length, is made anew.
+	Request string
+	Trunk   string     // that the call comes from; "": by Source
+	Source  netip.Addr // where it comes from; the zero value: by Trunk
+	Seen    netip.Addr // where it came from once: taken when nothing else says
 	// At is when it is played, and what the scripts see as the time; the zero
 	// value, or before the bubble's beginning: then.
 	At time.Time
@@ -36,6 +37,7 @@ type Scene struct {
 
 // Played is what came of a scene.
 type Played struct {
+	Method  string
 	Source  netip.AddrPort
 	Match   []trunk.Hit      // entries that the source fits, the one that decides first
 	Story   *capture.Story   // nil: no call came of the INVITE
@@ -74,12 +76,16 @@ func (s *stage) play(scene Scene) (*Played, error) {
 	if scene.Trunk == "" && !scene.Source.IsValid() && placed(scene.Seen) == nil {
 		scene.Source = scene.Seen
 	}
-	cast := newCast(s, scene.Callees)
-	c, err := s.invite(invitation{method: "INVITE", seen: seen{text: scene.Invite}, trunk: scene.Trunk, at: scene.Source})
+	m, err := parseMessage(scene.Request)
 	if err != nil {
 		return nil, err
 	}
-	p := &Played{Source: c.a.agent.Addr, Match: s.near.table.Fits(c.a.agent.Addr.Addr().String())}
+	cast := newCast(s, m.Method, scene.Callees)
+	c, err := s.invite(invitation{method: m.Method, seen: seen{text: scene.Request, any: true}, trunk: scene.Trunk, at: scene.Source})
+	if err != nil {
+		return nil, err
+	}
+	p := &Played{Method: m.Method, Source: c.a.agent.Addr, Match: s.near.table.Fits(c.a.agent.Addr.Addr().String())}
 	p.Assumed = scene.Trunk == "" && !scene.Source.IsValid() && len(p.Match) > 0
 	open := s.perform(c, cast, &scene)
 	s.mu.Lock()
@@ -87,6 +93,9 @@ func (s *stage) play(scene Scene) (*Played, error) {
 	s.mu.Unlock()
 	p.Open, p.Final = open, c.a.final()
 	p.Story, _ = s.ring.Story(id, capture.Mask{})
+	if p.Story != nil && m.Method != "INVITE" && p.Story.Outcome == nil {
+		p.Story.Outcome = &capture.Outcome{} // nobody answers it any more
+	}
 	p.Record, _ = s.ring.Record(id)
 	var said Result
 	s.log.tell(&said)
@@ -98,6 +107,9 @@ func (s *stage) play(scene Scene) (*Played, error) {
 func (s *stage) perform(c *call, cast *cast, scene *Scene) (open bool) {
 	began := time.Now()
 	var hangUp, giveUp time.Time
+	if c.a.invite.Method != "INVITE" {
+		return s.performRequest(c, cast)
+	}
 	if scene.Cancel > 0 {
 		giveUp = began.Add(scene.Cancel)
 	}
@@ -122,6 +134,20 @@ func (s *stage) perform(c *call, cast *cast, scene *Scene) (open bool) {
 		}
 	}
 	return !s.ended(c) // on_end may have waited, of which no agent hears
+}
+
+// performRequest lets time pass until a request outside any call has its answer,
+// or its transaction has run out (timer F of RFC 3261 section 17.1.2).
+func (s *stage) performRequest(c *call, cast *cast) (open bool) {
+	for end := time.Now().Add(ackLimit + time.Second); time.Now().Before(end); {
+		due := cast.act()
+		s.settle()
+		if s.ended(c) {
+			break
+		}
+		s.await(earliest(end, due))
+	}
+	return false
 }
 
 // ended tells whether the call's record is closed, or no call came of the INVITE.
@@ -156,38 +182,45 @@ func earliest(first time.Time, others ...time.Time) time.Time {
 	return first
 }
 
-// Invite tells what keeps a text from being an INVITE that can be played; nil:
-// nothing.
-func Invite(text string) error {
+// Playable reads a request that can be played; the error tells what keeps the
+// text from being one.
+func Playable(text string) (*message.Message, error) {
 	if len(text) > maxText {
-		return fmt.Errorf("has %d bytes; a message has at most %d", len(text), maxText)
+		return nil, fmt.Errorf("has %d bytes; a message has at most %d", len(text), maxText)
 	}
 	if strings.TrimSpace(text) == "" {
-		return errors.New("is empty")
+		return nil, errors.New("is empty")
 	}
-	m, err := parseText(text)
+	m, err := parseMessage(text)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if !m.IsRequest() || m.Method == "ACK" || m.Method == "CANCEL" {
+		return nil, fmt.Errorf("holds %s; what is played is an INVITE, or a request outside any call", called(m))
 	}
 	bad := Refused(m)
 	if bad == nil {
-		return nil
+		return m, nil
+	}
+	what := "that a call can come of"
+	if m.Method != "INVITE" {
+		what = "that is played"
 	}
 	name, _, _ := strings.Cut(bad.Error(), " ")
 	if at := lineOf(text, name); at > 0 {
-		return fmt.Errorf("is no SIP message that a call can come of: line %d: %w; the caller would get 400", at, bad)
+		return nil, fmt.Errorf("is no SIP message %s: line %d: %w; the caller would get 400", what, at, bad)
 	}
-	return fmt.Errorf("is no SIP message that a call can come of: %w; the caller would get 400", bad)
+	return nil, fmt.Errorf("is no SIP message %s: %w; the caller would get 400", what, bad)
 }
 
-// Refused says why the engine would refuse an INVITE before it asks anybody; what
+// Refused says why the engine would refuse a request before it asks anybody; what
 // the text may leave out is not missed.
 func Refused(m *message.Message) error {
 	whole := m.Clone()
 	for _, h := range []message.Header{
 		{Name: "Via", Value: "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"},
 		{Name: "Call-ID", Value: "1"},
-		{Name: "CSeq", Value: "1 INVITE"},
+		{Name: "CSeq", Value: "1 " + m.Method},
 		{Name: "From", Value: "<sip:a@sbc.example>;tag=1"},
 		{Name: "To", Value: "<sip:b@sbc.example>"},
 	} {

@@ -113,7 +113,7 @@ func (s *stage) meet(uint64) (err error) {
 }
 
 func (s *stage) openServer(seed uint64) error {
-	return s.listen(asked{s}, []b2bua.Observer{s.ring, s}, slog.New(s.log), seed)
+	return s.listen(asked{s}, []b2bua.Observer{&scribe{Ring: s.ring, open: map[string]*b2bua.Record{}}, s}, slog.New(s.log), seed)
 }
 
 // listen starts the server.

@@ -52,6 +52,42 @@ Content-Length: 0
 
 `
 
+func TestATestSeesWhatIsDecidedAboutARequestOutsideACall(t *testing.T) {
+	passes(t, outside, `
+t.it("by its hook", function()
+  local c = t.request { method = "MESSAGE", to = "sip:bob@sbc.example", from_trunk = "pbx", body = "here" }
+  local d = t.decision(c)
+  t.eq(d.hook .. " " .. d.action .. " " .. d.file, "on_message reply main.lua")
+  t.eq(t.decision(c, "on_message").line, d.line)
+end)
+t.it("by on_other", function()
+  t.eq(t.decision(t.request { method = "X-FOO", to = "sip:bob@sbc.example", from_trunk = "pbx" }).hook, "on_other")
+end)
+`)
+	const draws = `t.it("x", function() t.eq(t.request { method = "X-FOO", to = "sip:bob@sbc.example", from_trunk = "pbx" }:final().status, 200) end)`
+	if got := printed(t, play(t, outside, draws)); !strings.Contains(got, "on_other → reply 299") || !strings.Contains(got, "299 X-FOO") {
+		t.Error(got)
+	}
+}
+
+func TestAnInviteMayStandFarIn(t *testing.T) {
+	passes(t, failover, it(`
+  local c = t.invite { from_trunk = "pbx", text = [[
+      `+strings.ReplaceAll(strings.TrimSpace(written), "\n", "\n      ")+`
+      Content-Type: application/sdp
+
+      v=0
+      o=- 1 1 IN IP4 192.0.2.70
+      s=-
+      c=IN IP4 192.0.2.70
+      t=0 0
+      m=audio 4000 RTP/AVP 0
+    ]] }
+  t.eq(c:b(1):received("INVITE").sdp.audio.port, 4000)
+  t.match(c:b(1):received("INVITE").body, "^v=0\r\n")
+`))
+}
+
 func TestAnInviteIsTakenFromText(t *testing.T) {
 	passes(t, failover, it(`
   local c = t.invite { from_trunk = "pbx", text = [[`+written+`]] }
