@@ -9,6 +9,7 @@
 package message
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -324,13 +325,14 @@ func (m *Message) cause(protocol string, bits int) int {
 }
 
 // RetryAfter returns the seconds of a Retry-After (RFC 3261 section 20.33), or 0.
+// More than an int of 32 bits holds is that much.
 func (m *Message) RetryAfter() int {
 	value := m.Get("Retry-After")
 	if end := strings.IndexFunc(value, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
 		value = value[:end]
 	}
 	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0
 	}
 	return int(n)

@@ -152,3 +152,15 @@ func TestATokenIsListedOnce(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+func TestARestOfAgesIsLong(t *testing.T) {
+	for value, want := range map[string]int{
+		"120": 120, "18000;duration=3600": 18000, "120 (I'm (in) a meeting)": 120, "99999999999999999999": 1<<31 - 1, "2147483648 (2038)": 1<<31 - 1,
+		"0": 0, "": 0, "soon": 0, "-5": 0, "Tue, 1 Jan": 0,
+	} {
+		m := &Message{Headers: []Header{{Name: "Retry-After", Value: value}}}
+		if got := m.RetryAfter(); got != want {
+			t.Errorf("Retry-After: %s is %d, want %d", value, got, want)
+		}
+	}
+}
