@@ -251,6 +251,11 @@ func TestTheTrunksOfASourceAreListedWithTheOneThatDecidesFirst(t *testing.T) {
 	if got := list.Trunks; len(got) != 2 || got[0].Name != "carrier" || got[0].Match != "192.0.2.7" || got[1].Name != "pbx" || got[1].Match != "192.0.2.0/24" {
 		t.Errorf("got %+v", got)
 	}
+	for source, name := range map[string]string{"192.0.2.7:5060": "carrier", "192.0.2.9:40000": "pbx"} {
+		if list := get[TrunkList](t, h, "GET", "/api/v1/trunks?match="+source, 200); len(list.Trunks) == 0 || list.Trunks[0].Name != name {
+			t.Errorf("%s belongs to %+v", source, list)
+		}
+	}
 	if list := get[TrunkList](t, h, "GET", "/api/v1/trunks?match=[2001:db8::1]", 200); len(list.Trunks) != 0 {
 		t.Errorf("a stranger belongs to %+v", list)
 	}

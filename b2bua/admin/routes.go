@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,6 +159,9 @@ func (a *api) hangUp(w http.ResponseWriter, r *http.Request) {
 func (a *api) trunks(w http.ResponseWriter, r *http.Request) {
 	list := trunkList(a.Engine.Trunks().Stats())
 	if text := r.URL.Query().Get("match"); text != "" {
+		if at, err := netip.ParseAddrPort(text); err == nil { // as logs write a source
+			text = at.Addr().String()
+		}
 		if _, prefix := trunk.ParsePrefix(text); strings.ContainsAny(text, "/ ") && (prefix || trunk.IsHost(text)) {
 			refuse(w, http.StatusBadRequest, "match is an IP address, user:NAME, listener:NAME or a name in a certificate")
 			return
