@@ -19,16 +19,29 @@ func (t *Trunk) Pick(random func() float64, down func(uri string) bool) []Endpoi
 }
 
 func draw(list []Endpoint, random func() float64) []Endpoint {
-	slices.SortStableFunc(list, func(a, b Endpoint) int { return a.Priority - b.Priority })
+	slices.SortStableFunc(list, inTurn)
 	for start := 0; start < len(list); {
 		end := start + 1
-		for end < len(list) && list[end].Priority == list[start].Priority {
+		for end < len(list) && inTurn(list[end], list[start]) == 0 {
 			end++
 		}
 		Shuffle(list[start:end], func(e Endpoint) int { return e.Weight }, random)
 		start = end
 	}
 	return list
+}
+
+// inTurn compares endpoints by when they are tried: 0 leaves it to their weights.
+func inTurn(a, b Endpoint) int {
+	switch {
+	case a.Priority != b.Priority:
+		return a.Priority - b.Priority
+	case a.Backup == b.Backup:
+		return 0
+	case a.Backup:
+		return 1
+	}
+	return -1
 }
 
 // Shuffle draws a list by weight, heavier ones sooner, in its place (RFC 2782's

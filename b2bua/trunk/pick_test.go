@@ -21,6 +21,15 @@ func TestTargetsComeByPriority(t *testing.T) {
 	}
 }
 
+func TestABackupComesBehindItsEquals(t *testing.T) {
+	tr := Trunk{Targets: []Endpoint{{URI: "d", Priority: 1}, {URI: "b", Weight: 9, Backup: true}, {URI: "a"}, {URI: "c", Priority: 1, Backup: true}}}
+	for range 50 {
+		if got := uris(tr.Pick(rand.Float64, nil)); got != "a b d c" {
+			t.Fatal("got", got)
+		}
+	}
+}
+
 func TestWeightsDecideWhoIsFirst(t *testing.T) {
 	tr := Trunk{Targets: []Endpoint{{URI: "a", Weight: 1}, {URI: "b", Weight: 3}, {URI: "c"}}}
 	random := rand.New(rand.NewPCG(1, 2))

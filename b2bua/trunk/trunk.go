@@ -130,8 +130,9 @@ type Timer struct {
 // Endpoint is one place that a trunk's calls go to.
 type Endpoint struct {
 	URI      string
-	Weight   int // share among those of equal Priority; below 1 counts as 1
-	Priority int // the lowest is tried first
+	Weight   int  // share among those of equal Priority; below 1 counts as 1
+	Priority int  // the lowest is tried first
+	Backup   bool // tried behind all others of its Priority, whatever it weighs
 }
 
 // Limits bound a trunk in both directions together; 0 is no limit.

@@ -56,7 +56,7 @@ func neighbour(name string, c *config.Trunk) (trunk.Trunk, error) {
 		}
 	}
 	for _, target := range c.Targets {
-		t.Targets = append(t.Targets, trunk.Endpoint{URI: target.URI, Weight: target.Weight, Priority: target.Priority})
+		t.Targets = append(t.Targets, trunk.Endpoint{URI: target.URI, Weight: target.Weight, Priority: target.Priority, Backup: target.Weight == 0})
 	}
 	return t, nil
 }

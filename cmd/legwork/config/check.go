@@ -49,7 +49,7 @@ func (r *reader) complete(c *Config) {
 			t.Register.Expires = Seconds(5 * time.Minute)
 		}
 		for i := range t.Targets {
-			if t.Targets[i].Weight == 0 {
+			if _, written := r.at[&t.Targets[i].Weight]; !written {
 				t.Targets[i].Weight = 1
 			}
 		}

@@ -106,10 +106,10 @@ type Trunk struct {
 	Media MediaMode `yaml:"media" enum:"direct" later:"relay rtpengine" doc:"direct: RTP of its calls flows from end to end."`
 }
 
-// Target is one place to try. Weight is at least 1 after Load.
+// Target is one place to try. Weight is 0 after Load only where the file says so.
 type Target struct {
 	URI      string `yaml:"uri" doc:"SIP URI."`
-	Weight   int    `yaml:"weight" min:"1" max:"65535" doc:"Share among targets of equal priority; default 1."`
+	Weight   int    `yaml:"weight" min:"0" max:"65535" doc:"Share among targets of equal priority; 0 is tried behind them; default 1."`
 	Priority int    `yaml:"priority" min:"0" max:"65535" doc:"The lowest is tried first; default 0."`
 }
 

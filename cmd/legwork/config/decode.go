@@ -142,8 +142,6 @@ func (r *reader) key(n ast.MapKeyNode) (string, bool) {
 	switch n.(type) {
 	case *ast.StringNode, *ast.IntegerNode, *ast.BoolNode, *ast.FloatNode:
 		return n.GetToken().Value, true
-	case *ast.MergeKeyNode:
-		r.problem(n, "merge keys (<<) are not taken", "write the values out")
 	default:
 		r.problem(n, "a key must be a word", "write key: value")
 	}
@@ -259,8 +257,8 @@ func (r *reader) want(n ast.Node, name, what string) bool {
 		got = "a mapping" // as 2001:db8::1 is between brackets
 	case *ast.SequenceNode:
 		got = "a list"
-	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
-		r.problem(n, "anchors and aliases are not taken", "write the value out")
+	case *ast.AliasNode:
+		r.problem(n, name+": an alias of an anchor that is not above it", "put a value that begins with * in quotes, or write & and its name where the value stands")
 		return false
 	case *ast.TagNode:
 		r.problem(n, fmt.Sprintf("%s: tag %q is not taken here", name, n.GetToken().Value), "!file is for tokens, passwords and params")

@@ -43,7 +43,7 @@ func Parse(path string, src []byte, env func(string) (string, bool)) (*Config, e
 	cfg := Default()
 	cfg.Path = path
 	if root := r.tree(src); root != nil {
-		r.value(root, reflect.ValueOf(cfg).Elem(), field{})
+		r.value(r.unfold(root), reflect.ValueOf(cfg).Elem(), field{})
 	}
 	r.complete(cfg)
 	r.check(cfg)
@@ -72,7 +72,7 @@ func LoadAdmin(path string, env func(string) (string, bool)) (Admin, error) {
 		return Admin{}, r.problems
 	}
 	if root != nil {
-		r.pairs(root, "", func(key string, _, value ast.Node) {
+		r.pairs(r.unfold(root), "", func(key string, _, value ast.Node) {
 			if key == "admin" {
 				own = value
 			}

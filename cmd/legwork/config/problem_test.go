@@ -43,8 +43,12 @@ func badKeys() []mistake {
 		{"drain: {}\nlog: {}\ndrain: {}", `legwork.yaml:3:1: key "drain" stands in line 1 already; remove one of them`},
 		{"? a\n: 1", `legwork.yaml:1:1: a key must be a word; write key: value`},
 		{"x: &a {}", `legwork.yaml:1:1: unknown key "x"; known: listen, script, default_route, unknown_sources, trunks, users, registrar, admin, media, store, redis, sql, cdr, limits, acl, ban, sip, capture, replay, log, leaks, deploy, drain`},
-		{"log: &a {}\ndrain: *a", "legwork.yaml:1:6: anchors and aliases are not taken; write the value out\n" +
-			"legwork.yaml:2:8: anchors and aliases are not taken; write the value out"},
+		{"log: *a\ndrain: &a {}", `legwork.yaml:1:6: log: an alias of an anchor that is not above it; ` + aliasCure},
+		{"trunks: {a: &a {targets: [*a]}}", `legwork.yaml:1:27: trunks.a.targets[0]: an alias of an anchor that is not above it; ` + aliasCure},
+		{"log: &a {level: loud}\ndrain: *a", "legwork.yaml:1:10: unknown key \"level\"; known: timeout\n" +
+			`legwork.yaml:1:17: log.level: unknown value "loud"; known: debug, info, warn, error`},
+		{"log: {<<: loud}", `legwork.yaml:1:11: behind << there is no mapping; name the anchor of one: <<: *a`},
+		{"log: {<<: [loud]}", `legwork.yaml:1:12: behind << there is no mapping; name anchors of mappings: <<: [*a, *b]`},
 	}
 }
 
@@ -157,7 +161,9 @@ func badTrunks() []mistake {
 		{"trunks: {a: {targets: [\"sips:192.0.2.1;transport=udp\"]}}", `legwork.yaml:1:24: target "sips:192.0.2.1;transport=udp": sips can't go over udp; write sip:, or remove the transport`},
 		{"trunks: {a: {targets: [\"sip:192.0.2.1;transport=wss\"]}}", `legwork.yaml:1:24: target "sip:192.0.2.1;transport=wss": a WebSocket client can't be dialled; it is reached where it has registered`},
 		{"trunks: {a: {targets: [{weight: 2}]}}", `legwork.yaml:1:24: uri is missing; such as "sip:192.0.2.1:5060"`},
-		{"trunks: {a: {targets: [{uri: sip:a.example, weight: 0}]}}", `legwork.yaml:1:53: trunks.a.targets[0].weight: 0 is too small; at least 1`},
+		{"trunks: {a: {targets: [{uri: sip:a.example, weight: -1}]}}", `legwork.yaml:1:53: trunks.a.targets[0].weight: -1 is too small; at least 0`},
+		{"trunks: {a: {targets: [\"tel:+4930\"]}}", `legwork.yaml:1:24: target "tel:+4930": a target is a SIP URI; such as "sip:192.0.2.1:5060"; the number of a call is that of its Request-URI, or user of a target in a script`},
+		{"trunks: {a: {match: [\"[2001:db8::1]\"]}, b: {match: [\"2001:DB8:0::1\"]}}", `legwork.yaml:1:53: match: 2001:DB8:0::1 belongs to trunk "a" already; remove one of them, or narrow one to a longer prefix`},
 		{"trunks: {a: {match: [a.example], listen: edeg}}", `legwork.yaml:1:42: listen: no listener "edeg"; known: udp, tcp`},
 		{"trunks: {a: {match: [a.example], profile: none.lua}}", `legwork.yaml:1:43: profile: no file DIR/none.lua; make it, or remove the key`},
 		{"trunks: {a: {match: [a.example], profile: {cucm: none.lua}}}", `legwork.yaml:1:50: cucm: no file DIR/none.lua; make it, or remove the key`},

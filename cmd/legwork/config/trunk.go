@@ -137,7 +137,7 @@ func sourceOf(s string) (source, msg, cure string) {
 	if strings.HasPrefix(s, "listener:") {
 		return s, "", ""
 	}
-	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
+	if ip, err := netip.ParseAddr(unbracketed(s)); err == nil && ip.Zone() == "" {
 		ip = ip.Unmap()
 		return netip.PrefixFrom(ip, ip.BitLen()).String(), "", ""
 	}
@@ -172,12 +172,22 @@ func (r *reader) target(t *Target, all []Listener) {
 	}
 }
 
+// unbracketed is an IPv6 address without the brackets that it has in a URI.
+func unbracketed(s string) string {
+	if bare, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(bare, "]") && strings.Contains(bare, ":") {
+		return bare[:len(bare)-1]
+	}
+	return s
+}
+
 // targetFault says what keeps uri from being dialled. It reads no more than
 // that takes; the engine parses the URI again.
 func targetFault(uri string) (msg, cure string) {
 	scheme, rest, _ := strings.Cut(uri, ":")
 	switch strings.ToLower(scheme) {
 	case "sip", "sips":
+	case "tel", "mailto", "http", "https":
+		return "a target is a SIP URI", `such as "sip:192.0.2.1:5060"; the number of a call is that of its Request-URI, or user of a target in a script`
 	default:
 		return "a target is a SIP URI", fmt.Sprintf("write %q", "sip:"+uri)
 	}
