@@ -437,7 +437,7 @@ func (c *Call) fail(res *message.Message, origin Origin) phase {
 		}
 	}
 	if res.Status < 400 {
-		for _, contact := range res.All("Contact") {
+		for _, contact := range res.List("Contact") {
 			out.Add("Contact", c.veiling(res, c.failure.leg, c.a).place(contact))
 		}
 	}

@@ -24,14 +24,41 @@ type Leaks struct {
 // leaks counts what was found.
 type leaks struct {
 	sent   atomic.Uint64
-	logged rate.Sometimes
+	others rate.Sometimes // the log of what is beyond maxLeakKinds
 
-	mu      sync.Mutex        // guards byTrunk
+	mu      sync.Mutex        // guards what follows
 	byTrunk map[string]uint64 // messages; "": to who is no trunk
+	kinds   map[leakKind]*rate.Sometimes
 }
 
+// leakKind is what one line of the log stands for, for a while: a leak that is met
+// in each message leaves the others their lines.
+type leakKind struct {
+	trunk string
+	leak.Leak
+}
+
+// maxLeakKinds bounds what is remembered of them, as peers may name headers.
+const maxLeakKinds = 1000
+
 func newLeaks() leaks {
-	return leaks{logged: rate.Sometimes{First: 10, Interval: time.Second}, byTrunk: map[string]uint64{}}
+	return leaks{others: rate.Sometimes{First: 10, Interval: time.Second}, byTrunk: map[string]uint64{}, kinds: map[leakKind]*rate.Sometimes{}}
+}
+
+// logged is how often such a leak is told of.
+func (l *leaks) logged(kind leakKind) *rate.Sometimes {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.kinds[kind]
+	switch {
+	case s != nil:
+		return s
+	case len(l.kinds) == maxLeakKinds:
+		return &l.others
+	}
+	s = &rate.Sometimes{First: 3, Interval: 10 * time.Second}
+	l.kinds[kind] = s
+	return s
 }
 
 // Leaks counts the messages that told somebody outside of the inside, by trunk.
@@ -122,10 +149,10 @@ func (s *Server) watchLeaks(w *Leaks, to netip.Addr, trunk string, m *message.Me
 	s.leaks.mu.Lock()
 	s.leaks.byTrunk[trunk]++
 	s.leaks.mu.Unlock()
-	s.leaks.logged.Do(func() {
-		for _, one := range found {
+	for _, one := range found {
+		s.leaks.logged(leakKind{trunk, one}).Do(func() {
 			s.log.Warn("the inside leaks", "header", one.Where, "what", one.What, "from", origin(one),
 				"method", m.Name(), "trunk", trunk, "target", to.String(), "dialog", m.CallID())
-		}
-	})
+		})
+	}
 }

@@ -345,7 +345,7 @@ func (t *txn) cross(a *attempt) {
 		t.giveBack(res, out)
 		return
 	case res.Status/100 == 3:
-		for _, contact := range res.All("Contact") {
+		for _, contact := range res.List("Contact") {
 			out.Add("Contact", t.veiling(res, a.leg, t.a).place(contact))
 		}
 	case res.Status == 405: // what the target allows, not what we do

@@ -22,7 +22,7 @@ import (
 // C1).
 
 // veiled tells whether the peer of a leg is to see nothing of the other side.
-func (l *leg) veiled() bool { return l != nil && l.rule != nil && l.rule.Preset == trunk.Edge }
+func (l *leg) veiled() bool { return l != nil && l.rule != nil && l.rule.Hides() }
 
 // ourHost is our own host, as a leg's peer sees it.
 func (l *leg) ourHost() string {
@@ -164,20 +164,30 @@ func (v *veiling) linkWithHost(value, host string) string {
 	return strings.Replace(value, link, u.String(), 1)
 }
 
-// withHost replaces the host of an address value where that is to be hidden.
+// withHost replaces the host of an address value where that is to be hidden, and
+// leaves out a maddr that is.
 func (v *veiling) withHost(value, host string) string {
 	a, err := message.ParseAddr(value)
 	if err != nil {
 		return value
 	}
 	u, err := message.ParseURI(a.URI)
-	if err != nil || !u.IsSIP() || !v.hides(u.BareHost()) {
+	if err != nil || !u.IsSIP() {
 		return value
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
+	maddr, _ := u.Params.Get("maddr")
+	there, behind := v.hides(u.BareHost()), v.hides(strings.Trim(maddr, "[]"))
+	switch {
+	case there && strings.Contains(host, ":"):
+		u.Host, u.Port = "["+host+"]", 0
+	case there:
+		u.Host, u.Port = host, 0
+	case !behind:
+		return value
 	}
-	u.Host, u.Port = host, 0
+	if behind {
+		u.Params.Del("maddr")
+	}
 	a.URI = u.String()
 	return a.String()
 }
@@ -245,13 +255,18 @@ func veilSDP(m *message.Message, to *leg) {
 }
 
 // fragment leaves of a message/sipfrag its first line, the one that a NOTIFY of a
-// REFER is about (RFC 3515 section 2.4.5): the rest names hosts and dialogs.
+// REFER is about (RFC 3515 section 2.4.5): the rest names hosts and dialogs. Of
+// another fragment nothing is left where the other side is hidden.
 func fragment(m *message.Message, rules *trunk.Headers) {
 	kind, _, _ := strings.Cut(m.Get("Content-Type"), ";")
 	if rules.Preset == trunk.Transparent || !strings.EqualFold(strings.TrimSpace(kind), "message/sipfrag") {
 		return
 	}
-	if line, rest, cut := bytes.Cut(m.Body, []byte("\n")); cut && len(rest) > 0 && bytes.HasPrefix(line, []byte("SIP/2.0 ")) {
+	switch line, rest, _ := bytes.Cut(m.Body, []byte("\n")); {
+	case !bytes.HasPrefix(line, []byte("SIP/2.0 ")) && rules.Hides():
+		m.Body = nil
+		m.Del("Content-Type")
+	case len(rest) > 0 && bytes.HasPrefix(line, []byte("SIP/2.0 ")):
 		m.Body = append(bytes.TrimSuffix(bytes.Clone(line), []byte("\r")), "\r\n"...)
 	}
 }

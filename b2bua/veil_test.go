@@ -231,3 +231,76 @@ func TestALinkKeepsAllButTheAddressOfItsHost(t *testing.T) {
 		}
 	}
 }
+
+func TestALeakOfEachMessageLeavesTheOthersTheirLines(t *testing.T) {
+	play(t, &fixed{invite: toTrunk("bob")}, func(r *rig) {
+		log := r.insideOut(trunk.Headers{Preset: trunk.Transparent})
+		for i := range 20 {
+			req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+			req.Add("X-A", "inside")
+			if i == 19 {
+				req.Add("X-B", "inside")
+			}
+			_, err := r.alice.Send(req, sbc)
+			r.check(err)
+			r.wait(r.bob, "INVITE").Reply(486, nil)
+			r.wait(r.alice, "486")
+		}
+		synctest.Wait() // the log is written before it is read
+		if n := strings.Count(log.String(), "header=X-A"); n == 0 || n > 5 || !strings.Contains(log.String(), "header=X-B") {
+			t.Errorf("%d lines tell of X-A, and one of X-B:\n%s", n, log)
+		}
+	})
+}
+
+func TestAHiddenMaddrIsLeftOut(t *testing.T) {
+	for _, c := range []struct{ value, want string }{
+		{"<sip:al@192.0.2.1;maddr=192.0.2.1>;tag=1", "<sip:al@203.0.113.7>;tag=1"},
+		{"<sip:al@carrier.example:5070;maddr=192.0.2.1;user=phone>;tag=1", "<sip:al@carrier.example:5070;user=phone>;tag=1"},
+		{"<sip:al@carrier.example;maddr=[2001:db8::1]>", "<sip:al@carrier.example>"},
+		{"<sip:al@carrier.example;maddr=sbc.carrier.example>", "<sip:al@carrier.example;maddr=sbc.carrier.example>"},
+	} {
+		v := &veiling{to: &leg{}}
+		if got := v.withHost(c.value, "203.0.113.7"); got != c.want {
+			t.Errorf("%s: %s, want %s", c.value, got, c.want)
+		}
+	}
+}
+
+func TestAFragmentOfARequestStaysUnderEdge(t *testing.T) {
+	for _, c := range []struct {
+		preset     trunk.Preset
+		body, want string
+	}{
+		{trunk.Edge, "SIP/2.0 200 OK\r\nContact: <sip:192.0.2.1>\r\n", "SIP/2.0 200 OK\r\n"},
+		{trunk.Edge, "INVITE sip:192.0.2.1 SIP/2.0\r\nContact: <sip:192.0.2.1>\r\n", ""},
+		{trunk.Edge, "Contact: <sip:192.0.2.1>\r\n", ""},
+		{trunk.PresetDefault, "Contact: <sip:192.0.2.1>\r\n", "Contact: <sip:192.0.2.1>\r\n"},
+		{trunk.Transparent, "SIP/2.0 200 OK\r\nContact: <sip:192.0.2.1>\r\n", "SIP/2.0 200 OK\r\nContact: <sip:192.0.2.1>\r\n"},
+	} {
+		m := &message.Message{Method: "NOTIFY", Body: []byte(c.body)}
+		m.Set("Content-Type", "message/sipfrag;version=2.0")
+		fragment(m, &trunk.Headers{Preset: c.preset})
+		if string(m.Body) != c.want || (m.Get("Content-Type") != "") != (c.want != "") {
+			t.Errorf("%v: %q became %q, %s", c.preset, c.body, m.Body, m.Get("Content-Type"))
+		}
+	}
+}
+
+func TestEachContactOfALineIsHiddenUnderEdge(t *testing.T) {
+	p := &fixed{invite: func(context.Context, View) Decided {
+		return Decided{Decision: Route{Targets: []Target{{Trunk: "bob"}}, Redirects: PassRedirects}}
+	}}
+	play(t, p, func(r *rig) {
+		r.neighbours(func(t *trunk.Trunk) { t.Headers = trunk.Headers{Preset: trunk.Edge} })
+		_, err := r.alice.Send(r.alice.Invite("sip:bob@"+sbc, sdpOffer), sbc)
+		r.check(err)
+		r.wait(r.bob, "INVITE").Reply(302, func(m *message.Message) {
+			m.Set("Contact", `"a, b" <sip:one@192.0.2.77>;q=0.5, <sip:two@192.0.2.78:5070>`)
+		})
+		res := r.wait(r.alice, "302")
+		if got := strings.Join(res.All("Contact"), ", "); strings.Contains(got, "192.0.2.7") || !strings.Contains(got, "sip:one@192.0.2.10") || !strings.Contains(got, "sip:two@192.0.2.10") {
+			t.Errorf("Contact: %s", got)
+		}
+	})
+}

@@ -222,7 +222,7 @@ func (q *inquiry) rewritten(was, is string) string {
 	}, "changed by the codecs of a trunk"
 	wasSession, wasStreams := session(was)
 	isSession, isStreams := session(is)
-	hidden := q.sent.rules != nil && q.sent.rules.Preset == trunk.Edge && wasSession != isSession
+	hidden := q.sent.rules != nil && q.sent.rules.Hides() && wasSession != isSession
 	switch {
 	case hidden && wasStreams == isStreams:
 		return "names hidden by preset edge"

@@ -41,11 +41,18 @@ type Headers struct {
 	Pass   []string // names or patterns "X-*" that cross besides
 	Set    []message.Header
 	Drop   []string // names or patterns; wins over Pass
+
+	hides bool // an outer rule names edge, and this one lets nothing more cross
 }
+
+// Hides tells whether nothing is to cross of who is on the other side: somebody has
+// named edge, and nobody transparent within.
+func (h *Headers) Hides() bool { return h.Preset == Edge || h.hides }
 
 // Crosses tells whether the peer's header of that name is copied to the other
 // leg. Headers that the engine owns never are; Drop beats Pass, Pass beats the
-// preset. Set is the engine's to apply afterwards.
+// preset. What says what the body is goes with it, unless Drop has its name in full.
+// Set is the engine's to apply afterwards.
 func (h *Headers) Crosses(name string) bool {
 	crosses, _ := h.judge(name)
 	return crosses
@@ -84,12 +91,12 @@ func (h *Headers) judge(name string) (crosses bool, by Reason) {
 	switch {
 	case kind == owned:
 		return false, ByEngine
+	case kind == content && !slices.ContainsFunc(h.Drop, func(p string) bool { return message.Same(p, name) }):
+		return true, ByBody
 	case len(h.Drop) > 0 && matches(h.Drop, name):
 		return false, ByDrop
 	case len(h.Pass) > 0 && matches(h.Pass, name):
 		return true, ByPass
-	case kind == content:
-		return true, ByBody
 	case h.Preset == Transparent:
 		return true, ByPreset
 	case h.Preset == None:
@@ -116,6 +123,7 @@ func (h Headers) Merge(outer Headers) Headers {
 	if h.Preset == PresetDefault {
 		h.Preset = outer.Preset
 	}
+	h.hides = h.Preset != Transparent && outer.Hides()
 	h.Pass = slices.Concat(outer.Pass, h.Pass)
 	h.Drop = slices.Concat(outer.Drop, h.Drop)
 	set := make([]message.Header, 0, len(outer.Set)+len(h.Set))

@@ -52,6 +52,30 @@ func TestDropBeatsPassAndPassBeatsThePreset(t *testing.T) {
 	}
 }
 
+func TestAPatternLeavesTheBodyItsHeaders(t *testing.T) {
+	all := Headers{Preset: Transparent, Drop: []string{"*"}}
+	if all.Crosses("Subject") || !all.Crosses("Content-Type") || !all.Crosses("c") {
+		t.Error("\"*\" takes the headers of the body, or leaves others")
+	}
+	named := Headers{Drop: []string{"Content-Disposition", "e"}}
+	if named.Crosses("content-disposition") || named.Crosses("Content-Encoding") || !named.Crosses("Content-Type") {
+		t.Error("a header of the body that is named is not dropped")
+	}
+}
+
+func TestEdgeHidesBeneathAPresetThatLetsNothingMoreCross(t *testing.T) {
+	trunk := Headers{Preset: Edge}
+	for preset, hides := range map[Preset]bool{PresetDefault: true, Edge: true, None: true, Transparent: false} {
+		h := Headers{Preset: preset}.Merge(trunk)
+		if h.Hides() != hides {
+			t.Errorf("%v over edge hides: %v", preset, h.Hides())
+		}
+		if h := (Headers{Preset: preset}).Merge(Headers{}); h.Hides() != (preset == Edge) {
+			t.Errorf("%v over nothing hides: %v", preset, h.Hides())
+		}
+	}
+}
+
 func TestARouteIsLaidOverItsTrunk(t *testing.T) {
 	outer := Headers{
 		Preset: None, Pass: []string{"Subject"}, Drop: []string{"X-B"},
