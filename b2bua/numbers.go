@@ -1,6 +1,8 @@
 package b2bua
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 
 	"legwork/b2bua/message"
@@ -26,12 +28,18 @@ func writeIdentities(m *message.Message, from, to *leg) {
 		return
 	}
 	theirs, ours := numbersOf(from), &to.trunk.Numbers
-	for i := range m.Headers {
-		h := &m.Headers[i]
-		for _, name := range [...]string{"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"} {
-			if message.Same(h.Name, name) && !strings.Contains(h.Value, ",") {
-				h.Value = rewriteAddr(h.Value, theirs.Identity, ours.Identity, theirs.Country, ours)
-			}
+	for _, name := range [...]string{"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"} {
+		told := m.List(name)
+		anew := make([]string, len(told))
+		for i, one := range told {
+			anew[i] = rewriteAddr(one, theirs.Identity, ours.Identity, theirs.Country, ours)
+		}
+		if slices.Equal(told, anew) {
+			continue
+		}
+		m.Del(name)
+		for _, one := range anew {
+			m.Add(name, one)
 		}
 	}
 }
@@ -57,13 +65,18 @@ func rewriteAddr(value string, was, want trunk.NumberForm, country string, ours 
 	return a.String()
 }
 
-// rewriteURI leaves a URI alone whose user is no number of its country.
+// rewriteURI leaves a URI alone whose user is no number of its country. What a
+// user says behind its number, such as npdi or ext, stays (RFC 3261 section 19.1.6).
 func rewriteURI(uri string, was, want trunk.NumberForm, country string, ours *trunk.Numbers) string {
 	u, err := message.ParseURI(uri)
-	if err != nil || !u.IsSIP() || want == trunk.AnyNumber || !digits(u.User) {
+	if err != nil || !u.IsSIP() || want == trunk.AnyNumber {
 		return uri
 	}
-	n, ok := readNumber(u.User, was, country, ours.Country)
+	dialled, more, _ := strings.Cut(u.User, ";")
+	if dialled, err = url.PathUnescape(dialled); err != nil || !digits(dialled) || strings.Contains(strings.ToLower(more), "phone-context=") {
+		return uri
+	}
+	n, ok := readNumber(dialled, was, country, ours.Country)
 	if !ok {
 		return uri
 	}
@@ -74,6 +87,9 @@ func rewriteURI(uri string, was, want trunk.NumberForm, country string, ours *tr
 		u.User = n.From(ours.Country)
 	default:
 		u.User = n.E164()
+	}
+	if more != "" {
+		u.User += ";" + more
 	}
 	if ours.UserPhone {
 		u.Params.Set("user", "phone")

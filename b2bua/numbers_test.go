@@ -1,6 +1,7 @@
 package b2bua
 
 import (
+	"strings"
 	"testing"
 
 	"legwork/b2bua/message"
@@ -22,6 +23,9 @@ func TestNumbersAreWrittenAsTheTrunkWritesThem(t *testing.T) {
 		{"without the plus", plain, e164, "493012345678", "442079460018", "sip:+493012345678@192.0.2.2:5060;user=phone", "sip:+442079460018@phones.example;user=phone"},
 		{"from who says nothing of numbers", trunk.Numbers{}, plain, "+493012345678", "0301", "sip:493012345678@192.0.2.2:5060", "sip:0301@phones.example"},
 		{"to who says nothing of numbers", national, trunk.Numbers{}, "03012345678", "08912345678", "sip:03012345678@192.0.2.2:5060", "sip:08912345678@phones.example"},
+		{"with an escaped plus", e164, plain, "%2B493012345678", "%2b442079460018", "sip:493012345678@192.0.2.2:5060", "sip:442079460018@phones.example"},
+		{"with parameters of the user", e164, national, "+493012345678;npdi;rn=+4930999", "+442079460018;cpc=ordinary", "sip:03012345678;npdi;rn=+4930999@192.0.2.2:5060", "sip:00442079460018;cpc=ordinary@phones.example"},
+		{"local to a context", e164, plain, "12345678;phone-context=+4930", "+442079460018", "sip:12345678;phone-context=+4930@192.0.2.2:5060", "sip:442079460018@phones.example"},
 		{"what is no number", national, e164, "vanity", "alice", "sip:vanity@192.0.2.2:5060", "sip:alice@phones.example"},
 		{"only the Request-URI", national, trunk.Numbers{URI: trunk.E164Number}, "03012345678", "08912345678", "sip:+493012345678@192.0.2.2:5060", "sip:08912345678@phones.example"},
 	} {
@@ -44,4 +48,21 @@ func TestNumbersAreWrittenAsTheTrunkWritesThem(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEachIdentityOfALineIsWrittenAnew(t *testing.T) {
+	play(t, &fixed{invite: toTrunk("bob")}, func(r *rig) {
+		r.neighbours(func(t *trunk.Trunk) { t.Numbers = trunk.Numbers{Country: "DE", Identity: trunk.NationalNumber} })
+		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+		req.Add("P-Asserted-Identity", `"Doe, Jane" <sip:+493012345678@phones.example>, <tel:+493012345678>`)
+		_, err := r.alice.Send(req, sbc)
+		r.check(err)
+		in := r.wait(r.bob, "INVITE")
+		got := strings.Join(in.Message.List("P-Asserted-Identity"), ", ")
+		if want := `"Doe, Jane" <sip:03012345678@phones.example>, <tel:+493012345678>`; got != want {
+			t.Errorf("asserted %s, want %s", got, want)
+		}
+		in.Reply(486, nil)
+		r.wait(r.alice, "486")
+	})
 }

@@ -62,8 +62,11 @@ func (n Number) National() string {
 }
 
 // From is what is dialled inside a country, digits only: to another one with the
-// prefix that leads out.
+// prefix that leads out. One that shares its country code is not another.
 func (n Number) From(country string) string {
+	if int(n.parsed.GetCountryCode()) == phonenumbers.GetCountryCodeForRegion(country) {
+		return n.National()
+	}
 	return phonenumbers.NormalizeDigitsOnly(phonenumbers.FormatOutOfCountryCallingNumber(n.parsed, country))
 }
 

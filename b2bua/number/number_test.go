@@ -17,6 +17,16 @@ func TestANumberIsWrittenAsItIsDialledElsewhere(t *testing.T) {
 	}
 }
 
+func TestANumberIsDialledAlikeInAllOfItsCountryCode(t *testing.T) {
+	n, err := Parse("+12125550123", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := n.National() + " " + n.From("US") + " " + n.From("CA") + " " + n.From("DE"); got != "2125550123 2125550123 2125550123 0012125550123" {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestWhatIsNoNumberIsRefused(t *testing.T) {
 	for raw, country := range map[string]string{"030": "", "999": "DE", "\xff": "DE", strings.Repeat("1", 100): "DE", "": "DE"} {
 		if n, err := Parse(raw, country); err == nil {
