@@ -401,7 +401,7 @@ func (c *Call) onward(d Decided) phase {
 		return c.next()
 	}
 	retry := c.failure.leg.place().missing() || c.route.Retry.Has(c.failure.res.Status, c.failure.origin) && !c.failure.rang
-	if retry && len(c.stages) > 0 {
+	if retry && len(c.stages) > 0 || c.listed() {
 		return c.next()
 	}
 	return c.failCaller()

@@ -138,6 +138,47 @@ func TestRedirectionIsFollowedInOrderOfQ(t *testing.T) {
 	})
 }
 
+// RFC 3261 section 8.1.3.4: until one answers, or a 6xx comes.
+func TestEveryContactOfARedirectionIsTried(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		code  int // of the first contact
+		rings bool
+		goes  bool // on to the second
+	}{
+		{"busy", 486, false, true},
+		{"not found", 404, false, true},
+		{"declined", 603, false, false},
+		{"rang", 486, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, &fixed{invite: toBobThenCarol}, func(r *rig) {
+				r.dial(sdpOffer)
+				r.wait(r.bob, "INVITE").Reply(302, func(m *message.Message) {
+					m.Add("Contact", "<sip:first@192.0.2.3:5060>, <sip:second@192.0.2.3:5060>;q=0.1")
+				})
+				in := r.wait(r.carol, "INVITE")
+				if c.rings {
+					in.Reply(180, nil)
+				}
+				in.Reply(c.code, nil)
+				want := c.code
+				if c.goes {
+					if in = r.wait(r.carol, "INVITE"); in.URI != "sip:second@192.0.2.3:5060" {
+						t.Errorf("%s is tried after %d", in.URI, c.code)
+					}
+					want = 410 // a target of the route comes after those codes only that it names
+					in.Reply(want, nil)
+				}
+				if got := r.final().Status; got != want {
+					t.Errorf("caller got %d, want %d", got, want)
+				}
+				r.never(r.carol, "INVITE")
+			})
+		})
+	}
+}
+
 func TestCalleesThatRedirectForEverAreLeft(t *testing.T) {
 	play(t, &fixed{invite: toBob}, func(r *rig) {
 		r.dial(sdpOffer)

@@ -37,6 +37,15 @@ func (c *Call) redirected() bool {
 	return len(stages) > 0
 }
 
+// listed tells whether the place that was lost and the next one are contacts of
+// a 3xx. They are tried one after the other until one answers or sends 6xx,
+// whatever the route retries (RFC 3261 section 8.1.3.4), but none after one that
+// has rung (flow C8).
+func (c *Call) listed() bool {
+	f := &c.failure
+	return f.leg.place().listed && !f.rang && f.res.Status < 600 && len(c.stages) > 0 && c.stages[0][0].listed
+}
+
 // followed tells which redirections name places for this call: 380 names
 // another service.
 func followed(code int) bool { return code >= 300 && code <= 302 || code == 305 }
@@ -44,7 +53,7 @@ func followed(code int) bool { return code >= 300 && code <= 302 || code == 305 
 // redirected is the hop that a callee names in its place. It belongs to the same
 // trunk, of which the callee speaks. 305 names a proxy for the same URI.
 func (h hop) redirected(uri string, code int) hop {
-	h.sent = h.sent || !h.ownHost(uri)
+	h.listed, h.sent = true, h.sent || !h.ownHost(uri)
 	h.next, h.then, h.at = uri, nil, nil
 	h.flow, h.others = transport.Flow{}, nil
 	if code != 305 {

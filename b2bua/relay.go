@@ -296,10 +296,18 @@ func (c *Call) answerCrosses(x *exchange, res *message.Message, stay phase) phas
 	default:
 		c.crossed(x)
 	}
-	if c.answered && (res.Status == 481 || res.Status == 408) {
+	if x.ofTheCall() && (res.Status == 481 || res.Status == 408) {
 		return c.clear(goodbye{by: x.to.who(), from: x.to, cause: reasonHeader(res.Status)})
 	}
 	return stay // before the answer, that of the INVITE is on its way
+}
+
+// ofTheCall tells whether the call is over when the far peer has forgotten the
+// dialog of a request, or does not answer. A subscription within the dialog has a
+// life of its own: that of a REFER may be gone while its call goes on (RFC 5057
+// section 5.1).
+func (x *exchange) ofTheCall() bool {
+	return x.call.answered && x.method != "NOTIFY" && x.method != "SUBSCRIBE"
 }
 
 // finishExchange takes what a final response settles: a 2xx refreshes the
@@ -385,7 +393,7 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 		}
 		c.respond(to.tx, to.from, c.responseTo(to.req, code, "", ""))
 		c.crossed(to)
-		if c.answered {
+		if to.ofTheCall() {
 			return c.clear(goodbye{by: to.to.who(), cause: reasonHeader(code)})
 		}
 	}

@@ -143,3 +143,29 @@ func TestDecisionsSetSeveralHeadersOfOneName(t *testing.T) {
 		}
 	})
 }
+
+// RFC 5057 section 5.1: the subscription of a REFER is not the call.
+func TestALostSubscriptionLeavesTheCallUp(t *testing.T) {
+	for _, answer := range []int{481, 408, 0} {
+		play(t, &fixed{invite: toBob}, func(r *rig) {
+			call := r.answered()
+			r.say(r.alice, call.alice, "REFER", func(m *message.Message) { m.Set("Refer-To", "<sip:carol@192.0.2.3>") })
+			r.wait(r.bob, "REFER").Reply(202, nil)
+			r.wait(r.alice, "202 REFER")
+			r.say(r.bob, call.bob, "NOTIFY", func(m *message.Message) {
+				m.Set("Event", "refer")
+				m.Set("Subscription-State", "active;expires=60")
+				m.Set("Content-Type", "message/sipfrag")
+				m.Body = []byte("SIP/2.0 100 Trying\r\n")
+			})
+			if in := r.wait(r.alice, "NOTIFY"); answer != 0 {
+				in.Reply(answer, nil)
+			}
+			r.never(r.bob, "BYE")
+			r.say(r.alice, call.alice, "INFO", nil)
+			r.wait(r.bob, "INFO").Reply(200, nil)
+			r.wait(r.alice, "200 INFO")
+			call.hangUpByAlice()
+		})
+	}
+}

@@ -166,6 +166,7 @@ type hop struct {
 	flow   transport.Flow   // one of the addresses of next; the zero value: they are not known yet
 	others []transport.Flow // the others, not tried yet
 	sips   bool             // only TLS may lead there
+	listed bool             // in a 3xx
 	sent   bool             // by a 3xx to a host that is not its trunk's: it gets no credentials
 }
 
