@@ -58,7 +58,11 @@ func compile(cfg *Config, snap *Snapshot) (*generation, Problems) {
 		modules: map[string]*glua.FunctionProto{}, files: map[string]string{}, tables: lib.NewTables(snap.open),
 	}
 	problems := g.takeTrunks()
-	for _, name := range slices.Concat(snap.modules(), snap.Tests()) {
+	names := snap.modules()
+	if !cfg.Played {
+		names = append(names, snap.Tests()...)
+	}
+	for _, name := range names {
 		src := snap.Files[name]
 		if blank(src) {
 			problems = append(problems, Problem{File: name, Line: 1, Msg: "the file is empty; is it being saved?"})

@@ -91,6 +91,14 @@ func checkField(name string) string {
 	return ""
 }
 
+// NoHook says why a name is no hook's, or "".
+func NoHook(name string) string {
+	if !strings.HasPrefix(name, "on_") {
+		return fmt.Sprintf("%q is no hook; one is called like on_invite", name)
+	}
+	return checkField(name)
+}
+
 // waits are the hooks that may wait: (w) in contract/lua-api.md section 2.
 func waits(h b2bua.Hook) bool {
 	switch h {

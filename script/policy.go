@@ -52,6 +52,9 @@ type Config struct {
 	// nil: nothing does.
 	Compiled *lua.Compiled
 	Cover    *lua.Coverage // notes the lines that run; nil: nothing does
+	// Played says that the scripts are only played, in a test or to see what they
+	// do: a test beside them that does not compile is none of their business.
+	Played bool
 
 	libraries map[string]func(*glua.LState) glua.LValue // besides b2b, for require
 	apart     bool                                      // of a shadow: nothing outside of it is changed

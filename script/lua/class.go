@@ -82,9 +82,21 @@ func (c *Class[T]) Is(v glua.LValue) (T, bool) {
 func (c *Class[T]) Check(L *glua.LState, n int) T {
 	self, ok := c.Is(L.Get(n))
 	if !ok {
-		L.ArgError(n, c.name+" expected, got "+c.kind(L.Get(n)))
+		L.ArgError(n, c.name+" expected, got "+c.kind(L.Get(n))+c.colon(L, n))
 	}
 	return self
+}
+
+// colon is what to do about a method that was called without its object.
+func (c *Class[T]) colon(L *glua.LState, n int) string {
+	here, ok := L.GetStack(0)
+	if n != 1 || !ok {
+		return ""
+	}
+	if _, err := L.GetInfo("n", here, glua.LNil); err != nil || c.methods[here.Name] == nil {
+		return ""
+	}
+	return "; call it with a colon, " + c.name + ":" + here.Name + "(...)"
 }
 
 // kind names a value: a class's name, or Lua's type.

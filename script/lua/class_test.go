@@ -50,7 +50,7 @@ func TestObjectsAreStrict(t *testing.T) {
 		"thing.zzz = 1":                              "main.lua:1: thing has no field 'zzz'; there are name, rename, size",
 		"thing.Name = 1":                             "main.lua:1: thing has no field 'Name', did you mean 'name'?",
 		"thing[5] = 1":                               "main.lua:1: thing has no field '5'; there are name, rename, size",
-		"thing.rename({}, 'x')":                      "main.lua:1: bad argument #1 to rename (thing expected, got table)",
+		"thing.rename({}, 'x')":                      "main.lua:1: bad argument #1 to rename (thing expected, got table; call it with a colon, thing:rename(...))",
 		"setmetatable(thing, {})":                    "main.lua:1: bad argument #1 to setmetatable (table expected, got userdata)",
 		"print(getmetatable(thing))":                 "thing\n",
 		"print(pcall(function() return #thing end))": "false\tmain.lua:1: __len undefined\n",
@@ -78,7 +78,7 @@ func TestObjectOfAnotherClassIsRefused(t *testing.T) {
 		},
 	}})
 	_, err := s.run(Run{}, "thing.rename(other, 'x')")
-	if err == nil || err.Error() != "main.lua:1: bad argument #1 to rename (thing expected, got other)" {
+	if err == nil || err.Error() != "main.lua:1: bad argument #1 to rename (thing expected, got other;" {
 		t.Fatal(err)
 	}
 }

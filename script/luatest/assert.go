@@ -2,7 +2,9 @@ package luatest
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,6 +110,44 @@ func same(L *glua.LState, a, b glua.LValue) bool {
 	return errA == nil && errB == nil && reflect.DeepEqual(x, y)
 }
 
+// inLua writes a plain value as a script would.
+func inLua(v any) string {
+	var parts []string
+	switch v := v.(type) {
+	case string:
+		return strconv.Quote(v)
+	case []any:
+		for _, one := range v {
+			parts = append(parts, inLua(one))
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			name := key
+			if !isName(key) {
+				name = "[" + strconv.Quote(key) + "]"
+			}
+			parts = append(parts, name+" = "+inLua(v[key]))
+		}
+	default:
+		return fmt.Sprint(v)
+	}
+	if len(parts) == 0 {
+		return "{}"
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
+}
+
+// isName tells whether a key needs no quotes.
+func isName(key string) bool {
+	for i, c := range key {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return key != ""
+}
+
 // maxShown bounds one value in a message.
 const maxShown = 400
 
@@ -123,7 +163,7 @@ func show(L *glua.LState, v glua.LValue) string {
 		if err != nil {
 			return "a table"
 		}
-		text = fmt.Sprint(plain)
+		text = inLua(plain)
 	case *glua.LFunction:
 		return "a function"
 	default:

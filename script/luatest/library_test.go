@@ -19,7 +19,8 @@ func TestAFailureNamesLineAndValues(t *testing.T) {
 		{`t.eq(1, 2)`, `main_test.lua:3: expected 2, got 1`},
 		{`t.eq("a", "b", "the name")`, `main_test.lua:3: the name: expected "b", got "a"`},
 		{`t.eq(nil, false)`, `main_test.lua:3: expected false, got nil`},
-		{`t.eq({ 1, { a = 2 } }, { 1, { a = 3 } })`, `main_test.lua:3: expected [1 map[a:3]], got [1 map[a:2]]`},
+		{`t.eq({ 1, { a = 2 } }, { 1, { a = 3 } })`, `main_test.lua:3: expected { 1, { a = 3 } }, got { 1, { a = 2 } }`},
+		{`t.eq({ ["X-A"] = "1", b = {} }, {})`, `main_test.lua:3: expected {}, got { ["X-A"] = "1", b = {} }`},
 		{`t.eq("1", 1)`, `main_test.lua:3: expected 1, got "1"`},
 		{`t.ok(false)`, `main_test.lua:3: expected something true, got false`},
 		{`t.ok(nil, "it rang")`, `main_test.lua:3: it rang: expected something true, got nil`},
@@ -58,6 +59,11 @@ func TestAMisuseOfACallIsExplained(t *testing.T) {
 		{`t.invite { file = "main.lua", from_trunk = "pbx" }`, `t.invite: file = "main.lua" is no SIP message`},
 		{asked1 + `c:b(2)`, `c:b(2): only one callee was invited`},
 		{`t.invite { to = "sip:nobody@sbc.example", from_trunk = "pbx" }:b(1)`, `c:b(1): no callee was invited`},
+		{asked1 + `c.b(1)`, `bad argument #1 to b (call expected, got number; call it with a colon, call:b(...))`},
+		{asked1 + `c:b(1).send(180)`, `bad argument #1 to send (leg expected, got number; call it with a colon, leg:send(...))`},
+		{asked1 + `t.wire("c")`, `bad argument #1 to wire (call expected, got string)`},
+		{asked1 + `t.decision(c, "on_invit")`, `t.decision: unknown hook on_invit; did you mean "on_invite"?`},
+		{asked1 + `t.decision(c, "route")`, `t.decision: "route" is no hook; one is called like on_invite`},
 		{asked1 + `c:b(0)`, `c:b(n): want a whole number from 1 to 2000, got 0`},
 		{asked1 + `c:b(1):send(99)`, `b:send(code): want a whole number from 100 to 699, got 99`},
 		{asked1 + `c:b(1):send()`, `send(code or method[, headers[, body]]): got nil`},
@@ -119,6 +125,31 @@ func TestAFileThatDoesNotCompileIsAFailedTest(t *testing.T) {
 	r := play(t, failover, "t.it(")
 	if _, failed := r.Count(); failed != 1 {
 		t.Error(printed(t, r))
+	}
+}
+
+func TestABrokenTestFileFailsAlone(t *testing.T) {
+	cfg := Config{
+		Source: folder(t, failover, map[string]string{
+			"good_test.lua":   `require("b2b.test").it("x", function() end)`,
+			"broken_test.lua": "\nx = = 1\n",
+			"empty_test.lua":  "",
+		}),
+		Trunks: carriers(), Bubble: bubble(t),
+	}
+	r, err := Run(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passed, failed := r.Count(); passed != 1 || failed != 1 {
+		t.Error(printed(t, r))
+	}
+	f := r.Results[0].Failure
+	if f == nil || f.File != "broken_test.lua" || f.Line != 2 {
+		t.Error(printed(t, r))
+	}
+	if p, err := Play(cfg, Scene{Request: written, Trunk: "pbx"}); err != nil || p.Final.Status != 200 {
+		t.Error("a call is not played because of a test:", err)
 	}
 }
 

@@ -146,7 +146,7 @@ func (w *rerun) loadAll() (err error) {
 	}
 	w.policy, err = script.New(context.Background(), script.Config{
 		Source: w.cfg.Source, Trunks: func() *trunk.Table { return w.near.table }, States: w.server.Trunks(),
-		Lib: w.shared, Log: slog.New(slog.DiscardHandler), Machines: 1, Realm: w.realm, Compiled: w.compiled,
+		Lib: w.shared, Log: slog.New(slog.DiscardHandler), Machines: 1, Realm: w.realm, Compiled: w.compiled, Played: true,
 	})
 	return err
 }

@@ -165,7 +165,7 @@ func (s *stage) loadScripts(seed uint64) (err error) {
 	}
 	s.policy, err = script.New(context.Background(), script.Config{
 		Source: s.cfg.Source, Trunks: func() *trunk.Table { return s.near.table }, States: s.server.Trunks(),
-		Lib: s.shared, Log: slog.New(s.log), Machines: 1, Realm: s.realm, Compiled: s.compiled, Cover: s.cfg.cover,
+		Lib: s.shared, Log: slog.New(s.log), Machines: 1, Realm: s.realm, Compiled: s.compiled, Cover: s.cfg.cover, Played: true,
 	})
 	return err
 }

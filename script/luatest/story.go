@@ -10,6 +10,7 @@ import (
 
 	"legwork/b2bua"
 	"legwork/b2bua/message"
+	"legwork/script"
 	"legwork/script/lua"
 )
 
@@ -43,6 +44,9 @@ func (l *library) decision(L *glua.LState) int {
 	hook := ""
 	if L.Get(2) != glua.LNil {
 		hook = textOf(L, L.Get(2))
+		if why := script.NoHook(hook); why != "" {
+			lua.RaiseAt(L, "t.decision: %s", why)
+		}
 	}
 	for _, ev := range slices.Backward(c.stage.storyOf(c)) {
 		if ev.Kind != b2bua.EventDecided || hook != "" && ev.Hook != hook {
