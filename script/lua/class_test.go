@@ -78,7 +78,7 @@ func TestObjectOfAnotherClassIsRefused(t *testing.T) {
 		},
 	}})
 	_, err := s.run(Run{}, "thing.rename(other, 'x')")
-	if err == nil || err.Error() != "main.lua:1: bad argument #1 to rename (thing expected, got other;" {
+	if err == nil || err.Error() != "main.lua:1: bad argument #1 to rename (thing expected, got other; call it with a colon, thing:rename(...))" {
 		t.Fatal(err)
 	}
 }
