@@ -94,12 +94,13 @@ func (c *Client) Close() { _ = c.redis.Close() } // nobody is left to care
 // A bounded connection reads so much for one question and no more.
 type bounded struct {
 	net.Conn
-	read int // since the last Write; commands are not pipelined
+	read      int // since the last Write; commands are not pipelined
+	announced announced
 }
 
 // Write implements net.Conn.
 func (b *bounded) Write(p []byte) (int, error) {
-	b.read = 0
+	b.read, b.announced.values = 0, 0
 	return b.Conn.Write(p)
 }
 
@@ -110,6 +111,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.Conn.Read(p[:min(len(p), maxReply-b.read)])
 	b.read += n
+	if wrong := b.announced.next(p[:n]); wrong != nil {
+		return 0, wrong
+	}
 	return n, err
 }
 
@@ -127,7 +131,7 @@ func (c *Client) Do(ctx context.Context, words ...any) (any, error) {
 	go func() { // ends with the command's time
 		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 		defer cancel()
-		v, err := c.redis.Do(bound, words...).Result()
+		v, err := c.ask(bound, words)
 		done <- reply{v, err}
 	}()
 	select {
@@ -145,13 +149,23 @@ func (c *Client) Do(ctx context.Context, words ...any) (any, error) {
 	}
 }
 
+// ask survives a library that trips over an answer.
+func (c *Client) ask(ctx context.Context, words []any) (v any, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errGarbled
+		}
+	}()
+	return c.redis.Do(ctx, words...).Result()
+}
+
 // failure keeps what the server said and what the network met.
 func (c *Client) failure(err error) error {
 	var said goredis.Error
 	var timeout net.Error
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		return fmt.Errorf("%w: the answer has more than %d bytes", ErrTooLarge, maxReply)
+		return fmt.Errorf("%w: the answer has more than %d bytes or %d values", ErrTooLarge, maxReply, maxValues)
 	case errors.Is(err, goredis.ErrPoolTimeout):
 		return fmt.Errorf("all connections are busy: %w", context.DeadlineExceeded)
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):

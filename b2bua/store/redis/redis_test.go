@@ -133,3 +133,77 @@ func silent(t *testing.T) string {
 	t.Cleanup(func() { l.Close() })
 	return "redis://" + l.Addr().String()
 }
+
+// says is the address of a server that answers each command with the same text, and
+// those of the handshake with an error.
+func says(t *testing.T, text string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				b := make([]byte, 4096)
+				for {
+					n, err := conn.Read(b)
+					if err != nil {
+						return
+					}
+					answer := "-ERR unknown command\r\n"
+					if strings.Contains(string(b[:n]), "GET") {
+						answer = text
+					}
+					if _, err := conn.Write([]byte(answer)); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return "redis://" + l.Addr().String()
+}
+
+func TestNoLengthThatAServerAnnouncesIsTakenOnTrust(t *testing.T) {
+	for _, text := range []string{
+		"$9223372036854775807\r\nabc", "$99999999999999999999999\r\n", "$4294967296\r\n", "$" + strings.Repeat("0", 40) + "9223372036854775807\r\n", "$-5\r\nx", "$\r\n", "\r\n",
+		"*2147483647\r\n", "*-7\r\n", "*1\r\n*9223372036854775807\r\n", "%9223372036854775807\r\n", ">4611686018427387904\r\n",
+		"!9223372036854775807\r\n", "=9223372036854775807\r\n", "|9223372036854775807\r\n", strings.Repeat("*20000\r\n", 1000), strings.Repeat("*1\r\n", 1_000_000),
+		"$2\r\nok\r\n*99999999\r\n", "+" + strings.Repeat("x", 5_000_000) + "\r\n", "\x00\x01\r\n",
+	} {
+		c, err := Open(Config{URL: says(t, text), Timeout: 2 * time.Second, Connections: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := c.Do(t.Context(), "GET", "k")
+		if err == nil && v != "ok" || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%.40q: %v, %v", text, v, err)
+		}
+		c.Close()
+	}
+}
+
+func TestLengthsAreReadInAnyPieces(t *testing.T) {
+	whole := "*3\r\n$3\r\na\nb\r\n:5\r\n$-1\r\n+OK\r\n$26\r\n$99999999999999999999999\r\n\r\n"
+	for size := 1; size <= len(whole); size++ {
+		var a announced
+		for at := 0; at < len(whole); at += size {
+			if err := a.next([]byte(whole[at:min(at+size, len(whole))])); err != nil {
+				t.Fatalf("in pieces of %d: %v", size, err)
+			}
+		}
+		if a.values != 3 || a.skip != 0 || len(a.line) != 0 {
+			t.Errorf("in pieces of %d: %+v", size, a)
+		}
+		if err := a.next([]byte("$99999999\r\n")); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("in pieces of %d: %v", size, err)
+		}
+	}
+}
