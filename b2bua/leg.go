@@ -148,9 +148,9 @@ func (l *leg) other() *leg {
 }
 
 func (l *leg) view() Leg {
-	v := Leg{Role: l.role, Index: l.index, Target: l.place().uri, Rang: l.rang, Remote: l.flow.Remote.String()}
-	if l.flow.Listener != nil {
-		v.Local = l.flow.Listener.SentBy()
+	v := Leg{Role: l.role, Index: l.index, Target: l.place().uri, Rang: l.rang}
+	if l.flow.Listener != nil { // else no way is known yet
+		v.Local, v.Remote = l.flow.Listener.SentBy(), l.flow.Remote.String()
 	}
 	if l.trunk != nil {
 		v.Trunk = l.trunk.Name

@@ -161,5 +161,5 @@ type Leg struct {
 	Target string // Request-URI of a B leg
 	Rang   bool   // a 1xx other than 100 came
 	Local  string // host:port of our side as the peer sees it
-	Remote string // host:port of the peer
+	Remote string // host:port of the peer; "": no way there is known yet
 }
