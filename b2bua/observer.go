@@ -18,7 +18,8 @@ type Event struct {
 	At   time.Time
 	Kind Kind
 	Leg  Leg
-	// Message that came or left, its bytes in Message.Raw or Bytes.
+	// Message that came or left; Bytes are those of one that left, as far as they
+	// are known. Wire has both.
 	Message *message.Message
 	Bytes   []byte
 	Hook    string // of Decided, Edited, Failed: on_invite ...
@@ -33,6 +34,17 @@ type Event struct {
 	Edits    *Edits         // of Edited
 	Rules    *trunk.Headers // of Sent: which of the peer's headers cross to this leg; nil: nothing crossed yet
 	Took     time.Duration  // of LookedUp
+}
+
+// Wire is the event's message as it came or left.
+func (ev *Event) Wire() []byte {
+	switch {
+	case ev.Bytes != nil:
+		return ev.Bytes
+	case ev.Kind != EventSent && ev.Message.Raw != nil: // else what it was made of
+		return ev.Message.Raw
+	}
+	return ev.Message.Bytes()
 }
 
 // Kind of an event.

@@ -347,12 +347,7 @@ func (s *story) carry(st *step, ev *b2bua.Event) {
 	m := ev.Message
 	st.method, st.code, st.text = known(m.Method), int16(min(m.Status, 999)), phrase(m.Status, m.Reason)
 	st.sdp = len(m.Body) > 0 && strings.Contains(m.Get("Content-Type"), "sdp")
-	st.bytes, st.rules = ev.Bytes, ev.Rules
-	if st.bytes == nil {
-		if st.bytes = m.Raw; ev.Kind == b2bua.EventSent || m.Raw == nil {
-			st.bytes = m.Bytes()
-		}
-	}
+	st.bytes, st.rules = ev.Wire(), ev.Rules
 	if ev.Kind == b2bua.EventSent {
 		st.link = s.cameAs(m.Raw)
 		for i := range s.steps {

@@ -152,13 +152,7 @@ func tells(ev *b2bua.Event) bool {
 
 // text is a message without what it must not show.
 func text(ev *b2bua.Event) string {
-	b := ev.Bytes
-	if b == nil {
-		if b = ev.Message.Raw; ev.Kind == b2bua.EventSent || b == nil {
-			b = ev.Message.Bytes()
-		}
-	}
-	return strings.ToValidUTF8(message.Mask(string(b)), "\uFFFD")
+	return strings.ToValidUTF8(message.Mask(string(ev.Wire())), "\uFFFD")
 }
 
 // locate notes which contacts took the places of addresses of record.

@@ -74,15 +74,12 @@ func (l *library) wire(L *glua.LState) int {
 	c := l.calls.Check(L, 1)
 	story := c.stage.storyOf(c)
 	list := L.NewTable()
-	for _, ev := range story {
-		text := ev.Bytes
-		if ev.Message != nil && len(text) == 0 {
-			text = ev.Message.Raw
-		}
-		if ev.Kind == b2bua.EventDecided || ev.Message == nil || len(text) == 0 {
+	for i := range story {
+		ev := &story[i]
+		if ev.Kind == b2bua.EventDecided || ev.Message == nil {
 			continue
 		}
-		row := L.NewTable()
+		text, row := ev.Wire(), L.NewTable()
 		row.RawSetString("leg", glua.LString(legName(ev.Leg)))
 		row.RawSetString("sent", glua.LBool(ev.Kind == b2bua.EventSent))
 		row.RawSetString("at", glua.LNumber(ev.At.Sub(story[0].At).Seconds()))

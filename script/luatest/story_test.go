@@ -39,6 +39,19 @@ func TestATestSeesDecisionsAndTheWire(t *testing.T) {
 	}
 }
 
+func TestTheWireShowsWhatATransactionSays(t *testing.T) {
+	passes(t, failover, it(asked1+`
+  c:b(1):send(180)
+  c:a():send("CANCEL")
+  t.advance(1)
+  local says = {}
+  for _, one in ipairs(t.wire(c)) do
+    if one.leg == "a" and one.text:find("CSeq: %d+ CANCEL") then says[#says + 1] = one.text:match("^[^\r]+") end
+  end
+  t.eq(says[2], "SIP/2.0 200 OK")
+`))
+}
+
 const written = `INVITE sip:4711@sbc.example SIP/2.0
 Via: SIP/2.0/UDP 192.0.2.70:5060;branch=z9hG4bKa
 From: <sip:12@pbx.example>;tag=x
