@@ -160,7 +160,7 @@ func messageItems() []Item {
 		field("message", "history", "addr[]", "the members of History-Info; copies"),
 		method("message", "diversion_as", "form: string", "", `tells who diverted the call as "history", "diversion" or "both" and in no other way, as "none" not at all (RFC 7544)`),
 		field("message", "source", "source?", "where it came from; nil for one made here"),
-		field("message", "raw", "string?", "the bytes as received; nil for one made here"),
+		field("message", "raw", "string?", "the bytes as received, of what crosses those it was made of; nil for one made here"),
 	}
 }
 

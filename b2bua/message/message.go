@@ -30,7 +30,7 @@ type Message struct {
 	Reason  string // reason phrase of a response
 	Headers []Header
 	Body    []byte
-	Raw     []byte // the bytes as received; nil when the message was built here
+	Raw     []byte // the bytes as received, of what crosses those it was made of; nil when the message was built here
 }
 
 // IsRequest tells a request from a response.
