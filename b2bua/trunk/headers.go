@@ -58,51 +58,51 @@ func (h *Headers) Crosses(name string) bool {
 	return crosses
 }
 
-// Reason is which part of the rule decides about the peer's header of that name.
-type Reason uint8
+// part of a rule that decides about the peer's header of a name.
+type part uint8
 
-// The parts of a rule, in the order in which they are asked.
+// In the order in which they are asked.
 const (
-	ByEngine Reason = iota
-	ByDrop
-	ByPass
-	ByPreset
-	ByBody // it goes with the body
+	byEngine part = iota
+	byBody // it goes with the body
+	byDrop
+	byPass
+	byPreset
 )
 
 // Judge is Crosses with the reason, for people.
 func (h *Headers) Judge(name string) (crosses bool, why string) {
 	crosses, by := h.judge(name)
 	switch by {
-	case ByEngine:
+	case byEngine:
 		return crosses, "belongs to each leg"
-	case ByDrop:
+	case byDrop:
 		return crosses, "drop"
-	case ByPass:
+	case byPass:
 		return crosses, "pass"
-	case ByBody:
+	case byBody:
 		return crosses, "goes with the body"
 	}
 	return crosses, "preset " + h.Preset.String()
 }
 
-func (h *Headers) judge(name string) (crosses bool, by Reason) {
+func (h *Headers) judge(name string) (crosses bool, by part) {
 	kind := kindOf(name)
 	switch {
 	case kind == owned:
-		return false, ByEngine
+		return false, byEngine
 	case kind == content && !slices.ContainsFunc(h.Drop, func(p string) bool { return message.Same(p, name) }):
-		return true, ByBody
+		return true, byBody
 	case len(h.Drop) > 0 && matches(h.Drop, name):
-		return false, ByDrop
+		return false, byDrop
 	case len(h.Pass) > 0 && matches(h.Pass, name):
-		return true, ByPass
+		return true, byPass
 	case h.Preset == Transparent:
-		return true, ByPreset
+		return true, byPreset
 	case h.Preset == None:
-		return false, ByPreset
+		return false, byPreset
 	}
-	return kind == crossing, ByPreset
+	return kind == crossing, byPreset
 }
 
 // String is the preset's name.
