@@ -25,10 +25,7 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 // password. An empty password is none. Logs, errors and JSON show nothing of it.
 type Secret struct{ Password, HA1 string }
 
-// Can tells whether this secret can check an answer in that algorithm. Offer
-// only what all users can, or they fail with the right password.
-func (s Secret) Can(a Algorithm) bool { return s.Password != "" || s.hashed(a) }
-
+// hashed tells whether it has the hash of that algorithm.
 func (s Secret) hashed(a Algorithm) bool {
 	return len(s.HA1) == a.hexSize() && a.plain() != SHA512t256
 }
