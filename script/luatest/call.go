@@ -204,8 +204,7 @@ func (l *leg) takeResponse(in *simnet.Incoming) func() {
 	if isSDP(in.Message) && !l.asked {
 		l.media++
 		if body, err := answer(l.agent.Addr.Addr(), l.media, in.Body); err == nil {
-			ack.Set("Content-Type", "application/sdp")
-			ack.Body = body
+			withSDP(ack, body)
 		}
 	}
 	return func() { _, _ = l.agent.SendACK(ack, l.peer) } // the flow exists: an INVITE went over it

@@ -281,7 +281,7 @@ func left(s *stage) []string {
 // held counts places in trunks.
 func held(s *stage) (n int) {
 	for _, t := range s.server.Trunks().Stats() {
-		n += int(t.Calls)
+		n += t.Calls
 	}
 	return n
 }

@@ -115,7 +115,7 @@ func answers() []Misbehaviour {
 			p.raw(180, tagged(p.tag()))
 		}},
 		{Name: "bad-sdp", Says: "the callee's 200 has a body that is no SDP", callee: odd(func(m *message.Message) {
-			withBody(m, []byte("v=zero\r\nm=audio here please\r\n"))
+			withSDP(m, []byte("v=zero\r\nm=audio here please\r\n"))
 		})},
 		{Name: "no-sdp", Says: "the callee's 200 has no answer to the offer", callee: odd(func(m *message.Message) {
 			m.Del("Content-Type")
@@ -236,7 +236,7 @@ func (p *player) raw(code int, edits ...func(*message.Message)) {
 	res := p.in.Respond(code, "", "raw")
 	res.Set("Contact", p.leg.agent.Contact())
 	if code/100 == 2 {
-		p.describe(p.in, res)
+		describe(p.leg.agent, p.in, res)
 	}
 	for _, edit := range edits {
 		edit(res)

@@ -105,7 +105,7 @@ func (p *player) say(code int, edits ...func(*message.Message)) {
 func (p *player) reply(in *simnet.Incoming, code int, edits ...func(*message.Message)) {
 	sent := in.Reply(code, func(res *message.Message) {
 		if code == 183 || code/100 == 2 {
-			p.describe(in, res)
+			describe(p.leg.agent, in, res)
 		}
 		for _, edit := range edits {
 			edit(res)
@@ -122,21 +122,21 @@ func (p *player) reply(in *simnet.Incoming, code int, edits ...func(*message.Mes
 	}
 }
 
-// describe puts the SDP into an answer that the RFCs ask for.
-func (p *player) describe(in *simnet.Incoming, res *message.Message) {
-	at := p.leg.agent.Addr.Addr()
+// describe puts the SDP into an agent's answer to an INVITE that the RFCs ask for.
+func describe(a *simnet.Agent, in *simnet.Incoming, res *message.Message) {
+	at := a.Addr.Addr()
 	body, err := offer(at, 1)
 	if isSDP(in.Message) {
 		body, err = answer(at, 1, in.Body)
 	}
 	if err == nil {
-		withBody(res, body)
+		withSDP(res, body)
 	}
 }
 
-func withBody(m *message.Message, body []byte) {
+func withSDP(m *message.Message, sdp []byte) {
 	m.Set("Content-Type", "application/sdp")
-	m.Body = body
+	m.Body = sdp
 }
 
 // repeat says a 2xx again until its ACK comes, and goodbye when none does (RFC
@@ -196,7 +196,7 @@ func (p *player) ask(method string) {
 		l.media++
 		l.asked = true
 		if body, err := offer(l.agent.Addr.Addr(), l.media+1); err == nil {
-			withBody(m, body)
+			withSDP(m, body)
 		}
 	}
 	s.mu.Unlock()

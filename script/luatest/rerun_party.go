@@ -2,6 +2,7 @@ package luatest
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"legwork/b2bua"
@@ -226,8 +227,7 @@ func accept200(a *simnet.Agent, in *simnet.Incoming) {
 			return
 		}
 		if body, err := answer(a.Addr.Addr(), 2, in.Body); err == nil {
-			res.Set("Content-Type", "application/sdp")
-			res.Body = body
+			withSDP(res, body)
 		}
 	})
 }
@@ -291,38 +291,18 @@ func (p *party) word(in *simnet.Incoming, one said, res *message.Message) {
 	was, err := message.ParseMasked(one.bytes)
 	if err != nil || one.bytes == "" {
 		if one.code == 183 || one.code/100 == 2 {
-			p.describe(in, res)
+			describe(p.agent, in, res)
 		}
 		return
 	}
 	res.Reason = was.Reason
 	for _, h := range was.Headers {
-		if sameAny(h.Name, ownFields) || message.Same(h.Name, "Contact") && one.code < 300 {
+		if slices.ContainsFunc(ownFields, func(own string) bool { return message.Same(own, h.Name) }) || message.Same(h.Name, "Contact") && one.code < 300 {
 			continue
 		}
 		res.Add(h.Name, h.Value)
 	}
 	res.Body = was.Body
-}
-
-func (p *party) describe(in *simnet.Incoming, res *message.Message) {
-	body, err := offer(p.agent.Addr.Addr(), 1)
-	if isSDP(in.Message) {
-		body, err = answer(p.agent.Addr.Addr(), 1, in.Body)
-	}
-	if err == nil {
-		res.Set("Content-Type", "application/sdp")
-		res.Body = body
-	}
-}
-
-func sameAny(name string, list []string) bool {
-	for _, one := range list {
-		if message.Same(name, one) {
-			return true
-		}
-	}
-	return false
 }
 
 // cancelled ends the INVITE: 487 (RFC 3261 section 9.2).

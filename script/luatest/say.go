@@ -62,8 +62,7 @@ func (l *leg) reply(code int, c content) error {
 	}
 	sent := in.Reply(code, func(res *message.Message) {
 		if body != nil {
-			res.Set("Content-Type", "application/sdp")
-			res.Body = body
+			withSDP(res, body)
 		}
 		c.put(res)
 	})
