@@ -1,6 +1,8 @@
 package cucm
 
 import (
+	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -43,6 +45,7 @@ func TestWhatIsNotTouchedStaysAsItWas(t *testing.T) {
 func FuzzAScriptNeverHarmsItsHost(f *testing.F) {
 	for _, seed := range []string{"v=0\r\nm=audio 1 RTP/AVP 0\r\na=x\r\n", "m=\nm=", "\r\n", "", "<\"", "a;b;\"c", "sip:;;@?<>"} {
 		f.Add(seed, "a=", "x", 1.0)
+		f.Add(seed, "m=", "audio", math.Inf(1))
 	}
 	proto, err := lua.Compile("f.lua", []byte(`return function(s, b, c, n)
   local i = s:insertLineAfter(b, c, c):insertLineBefore(b, c, c):modifyLine(b, c, c)
@@ -71,13 +74,16 @@ end`))
 			fn, _ = v.(*glua.LFunction)
 			return nil
 		})
-		_ = s.vm.Call(&run, fn, func(L *glua.LState) int {
+		err = s.vm.Call(&run, fn, func(L *glua.LState) int {
 			L.Push(glua.LString(text))
 			L.Push(glua.LString(begins))
 			L.Push(glua.LString(contains))
 			L.Push(glua.LNumber(n))
 			return 4
 		}, nil)
+		if errors.Is(err, lua.ErrPanic) {
+			t.Error(err)
+		}
 		if s.Dead() {
 			t.Error("the VM is dead")
 		}
