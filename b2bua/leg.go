@@ -35,6 +35,7 @@ type leg struct {
 	spare      int            // live addresses that the next hop of its dialog has besides the one used last
 	refers     int            // how many of its REFERs were obeyed
 	rule       *trunk.Headers // what crosses to this leg; made when first needed
+	wishes     wishes         // of the caller, on its own leg
 	load       *trunk.State   // where the call is counted; nil: nowhere
 
 	dialog *talk            // confirmed, or A's first early one

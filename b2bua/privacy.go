@@ -25,7 +25,7 @@ type wishes struct {
 	id      bool // id, user or header: who calls
 	user    bool // what else its user has said of itself, too
 	history bool // who was called before
-	none    bool // nothing is to be hidden
+	none    bool // nothing is to be hidden, and nothing else is asked for
 
 	beyond   bool // what we can't do: session, which media from end to end tell, or what nobody knows
 	critical bool // rather no call than one without
@@ -50,6 +50,22 @@ func wishesOf(m *message.Message) (w wishes) {
 			}
 		}
 	}
+	w.none = w.none && !w.id && !w.history
+	return w
+}
+
+// wishesIn is what a message that crosses from a leg asks for. What the caller asked
+// for in its INVITE holds as long as the call.
+func wishesIn(in *message.Message, from *leg) wishes {
+	w := wishesOf(in)
+	switch {
+	case from == nil || from.call == nil || from != from.call.a:
+	case in == from.call.invite:
+		from.wishes = w
+	default:
+		w.id, w.user, w.history = w.id || from.wishes.id, w.user || from.wishes.user, w.history || from.wishes.history
+		w.none = w.none && !w.id && !w.history
+	}
 	return w
 }
 
@@ -62,7 +78,7 @@ func (o *owner) guardIdentity(out, in *message.Message, from, to *leg) {
 		return
 	}
 	out.Del("P-Preferred-Identity")
-	w := wishesOf(in)
+	w := wishesIn(in, from)
 	if source == trunk.Untrusted || sink == trunk.Untrusted && !w.none {
 		remove(out, "P-Asserted-Identity", "Remote-Party-ID", "P-Asserted-Service")
 	}

@@ -84,6 +84,7 @@ func TestIdentitiesCrossByTrust(t *testing.T) {
 		{"out of the domain, hidden", yes, no, "id", false, true},
 		{"out of the domain, hidden as SIP's first RFC on it writes it", yes, no, "user;critical", false, true},
 		{"out of the domain, and no privacy wanted", yes, no, "none", true, false},
+		{"out of the domain, and of two minds", yes, no, "none;id", false, true},
 		{"from outside", no, yes, "", false, false},
 		{"from outside, hidden", no, yes, "id", false, false},
 		{"from one outside to another", no, no, "none", false, false},
@@ -173,6 +174,36 @@ func TestAnAnonymousCallerStaysSoInItsDialog(t *testing.T) {
 			t.Errorf("alice is called %s", to)
 		}
 		bye.Reply(200, nil)
+	})
+}
+
+func TestWhatTheCallerHidesStaysHiddenInItsDialog(t *testing.T) {
+	play(t, &fixed{invite: toTrunk("bob")}, func(r *rig) {
+		r.trusting(map[string]trunk.Trust{"alice": trunk.Trusted})
+		req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+		req.Add("Privacy", "user")
+		_, err := r.alice.Send(req, sbc)
+		r.check(err)
+		r.wait(r.bob, "INVITE").Reply(200, withSDP)
+		d := r.alice.Dialog(req, r.wait(r.alice, "200").Message, false)
+		r.ack(d, 1, "")
+		r.wait(r.bob, "ACK")
+		r.say(r.alice, d, "REFER", func(m *message.Message) {
+			m.Add("Refer-To", "<sip:carol@192.0.2.10>")
+			m.Add("Referred-By", "<sip:alice@phones.example>")
+			m.Add("Organization", "Wonderland")
+		})
+		in := r.wait(r.bob, "REFER")
+		for _, name := range []string{"Referred-By", "Organization"} {
+			if value, told := in.Message.Lookup(name); told {
+				t.Errorf("%s: %s", name, value)
+			}
+		}
+		in.Reply(603, nil)
+		r.wait(r.alice, "603 REFER")
+		r.say(r.alice, d, "BYE", nil)
+		r.wait(r.alice, "200 BYE")
+		r.wait(r.bob, "BYE").Reply(200, nil)
 	})
 }
 
