@@ -1,6 +1,8 @@
 package b2bua
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -29,10 +31,21 @@ func (s *Server) hold(in *admitted) bool {
 	}
 	s.held.begin(in)
 	time.AfterFunc(pause, func() {
+		defer s.survive(in)
 		s.door.Answered(p.claimed)
 		s.release(in)
 	})
 	return true
+}
+
+// survive keeps a fault of ours to the request, as the transport does where a
+// reader brings it.
+func (s *Server) survive(in *admitted) {
+	if r := recover(); r != nil {
+		s.faults.Add(1)
+		s.log.Error("fault in a request", "method", in.req.Method, "source", in.flow.Remote.String(), "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+		s.answer(in.tx, in.req, 500)
+	}
 }
 
 // pause is how long the answer to credentials has to wait; not ok: too many do.

@@ -51,6 +51,7 @@ type fixed struct {
 	refer    func(context.Context, View, Leg, *message.Message) Decided
 	outside  func(context.Context, View) Decided
 	later    *fixed // who decides about new calls since a reload
+	broken   bool   // it panics
 	open     int
 	calls    []*Call
 	mu       sync.Mutex // guards later, open and calls
@@ -64,6 +65,9 @@ type fixedRouter struct {
 func (p *fixed) Router(h Handle) Router {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.broken {
+		panic("the policy is broken")
+	}
 	if p.later != nil {
 		return p.later.Router(h)
 	}

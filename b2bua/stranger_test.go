@@ -260,6 +260,20 @@ func TestGuessingIsSlowAndTheRealUserIsNotLockedOut(t *testing.T) {
 	})
 }
 
+func TestAFaultBehindAPauseEndsTheRequestAlone(t *testing.T) {
+	play(t, challengeThen(Reply{Code: 200}), func(r *rig) {
+		r.besieged()
+		away := r.stranger("udp")
+		defer away.Close()
+		r.policy.broken = true
+		r.client(away, "alice", "wonder").again(r.ask(away, "MESSAGE", nil), r.wait(away, "401 MESSAGE"))
+		r.wait(away, "500 MESSAGE")
+		if n := r.server.faults.Swap(0); n != 1 {
+			t.Errorf("%d faults", n)
+		}
+	})
+}
+
 func TestRightAndWrongAnswersWaitAlikeAndFewWait(t *testing.T) {
 	play(t, challengeThen(Reply{Code: 200}), func(r *rig) {
 		r.besieged()

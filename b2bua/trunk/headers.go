@@ -64,7 +64,7 @@ type part uint8
 // In the order in which they are asked.
 const (
 	byEngine part = iota
-	byBody // it goes with the body
+	byBody        // it goes with the body
 	byDrop
 	byPass
 	byPreset
