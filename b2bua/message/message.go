@@ -288,6 +288,17 @@ func (m *Message) List(name string) []string {
 	return list
 }
 
+// Several tells whether such a field has more than one member.
+func (m *Message) Several(name string) bool {
+	n := 0
+	for range m.each(name) {
+		if n++; n > 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // each yields the members of such a field.
 func (m *Message) each(name string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {

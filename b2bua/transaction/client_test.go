@@ -277,3 +277,20 @@ func TestAFailureWaitsForTheResponseBeforeIt(t *testing.T) {
 		r.happened("40s user done", "40s failed: no answer in time")
 	})
 }
+
+// RFC 3261 section 8.1.3.3, RFC 4475 section 3.3.8.
+func TestAResponseThatHasFurtherToGoIsAStray(t *testing.T) {
+	for _, lines := range [][]string{{"", "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx"}, {", SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKx"}} {
+		play(t, "udp", func(r *rig) {
+			r.layer.Request(request("BYE"), r.flow, r)
+			res := r.latest().Respond(200, "", "b")
+			res.Set("Via", res.Get("Via")+lines[0])
+			for _, via := range lines[1:] {
+				res.Add("Via", via)
+			}
+			r.layer.Receive(res, r.flow)
+			r.answer(200, "b")
+			r.happened("0s sent BYE", "0s stray 200 BYE", "0s user 200 BYE")
+		})
+	}
+}

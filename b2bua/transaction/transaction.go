@@ -143,7 +143,9 @@ func (l *Layer) Receive(m *message.Message, f transport.Flow) {
 }
 
 func (l *Layer) receiveResponse(res *message.Message, f transport.Flow) {
-	if _, params, ok := res.TopVia(); ok {
+	// With another Via below ours it was meant for somebody else (RFC 3261
+	// section 8.1.3.3).
+	if _, params, ok := res.TopVia(); ok && !res.Several("Via") {
 		var scratch [128]byte
 		branch, _ := message.ParamIn(params, "branch")
 		if c, ok := l.clients.get(appendClientKey(scratch[:0], branch, res.Method)); ok && l.answers(c, res, f) {
