@@ -1,6 +1,8 @@
 package script
 
 import (
+	"strings"
+
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
@@ -120,9 +122,19 @@ func hasHeader(L *glua.LState) int {
 	return 1
 }
 
+// wantPatterns are names, or beginnings of names with * behind.
+func wantPatterns(L *glua.LState, list []string) []string {
+	for _, one := range list {
+		if name, _ := strings.CutSuffix(one, "*"); strings.Contains(name, "*") {
+			lua.RaiseAt(L, "%q is not a pattern: * stands at the end alone, as in \"X-*\"", one)
+		}
+	}
+	return list
+}
+
 func keepOnly(L *glua.LState) int {
 	v := self[headerView](L, "h").of
-	patterns := wantNames(L, L.Get(2))
+	patterns := wantPatterns(L, wantNames(L, L.Get(2)))
 	keepHeaders(v.edit(L), patterns)
 	v.wrotePatterns(L, b2bua.OpKeep, patterns)
 	return 0
@@ -130,7 +142,7 @@ func keepOnly(L *glua.LState) int {
 
 func dropAll(L *glua.LState) int {
 	v := self[headerView](L, "h").of
-	patterns := wantNames(L, L.Get(2))
+	patterns := wantPatterns(L, wantNames(L, L.Get(2)))
 	must(L, dropHeaders(v.edit(L), patterns))
 	v.wrotePatterns(L, b2bua.OpDrop, patterns)
 	return 0
@@ -142,7 +154,7 @@ func eachHeader(L *glua.LState) int {
 	v := self[headerView](L, "h").of
 	patterns := []string{"*"}
 	if L.Get(2) != glua.LNil {
-		patterns = []string{wantText(L, L.Get(2))}
+		patterns = wantPatterns(L, []string{wantText(L, L.Get(2))})
 	}
 	var all []message.Header
 	for _, h := range v.read(L).Headers {

@@ -68,6 +68,7 @@ func TestTheEnginesFieldsRefuseEdits(t *testing.T) {
 		`req.h.From = "<sip:a@b.example>;tag=other"`, `req.h.From = nil`, `req.h:add("To", "<sip:a@b.example>")`, `req.h:drop{"From"}`,
 		`req.h:drop{"Via"}`, `req.from.params.tag = "x"`, `req.from.params.tag = nil`, `req.from.tag = "x"`, `req.call_id = "x"`, `req.cseq = 5`, `req.method = "BYE"`,
 		`req.status = 200`, `req.reason = "x"`, `req.uri = "nonsense"`, `req.uri = "sip:a@b.example?X=y"`, `req.raw = "x"`,
+		`req.h:drop{"X-*-A"}`, `req.h:keep{"**"}`, `for _ in req.h:each("*-A") do end`,
 		`req.h["bad name"] = "x"`, `req.uri.port = 70000`, `req.uri.host = "a b"`, `req.uri.host = "a:1"`, `req.contact.uri = "x y"`,
 	} {
 		fault(t, body)

@@ -155,7 +155,8 @@ func (h *Headers) Check() error {
 		}
 	}
 	for _, name := range slices.Concat(h.Pass, h.Drop) {
-		if name != "*" && !isToken(strings.TrimSuffix(name, "*")) {
+		before, _ := strings.CutSuffix(name, "*")
+		if name != "*" && !isToken(before) || strings.Contains(before, "*") {
 			return fmt.Errorf("headers: %q is neither a header name nor a pattern such as \"X-*\"", name)
 		}
 	}

@@ -106,7 +106,9 @@ func TestRulesThatBreakMessagesAreRefused(t *testing.T) {
 		"Call-ID belongs to":       set("Call-ID", "x"),
 		"i belongs to the engine":  set("i", "x"),
 		"pass: Via belongs to":     {Pass: []string{"Via"}},
-		"neither a header name":    {Pass: []string{"X*-"}, Drop: []string{"a b"}},
+		"neither a header name":    {Pass: []string{"X-*"}, Drop: []string{"a b"}},
+		"\"X-*-A\" is neither":     {Drop: []string{"X-*-A"}},
+		"\"**\" is neither":        {Pass: []string{"**"}},
 		"\"\" is neither a header": {Drop: []string{""}},
 	} {
 		if err := h.Check(); err == nil || !strings.Contains(err.Error(), want) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,12 @@ func (r *reader) codecs(c *Codecs) {
 			if at := &list[i]; !r.at[at].wrong && !isCodec(*at) {
 				r.refuse(at, fmt.Sprintf("%q is not a codec", *at), `such as "PCMA", "opus/48000" or "opus/48000/2"`)
 			}
+		}
+	}
+	for i := range c.Drop {
+		at := &c.Drop[i]
+		if slices.ContainsFunc(c.Keep, func(k string) bool { return strings.EqualFold(k, *at) }) {
+			r.refuse(at, fmt.Sprintf("codec %q is both kept and dropped", *at), "remove one of them")
 		}
 	}
 }

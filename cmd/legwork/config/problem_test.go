@@ -173,6 +173,8 @@ func badTrunks() []mistake {
 		{"trunks: {a: {match: [a.example], profile: {cumc: main.lua}}}", `legwork.yaml:1:44: unknown key "cumc"; did you mean "cucm"?`},
 		{"trunks: {a: {match: [a.example], headers: {preset: edges}}}", `legwork.yaml:1:52: trunks.a.headers.preset: unknown value "edges"; did you mean "edge"?`},
 		{"trunks: {a: {match: [a.example], headers: {pass: [Via]}}}", `legwork.yaml:1:51: header Via belongs to the engine; remove it`},
+		{"trunks: {a: {match: [a.example], headers: {drop: [\"X-*-Y\"]}}}", `legwork.yaml:1:51: "X-*-Y" is not a pattern; * stands at the end alone, such as X-*`},
+		{"trunks: {a: {match: [a.example], codecs: {keep: [PCMA, G729], drop: [pcma]}}}", `legwork.yaml:1:70: codec "pcma" is both kept and dropped; remove one of them`},
 		{"trunks: {a: {match: [a.example], headers: {drop: [\"X Y\"]}}}", `legwork.yaml:1:51: "X Y" is not the name of a header; letters, digits and - alone, such as X-Account`},
 		{"trunks: {a: {match: [a.example], headers: {set: {X: \"a\\r\\nVia: b\"}}}}", `legwork.yaml:1:50: header X: control character in the value; remove it`},
 		{"trunks: {a: {match: [a.example], responses: {200: 480}}}", `legwork.yaml:1:46: trunks.a.responses: "200" does not name failures; write a code from 300 to 699, "5xx", "400-499" or "*"`},

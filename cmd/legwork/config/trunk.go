@@ -238,10 +238,10 @@ func transportOf(uri string) string {
 
 func (r *reader) headers(h *Headers) {
 	for i := range h.Pass {
-		r.header(&h.Pass[i], h.Pass[i])
+		r.pattern(&h.Pass[i])
 	}
 	for i := range h.Drop {
-		r.header(&h.Drop[i], h.Drop[i])
+		r.pattern(&h.Drop[i])
 	}
 	for name, value := range h.Set {
 		at := entry{&h.Set, name}
@@ -250,6 +250,14 @@ func (r *reader) headers(h *Headers) {
 			r.refuse(at, fmt.Sprintf("header %s: control character in the value", name), "remove it")
 		}
 	}
+}
+
+func (r *reader) pattern(at *string) {
+	if name, _ := strings.CutSuffix(*at, "*"); strings.Contains(name, "*") && !r.at[at].wrong {
+		r.refuse(at, fmt.Sprintf("%q is not a pattern", *at), "* stands at the end alone, such as X-*")
+		return
+	}
+	r.header(at, *at)
 }
 
 func (r *reader) header(at any, name string) {
