@@ -152,6 +152,22 @@ func TestTheNextTargetIsTriedAfterAFailureInTheRetrySet(t *testing.T) {
 	}
 }
 
+func TestHeadersOfAFailureGoAlongToWhoIsNext(t *testing.T) {
+	p := &fixed{invite: toBobThenCarol, failure: func(_ context.Context, _ View, _ Leg, res *message.Message, _ Origin) Decided {
+		return Decided{Decision: Next{Headers: []message.Header{{Name: "Identity", Value: res.Get("Identity")}}}}
+	}}
+	play(t, p, func(r *rig) {
+		r.dial(sdpOffer)
+		r.wait(r.bob, "INVITE").Reply(480, func(m *message.Message) { m.Add("Identity", "abc") })
+		in := r.wait(r.carol, "INVITE")
+		if got := in.Message.Get("Identity"); got != "abc" {
+			r.Errorf("Identity: %q", got)
+		}
+		in.Reply(200, withSDP)
+		r.wait(r.alice, "200")
+	})
+}
+
 func TestAPersonIsNotRungTwice(t *testing.T) {
 	play(t, &fixed{invite: toBobThenCarol}, func(r *rig) {
 		r.dial(sdpOffer)

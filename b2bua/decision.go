@@ -68,7 +68,10 @@ type (
 	// Drop leaves the caller without an answer.
 	Drop struct{}
 	// Next goes on with the next target, or with these before the rest.
-	Next struct{ Targets []Target }
+	Next struct {
+		Targets []Target
+		Headers []message.Header // set on the INVITEs of all that were to come anyway
+	}
 	// Fail ends the call with the callee's failure.
 	Fail struct{}
 	// Reply answers a request here, in a dialog or outside.

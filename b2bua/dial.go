@@ -388,6 +388,7 @@ func (c *Call) onward(d Decided) phase {
 	}
 	switch e := d.Decision.(type) {
 	case Next:
+		along(c.stages, e.Headers)
 		c.stages = append(c.expand(e.Targets, false), c.stages...)
 		return c.next()
 	case Route:
@@ -405,6 +406,17 @@ func (c *Call) onward(d Decided) phase {
 		return c.next()
 	}
 	return c.failCaller()
+}
+
+// along gives all targets that are still to come these headers too.
+func along(stages [][]hop, headers []message.Header) {
+	for _, hops := range stages {
+		for i := range hops {
+			h := &hops[i]
+			h.target.Headers = slices.Concat(h.target.Headers, headers)
+			along([][]hop{h.then}, headers)
+		}
+	}
 }
 
 // failCaller tells the caller how it ended: by what on_failure made of it, the

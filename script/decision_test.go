@@ -86,7 +86,7 @@ func TestWrongDecisionsNameTheLineAndTheCure(t *testing.T) {
 		`b2b.route()`:                                                       "main.lua:3: b2b.route: want a SIP URI or a table, got nil",
 		`b2b.route{to="sip:a@b.example", ring=1e9}`:                         "want seconds, more than 0 and at most 604800",
 		`b2b.route{to="sip:a@b.example", timeout=9}`:                        `unknown key "timeout"; there are budget, callid, early,`,
-		`b2b.next{copy={"Identity"}}`:                                       "copy takes headers of the failure to the targets in to, in on_failure",
+		`b2b.next{copy={"Identity"}}`:                                       "copy takes headers of the failure along, in on_failure",
 		`b2b.reject(404, "a\nb")`:                                           "can't hold",
 		`b2b.redirect{}`:                                                    "contact is missing",
 		`b2b.redirect{contact="nobody"}`:                                    "neither a URI nor an address",
@@ -120,6 +120,7 @@ func TestAFailureIsDecidedByOnFailure(t *testing.T) {
 		`b2b.fail(res)`:   b2bua.Fail{},
 		`b2b.reject(486)`: b2bua.Reject{Code: 486},
 		`b2b.next{to={trunk="pbx"}, copy={"Identity"}}`: b2bua.Next{Targets: []b2bua.Target{{Trunk: "pbx", Headers: []message.Header{{Name: "Identity", Value: "abc"}}}}},
+		`b2b.next{copy={"Identity", "X-None"}}`:         b2bua.Next{Headers: []message.Header{{Name: "Identity", Value: "abc"}}},
 		`b2b.next{to=res.contacts[1].uri}`:              b2bua.Next{Targets: []b2bua.Target{{URI: "sip:x@192.0.2.77"}}},
 		`b2b.route{to={trunk="carrier"}}`:               b2bua.Route{Targets: []b2bua.Target{{Trunk: "carrier"}}},
 	} {

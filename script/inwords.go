@@ -58,6 +58,9 @@ func inWords(d b2bua.Decided) string {
 		text = "route" + targetsInWords(e.Targets) + settingsOf(e)
 	case b2bua.Next:
 		text = "next" + targetsInWords(e.Targets)
+		for _, h := range e.Headers {
+			text += " with " + h.Name
+		}
 	case b2bua.Reject:
 		text += " " + e.Reason
 	case b2bua.Redirect:

@@ -334,7 +334,8 @@ func headersOf(f form) trunk.Headers {
 }
 
 // next is b2b.next([{to=, copy={"Identity"}}]): copy takes headers of the
-// failure that the hook was given along to the new targets.
+// failure that the hook was given along, to the new targets or, without these, to
+// all that are left.
 func (m *machine) next(L *glua.LState) b2bua.Decision {
 	if L.Get(1) == glua.LNil {
 		return b2bua.Next{}
@@ -350,16 +351,21 @@ func (m *machine) next(L *glua.LState) b2bua.Decision {
 		return n
 	}
 	a := askingOf(L)
-	if n.Targets == nil || a == nil || a.msg == nil || a.msg.read(L).IsRequest() {
-		f.fail("copy takes headers of the failure to the targets in to, in on_failure: b2b.next{to = ..., copy = {...}}")
+	if a == nil || a.msg == nil || a.msg.read(L).IsRequest() {
+		f.fail("copy takes headers of the failure along, in on_failure")
 	}
+	var copied []message.Header
 	for _, name := range names {
 		must(L, mayEdit(name))
 		for _, value := range a.msg.msg.All(name) {
-			for i := range n.Targets {
-				n.Targets[i].Headers = append(n.Targets[i].Headers, message.Header{Name: message.LongName(name), Value: value})
-			}
+			copied = append(copied, message.Header{Name: message.LongName(name), Value: value})
 		}
+	}
+	if n.Targets == nil {
+		n.Headers = copied
+	}
+	for i := range n.Targets {
+		n.Targets[i].Headers = append(n.Targets[i].Headers, copied...)
 	}
 	return n
 }

@@ -96,7 +96,7 @@ func wanted(d b2bua.Decision) ([]b2bua.Target, []message.Header) {
 	case b2bua.Route:
 		return d.Targets, d.Headers.Set
 	case b2bua.Next:
-		return d.Targets, nil
+		return d.Targets, d.Headers
 	case b2bua.Transfer:
 		return d.Targets, nil
 	}
