@@ -110,7 +110,7 @@ func (c *explainCommand) tell(t *terminal, s *suite, scene *luatest.Scene, p *lu
 	return nil
 }
 
-// page writes the call for a browser.
+// page writes the call, if a page is asked for.
 func (c *explainCommand) page(p *luatest.Played) error {
 	if c.HTML == "" {
 		return nil
@@ -118,11 +118,16 @@ func (c *explainCommand) page(p *luatest.Played) error {
 	if p.Story == nil {
 		return mend(errors.New("--html: no call came of the message, so that there is no page"))
 	}
-	file, err := os.Create(c.HTML)
+	return mend(writePage(c.HTML, p.Story))
+}
+
+// writePage writes a call for a browser.
+func writePage(path string, s *capture.Story) error {
+	file, err := os.Create(path)
 	if err != nil {
-		return mend(err)
+		return err
 	}
-	return errors.Join(p.Story.HTML(file), file.Close())
+	return errors.Join(s.HTML(file), file.Close())
 }
 
 func (e *explained) print(t *terminal, s *suite) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -229,16 +228,4 @@ func (c *replayCommand) open(t *terminal, all *replayReport) error {
 		}
 	}
 	return nil
-}
-
-func writePage(path string, s *capture.Story) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if err := s.HTML(file); err != nil {
-		_ = file.Close() // the other error says why
-		return err
-	}
-	return file.Close()
 }
