@@ -66,12 +66,15 @@ func (c *Call) bereft(e gone, stay phase) phase {
 	return stay
 }
 
-// returned lets a WebSocket client go on over another connection: its request came
-// by that, and the one it had is gone.
+// returned lets a peer go on over another connection: its request came by that,
+// and the one that it had opened is gone.
 func (c *Call) returned(e request) {
-	if f := e.tx.Flow(); e.leg.cutOff() && f.Listener.Web() {
+	switch f := e.tx.Flow(); {
+	case e.leg.cutOff() && f.Listener.Web():
 		e.leg.flow = f
 		c.watch(e.leg)
+	case e.leg.flow.Left() && f.Accepted() && f.Network() == e.leg.flow.Network():
+		e.leg.flow = f
 	}
 }
 

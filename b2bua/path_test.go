@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"legwork/b2bua/message"
 	"legwork/b2bua/simnet"
@@ -152,4 +153,41 @@ func TestAGoodbyeToANameThatIsNotFoundLeavesNothing(t *testing.T) {
 		r.say(r.alice, alice, "BYE", nil)
 		r.wait(r.alice, "200 BYE")
 	})
+}
+
+// A phone that opens a new connection is there from then on: nobody listens at
+// its Contact (flow C32).
+func TestAPhoneThatHasReconnectedIsCalledOverItsNewConnection(t *testing.T) {
+	for _, contact := range []string{"<sip:phone@192.0.2.77:6000;transport=tcp>", "<sip:phone@10.1.1.1:5060;transport=tcp>"} {
+		play(t, &fixed{invite: toBob}, func(r *rig) {
+			open := func() *simnet.Agent {
+				phone, err := simnet.NewAgent(r.network, "tcp", "192.0.2.77:5060")
+				r.check(err)
+				return phone
+			}
+			here := func(m *message.Message) { m.Set("Contact", contact) }
+			phone := open()
+			req := phone.Invite("sip:bob@"+sbc, sdpOffer)
+			here(req)
+			_, err := phone.Send(req, sbc)
+			r.check(err)
+			in := r.wait(r.bob, "INVITE")
+			sent := in.Reply(200, withSDP)
+			d := phone.Dialog(req, r.wait(phone, "200").Message, false)
+			_, err = phone.SendACK(phone.In(d, "ACK", 1), sbc)
+			r.check(err)
+			r.wait(r.bob, "ACK")
+			synctest.Wait() // the phone's has arrived
+			phone.Close()
+
+			phone = open()
+			defer phone.Close()
+			r.say(phone, d, "INFO", nil)
+			r.wait(r.bob, "INFO").Reply(200, nil)
+			r.wait(phone, "200 INFO")
+			r.say(r.bob, r.bob.Dialog(in.Message, sent, true), "BYE", nil)
+			r.wait(phone, "BYE").Reply(200, nil)
+			r.wait(r.bob, "200 BYE")
+		})
+	}
 }

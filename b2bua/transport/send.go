@@ -49,6 +49,10 @@ func (f Flow) Accepted() bool {
 	return !f.conn.closed
 }
 
+// Left reports whether f has a connection that the peer opened and that has been
+// closed since.
+func (f Flow) Left() bool { return f.conn != nil && f.conn.accepted && !f.Accepted() }
+
 // Connected is the flow with the connection that leads there now; false when there is
 // none.
 func (t *Transport) Connected(f Flow) (Flow, bool) {
