@@ -75,6 +75,7 @@ func NewServer(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.now = steady(s.now)
 	if s.secret == nil {
 		s.secret = make([]byte, 32)
 		random(s.secret, s.rand)
@@ -91,6 +92,14 @@ func NewServer(cfg Config) (*Server, error) {
 	// What a process before us took, under the same secret, we do not know.
 	s.counts.floor = s.now().UnixNano() - 1
 	return s, nil
+}
+
+// steady goes on from where now is, also when the machine's clock is set
+// meanwhile. By a clock that was set back all nonces would be older than what we
+// know of, and nobody could prove himself until it is where it was.
+func steady(now func() time.Time) func() time.Time {
+	began := now()
+	return func() time.Time { return began.Add(now().Sub(began)) }
 }
 
 // Challenge returns the fields of a 401 or 407 (Role.Code), one for each

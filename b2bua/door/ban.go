@@ -88,7 +88,7 @@ type suspect struct {
 type ban struct {
 	Ban
 	turned atomic.Uint64
-	next   atomic.Int64 // when the slit opens; unix nanoseconds
+	next   atomic.Int64 // when the slit opens; nanoseconds behind Since, whatever the clock is set to
 }
 
 func newBook() book {
@@ -99,8 +99,8 @@ func (b *ban) holds(now time.Time) bool { return b != nil && now.Before(b.Until)
 
 // slit lets one through now and then.
 func (b *ban) slit(now time.Time) bool {
-	next := b.next.Load()
-	return now.UnixNano() >= next && b.next.CompareAndSwap(next, now.Add(slitEvery).UnixNano())
+	next, passed := b.next.Load(), now.Sub(b.Since)
+	return int64(passed) >= next && b.next.CompareAndSwap(next, int64(passed+slitEvery))
 }
 
 // account is a user at one place.
@@ -176,7 +176,7 @@ func (b *book) ban(one Ban) Ban {
 	delete(b.suspects, one.Source)
 	thin(b.bans, mostBans, func(old *ban) bool { return !old.holds(one.Since) })
 	kept := &ban{Ban: one}
-	kept.next.Store(one.Since.Add(slitEvery).UnixNano())
+	kept.next.Store(int64(slitEvery))
 	b.bans[one.Source] = kept
 	return one
 }

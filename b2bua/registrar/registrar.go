@@ -29,7 +29,11 @@ type Config struct {
 	Min, Default, Max time.Duration
 	MaxContacts       int              // in one REGISTER; 0: 10
 	MaxBindings       int              // of one address of record; 0: 10
-	Now               func() time.Time // nil: time.Now
+	Now               func() time.Time // of the Date field; nil: time.Now
+	// Clock says when bindings end, and is best one that goes on when the machine's
+	// clock is set: by a jump ahead all would be over, and the phones not know it.
+	// Nil: Now.
+	Clock func() time.Time
 }
 
 // longest is what an Expires field can say (RFC 3261 section 20.19).
@@ -67,6 +71,9 @@ func New(c Config) (*Registrar, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Clock == nil {
+		c.Clock = c.Now
 	}
 	return &Registrar{config: c}, nil
 }
@@ -115,7 +122,7 @@ func (r *Registrar) Lookup(aor string) ([]Binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	bindings, _, err := r.load(aor, r.config.Now())
+	bindings, _, err := r.load(aor, r.config.Clock())
 	return bindings, err
 }
 

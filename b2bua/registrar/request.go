@@ -21,6 +21,7 @@ const (
 type registration struct {
 	aor      string
 	now      time.Time // in milliseconds, as the store keeps it
+	date     time.Time // as the world has it
 	callID   string
 	cseq     uint32
 	removal  bool      // Contact: *
@@ -46,7 +47,7 @@ func (r *Registrar) read(req *message.Message, from Origin, expires time.Duratio
 		return nil, err
 	}
 	g := &registration{
-		aor: aor, now: r.config.Now().Truncate(time.Millisecond),
+		aor: aor, now: r.config.Clock().Truncate(time.Millisecond), date: r.config.Now(),
 		callID: req.CallID(), cseq: cseq, lost: from.Lost,
 	}
 	if req.HasToken("Supported", "path") {
@@ -209,6 +210,6 @@ func (g *registration) accept(bindings []Binding) Result {
 	for _, hop := range g.path {
 		headers = append(headers, message.Header{Name: "Path", Value: hop})
 	}
-	date := g.now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
+	date := g.date.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
 	return Result{Code: 200, Reason: message.ReasonPhrase(200), Headers: append(headers, message.Header{Name: "Date", Value: date})}
 }

@@ -53,6 +53,7 @@ type engine struct {
 	admin      *admin.Server
 	leaving    chan struct{} // closed by leave
 	leave      func()        // asks whoever runs the engine to shut it down
+	clock      func() time.Time // of bindings: goes on when the machine's is set
 	stop       context.CancelFunc
 	background context.Context // of the tasks; ended by stop
 	tasks      sync.WaitGroup  // refreshHosts, watch and giveBack
@@ -67,7 +68,8 @@ type engine struct {
 
 // start makes an engine that serves. An error leaves nothing behind.
 func start(ctx context.Context, s setup) (*engine, error) {
-	e := &engine{leaving: make(chan struct{})}
+	began := time.Now()
+	e := &engine{leaving: make(chan struct{}), clock: func() time.Time { return began.Add(time.Since(began)) }}
 	if s.Network == nil {
 		e.names = resolve.New(resolve.Config{})
 		s.Network = transport.System{DNS: e.names}
@@ -126,7 +128,7 @@ func (e *engine) openServer(context.Context) (err error) {
 // that there are.
 func (e *engine) settings(c *config.Config) (s b2bua.Settings, err error) {
 	s = settings(c, e.trunks.Load())
-	if s.Registrar, err = registrarOf(c.Registrar, e.stores.bindings); err != nil {
+	if s.Registrar, err = registrarOf(c.Registrar, e.stores.bindings, e.clock); err != nil {
 		return s, err
 	}
 	if s.Leaks, err = leaksOf(c.Leaks); err != nil {
@@ -186,12 +188,12 @@ func algorithmsOf(u config.Users) []digest.Algorithm {
 }
 
 // registrarOf is nil when none is enabled.
-func registrarOf(c config.Registrar, bindings store.Store) (*registrar.Registrar, error) {
+func registrarOf(c config.Registrar, bindings store.Store, clock func() time.Time) (*registrar.Registrar, error) {
 	if !c.Enabled {
 		return nil, nil
 	}
 	return registrar.New(registrar.Config{
-		Store: bindings, Min: time.Duration(c.Expires.Min), Default: time.Duration(c.Expires.Default), Max: time.Duration(c.Expires.Max),
+		Store: bindings, Clock: clock, Min: time.Duration(c.Expires.Min), Default: time.Duration(c.Expires.Default), Max: time.Duration(c.Expires.Max),
 	})
 }
 

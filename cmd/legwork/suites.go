@@ -222,7 +222,7 @@ func (s *suite) config() luatest.Config {
 	}
 	return luatest.Config{
 		Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(s.asked), Files: s.files,
-		Registrar: func() (*registrar.Registrar, error) { return registrarOf(c.Registrar, store.NewMemory(store.Limits{})) },
+		Registrar: func() (*registrar.Registrar, error) { return registrarOf(c.Registrar, store.NewMemory(store.Limits{}), nil) },
 	}
 }
 
