@@ -20,6 +20,11 @@ import (
 	"legwork/b2bua/message"
 )
 
+// stuckLimit is how long the file is waited for where somebody waits for us.
+const stuckLimit = 10 * time.Second
+
+var errStuck = errors.New("cdr: the file takes nothing, such as a pipe that nobody reads or a dead network file system")
+
 // Config is what a Writer needs.
 type Config struct {
 	Path  string       // file to append to, made when it is missing
@@ -97,20 +102,32 @@ func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
 // was observed before goes to the old file. When the new one can't be opened
 // the old one stays.
 func (w *Writer) Reopen() error {
-	answer := make(chan error, 1)
+	answer, late := make(chan error, 1), time.After(stuckLimit)
 	select {
 	case w.reopen <- answer:
-		return <-answer
 	case <-w.done:
 		return errors.New("cdr: closed")
+	case <-late:
+		return errStuck
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-late:
+		return errStuck
 	}
 }
 
-// Close writes what waits and closes the file.
+// Close writes what waits and closes the file. One that does not take it in time
+// does not keep the process.
 func (w *Writer) Close() error {
 	w.once.Do(func() { close(w.done) })
-	<-w.ended
-	return w.sink.err
+	select {
+	case <-w.ended:
+		return w.sink.err
+	case <-time.After(stuckLimit):
+		return errStuck
+	}
 }
 
 // run writes until Close. While the file fails it tries again each second.

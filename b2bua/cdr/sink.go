@@ -43,6 +43,11 @@ func (s *sink) flush() {
 	if len(s.pending) == 0 {
 		return
 	}
+	if removed(s.file) {
+		if err := s.open2(); err != nil {
+			s.complain(err)
+		}
+	}
 	n, err := s.file.Write(s.pending)
 	if err == nil && n < len(s.pending) {
 		err = io.ErrShortWrite

@@ -74,6 +74,7 @@ type running struct {
 	udp   string // address of its first UDP listener
 	tcp   string
 	admin string
+	errs  io.Closer // our end of its standard error
 	ended chan struct{}
 
 	mu   sync.Mutex // guards log
@@ -139,6 +140,7 @@ func serve(t *testing.T, dir string) *running {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	r.errs = errs
 	go r.read(errs)
 	t.Cleanup(func() {
 		r.signal(syscall.SIGKILL)

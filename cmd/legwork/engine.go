@@ -51,8 +51,8 @@ type engine struct {
 	server     *b2bua.Server
 	listeners  []*transport.Listener
 	admin      *admin.Server
-	leaving    chan struct{} // closed by leave
-	leave      func()        // asks whoever runs the engine to shut it down
+	leaving    chan struct{}    // closed by leave
+	leave      func()           // asks whoever runs the engine to shut it down
 	clock      func() time.Time // of bindings: goes on when the machine's is set
 	stop       context.CancelFunc
 	background context.Context // of the tasks; ended by stop

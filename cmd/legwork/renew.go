@@ -107,7 +107,7 @@ func (e *engine) apply(c *config.Config) error {
 // ctx ends.
 func (e *engine) watch(ctx context.Context) {
 	if e.Path != "" {
-		e.tasks.Go(func() { watch(ctx, e.files, e.seen, e.fileChanged) })
+		e.tasks.Go(func() { watch(ctx, e.files, e.seen, func() { e.fileChanged(ctx) }) })
 	}
 	if err := e.policy.Watch(ctx); err != nil {
 		e.Log.Warn("scripts are not watched; legwork reload loads them", "err", err)
@@ -115,8 +115,8 @@ func (e *engine) watch(ctx context.Context) {
 }
 
 // fileChanged reloads because a file of the configuration is another.
-func (e *engine) fileChanged() {
-	if err := e.reload(context.Background()); err != nil {
+func (e *engine) fileChanged(ctx context.Context) {
+	if err := e.reload(ctx); err != nil {
 		e.Log.Error("reload failed", "err", err)
 		return
 	}

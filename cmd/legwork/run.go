@@ -29,12 +29,17 @@ func (c *runCommand) Run(t *terminal) error {
 	}
 	tuneMemory()
 	var log *slog.Logger
-	lines := newSpool(t.err, func(n uint64) { log.Warn("the log was not read as fast as it came; lines are lost", "lines", n) })
+	lines := newSpool(t.err, func(n uint64) {
+		log.Warn("the log could not be written, or was not read as fast as it came; lines are lost", "lines", n)
+	})
 	defer lines.close()
 	log, level := newLog(lines, cfg.Log)
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	signal.Ignore(syscall.SIGPIPE) // else who ends that reads our log, such as journald, ends us
+	leave, renew := make(chan os.Signal, 4), make(chan os.Signal, 1)
+	signal.Notify(leave, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(renew, syscall.SIGHUP) // apart, or many of them hide one that asks to leave
+	defer signal.Stop(leave)
+	defer signal.Stop(renew)
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -47,7 +52,7 @@ func (c *runCommand) Run(t *terminal) error {
 	}
 	e.tasks.Go(func() { giveBack(e.background) })
 	log.Info("ready", e.ready()...)
-	return e.serve(signals)
+	return e.serve(leave, renew)
 }
 
 // readConfig reads the file named, or the usual one, or none.
@@ -107,21 +112,15 @@ func (e *engine) ready() []any {
 	return attrs
 }
 
-// serve runs until someone asks to leave, and then shuts down. Signals during
-// the wait for calls end it.
-func (e *engine) serve(signals <-chan os.Signal) error {
-	for leaving := false; !leaving; {
-		select {
-		case s := <-signals:
-			if leaving = s != syscall.SIGHUP; !leaving {
-				e.hangup()
-				continue
-			}
-			e.Log.Info("draining", "by", s.String(), "calls", e.server.Active())
-		case <-e.leaving:
-			leaving = true
-			e.Log.Info("draining", "by", "admin", "calls", e.server.Active())
-		}
+// serve runs until someone asks to leave, and then shuts down; renew asks to
+// reload until then. More signals to leave end the wait for calls.
+func (e *engine) serve(leave, renew <-chan os.Signal) error {
+	e.tasks.Go(func() { e.hangups(e.background, renew) })
+	select {
+	case s := <-leave:
+		e.Log.Info("draining", "by", s.String(), "calls", e.server.Active())
+	case <-e.leaving:
+		e.Log.Info("draining", "by", "admin", "calls", e.server.Active())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -132,21 +131,33 @@ func (e *engine) serve(signals <-chan os.Signal) error {
 		case err := <-ended:
 			e.Log.Info("ended")
 			return err
-		case s := <-signals:
-			if s != syscall.SIGHUP {
-				e.Log.Info("hanging up", "by", s.String(), "calls", e.server.Active())
-				cancel()
-			}
+		case s := <-leave:
+			e.Log.Info("hanging up", "by", s.String(), "calls", e.server.Active())
+			cancel()
 		}
 	}
 }
 
-// hangup is what SIGHUP asks for: reload, and files that were rotated.
-func (e *engine) hangup() {
+// hangups does what SIGHUP asks for until ctx ends. Those that come meanwhile
+// count as one: it begins after the last of them.
+func (e *engine) hangups(ctx context.Context, renew <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-renew:
+			e.hangup(ctx)
+		}
+	}
+}
+
+// hangup is one SIGHUP: reload, and files that were rotated. The end of ctx ends
+// the scripts' tests.
+func (e *engine) hangup(ctx context.Context) {
 	if err := e.observers.reopen(); err != nil {
 		e.Log.Error("records can not be written anew", "err", err)
 	}
-	if err := e.reload(context.Background()); err != nil {
+	if err := e.reload(ctx); err != nil {
 		e.Log.Error("reload failed", "err", err)
 		return
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,7 @@ type spool struct {
 }
 
 // newSpool begins to write to out. lost is called after lines were lost, when
-// there is room again.
+// it can be written again.
 func newSpool(out io.Writer, lost func(lines uint64)) *spool {
 	s := &spool{out: out, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go s.run(lost)
@@ -71,8 +72,9 @@ func (s *spool) run(lost func(uint64)) {
 				}
 				break
 			}
-			_, _ = s.out.Write(batch) // there is nowhere to say that the log can't be written
-			if n := s.losses.Load(); n > told {
+			if n, err := s.out.Write(batch); err != nil { // there is nowhere to say so yet
+				s.losses.Add(uint64(bytes.Count(batch[min(max(n, 0), len(batch)):], []byte("\n"))))
+			} else if n := s.losses.Load(); n > told {
 				lost(n - told)
 				told = n
 			}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -79,4 +81,39 @@ func TestWhoeverDoesNotReadTheLogDoesNotKeepTheProcess(t *testing.T) {
 	s.close()
 	close(terminal.gate)
 	<-s.ended
+}
+
+// full is a log on a disk that takes so many bytes, and then all when room is made.
+type full struct {
+	left int
+	text bytes.Buffer
+}
+
+func (f *full) Write(b []byte) (int, error) {
+	n := min(len(b), f.left)
+	f.left -= n
+	f.text.Write(b[:n])
+	if n < len(b) {
+		f.left = 1 << 20
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+func TestLinesThatTheLogHasNoRoomForAreToldOf(t *testing.T) {
+	disk := &full{left: 9}
+	told := make(chan uint64, 1)
+	s := newSpool(disk, func(n uint64) { told <- n })
+	fmt.Fprint(s, "first\nsecond\nthird\n")
+	for s.losses.Load() == 0 {
+		runtime.Gosched()
+	}
+	fmt.Fprint(s, "fourth\n")
+	if n := <-told; n != 2 {
+		t.Errorf("%d lines are told of", n)
+	}
+	s.close()
+	if got := disk.text.String(); got != "first\nsecfourth\n" {
+		t.Errorf("%q", got)
+	}
 }

@@ -222,7 +222,9 @@ func (s *suite) config() luatest.Config {
 	}
 	return luatest.Config{
 		Source: s.source, Trunks: s.trunks, Server: server, Lib: scriptSurroundings(s.asked), Files: s.files,
-		Registrar: func() (*registrar.Registrar, error) { return registrarOf(c.Registrar, store.NewMemory(store.Limits{}), nil) },
+		Registrar: func() (*registrar.Registrar, error) {
+			return registrarOf(c.Registrar, store.NewMemory(store.Limits{}), nil)
+		},
 	}
 }
 
