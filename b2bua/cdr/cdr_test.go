@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,6 +82,62 @@ func ids(t *testing.T, text string) string {
 		ids = append(ids, r.ID)
 	}
 	return strings.Join(ids, " ")
+}
+
+func TestADeletedFileIsMadeAnewAndAMissingFolderIsWaitedFor(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("nothing tells here that a file was deleted")
+	}
+	folder := filepath.Join(t.TempDir(), "records")
+	path := filepath.Join(folder, "cdr.jsonl")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w, err := New(Config{Path: path, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Observe(ended("a"))
+		synctest.Wait()
+		for _, gone := range []func() error{
+			func() error { return os.Remove(path) }, func() error { return os.RemoveAll(folder) },
+		} {
+			if err := gone(); err != nil {
+				t.Fatal(err)
+			}
+			w.Observe(ended("b"))
+			time.Sleep(2 * time.Second)
+		}
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		w.Observe(ended("c"))
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		text, err := os.ReadFile(path)
+		if got := ids(t, string(text)); err != nil || got != "b c" || w.Dropped() != 0 {
+			t.Errorf("%q, %d dropped, %v", got, w.Dropped(), err)
+		}
+	})
+}
+
+func TestAPipeThatNobodyReadsDoesNotKeepTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{room: -1, gate: make(chan struct{})}
+		w := writer(t, d, 4, io.Discard)
+		w.Observe(ended("a"))
+		synctest.Wait() // the writer hangs in the file
+		if err := w.Reopen(); err == nil {
+			t.Error("reopened")
+		}
+		if err := w.Close(); err == nil {
+			t.Error("closed")
+		}
+		close(d.gate)
+		<-w.ended
+	})
 }
 
 func writer(t *testing.T, d *disk, queue int, log io.Writer) *Writer {

@@ -43,10 +43,11 @@ func (s *sink) flush() {
 	if len(s.pending) == 0 {
 		return
 	}
-	if removed(s.file) {
-		if err := s.open2(); err != nil {
+	if deleted(s.file) { // what is written there is gone when it is closed
+		if err := s.renew(); err != nil {
 			s.complain(err)
 		}
+		return
 	}
 	n, err := s.file.Write(s.pending)
 	if err == nil && n < len(s.pending) {
