@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // gather is how long writes are gathered before they are brought to the disk
@@ -21,15 +21,23 @@ const gather = 50 * time.Millisecond
 // File keeps Stores in a file of one process, so that they outlive it. All
 // values are in memory too: nobody waits for the disk. Close brings the last
 // writes there; a crash loses those of the last moment.
+//
+// What becomes of the file meanwhile is no more than a reason to make it anew:
+// see anew.go.
 type File struct {
-	db   *bbolt.DB
-	log  *slog.Logger
-	wake chan struct{} // holds a token while there is something to write
-	stop chan struct{}
-	done chan struct{} // closed when the writer has ended
+	path   string
+	log    *slog.Logger
+	broken bool          // belongs to the writer, and to Close when that has ended
+	wake   chan struct{} // holds a token while there is something to write
+	stop   chan struct{}
+	done   chan struct{} // closed when the writer has ended
 
-	mu    sync.Mutex // guards rooms
+	mu    sync.Mutex // guards what follows
+	db    *bbolt.DB
+	file  *os.File // that db reads and writes
 	rooms []room
+
+	unread bool // a room could not be read: the file stays as it is
 }
 
 type room struct {
@@ -39,14 +47,10 @@ type room struct {
 
 // OpenFile opens the file, or makes it. log hears of writes that fail.
 func OpenFile(path string, log *slog.Logger) (*File, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("store %s: another process has it", path)
-	case err != nil:
+	f := &File{path: path, log: log, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	if err := f.open(); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
-	f := &File{db: db, log: log, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go f.write()
 	return f, nil
 }
@@ -55,13 +59,14 @@ func OpenFile(path string, log *slog.Logger) (*File, error) {
 // before.
 func (f *File) Room(name string, l Limits) (*Memory, error) {
 	m := NewMemory(l)
-	if err := f.load([]byte(name), m); err != nil {
-		return nil, fmt.Errorf("store %s: %w", f.db.Path(), err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := readable(func() error { return f.load([]byte(name), m) }); err != nil {
+		f.unread = true
+		return nil, fmt.Errorf("store %s: %w%s", f.path, err, cure)
 	}
 	m.dirty, m.touched = map[string]struct{}{}, f.touched
-	f.mu.Lock()
 	f.rooms = append(f.rooms, room{[]byte(name), m})
-	f.mu.Unlock()
 	return m, nil
 }
 
@@ -110,7 +115,7 @@ func (f *File) write() {
 			return
 		case <-pause.C:
 		}
-		if err := f.flush(); err != nil {
+		if err := f.bring(); err != nil {
 			f.log.Error("the store can not be written; it is tried again", "err", err)
 			f.retry()
 		}
@@ -129,23 +134,30 @@ func (f *File) retry() {
 }
 
 // Close brings the last writes to the disk. The rooms stay as they are, in
-// memory alone.
+// memory alone. A file that could not be read is not written.
 func (f *File) Close() error {
 	close(f.stop)
 	<-f.done
-	return errors.Join(f.flush(), f.db.Close())
+	if f.unread {
+		return f.file.Close()
+	}
+	err := f.bring()
+	if f.broken { // only now
+		err = f.bring()
+	}
+	return errors.Join(err, f.shut())
 }
 
 func (f *File) flush() error {
 	f.mu.Lock()
-	rooms := slices.Clone(f.rooms)
+	db, rooms := f.db, slices.Clone(f.rooms)
 	f.mu.Unlock()
 	for _, r := range rooms {
 		changes := r.memory.changes()
 		if len(changes) == 0 {
 			continue
 		}
-		err := f.db.Update(func(tx *bbolt.Tx) error { return apply(tx.Bucket(r.name), changes) })
+		err := db.Update(func(tx *bbolt.Tx) error { return apply(tx.Bucket(r.name), changes) })
 		if err != nil {
 			r.memory.again(changes)
 			return err
