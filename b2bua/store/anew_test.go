@@ -37,7 +37,8 @@ func TestAFileThatIsDeletedOrBrokenIsMadeAnewFromMemory(t *testing.T) {
 			for i := range 100 {
 				must(t, m.Set(fmt.Sprint("before", i), "v", 0))
 			}
-			must(t, f.bring())
+			must(t, f.Close())
+			f, m = openFile(t, path)
 			must(t, spoil(path))
 			must(t, m.Set("after", "v", 0))
 			must(t, f.Close())
