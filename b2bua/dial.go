@@ -388,10 +388,16 @@ func (c *Call) onward(d Decided) phase {
 	}
 	switch e := d.Decision.(type) {
 	case Next:
+		if len(e.Targets) > 0 && c.exhausted() {
+			return c.failCaller()
+		}
 		along(c.stages, e.Headers)
 		c.stages = append(c.expand(e.Targets, false), c.stages...)
 		return c.next()
 	case Route:
+		if c.exhausted() {
+			return c.failCaller()
+		}
 		return c.follow(e)
 	case Reject:
 		return c.reject(e)
@@ -417,6 +423,20 @@ func along(stages [][]hop, headers []message.Header) {
 			along([][]hop{h.then}, headers)
 		}
 	}
+}
+
+// maxTargets bounds how far on_failure may name targets on and on: with a callee
+// that refuses at once it would be a storm, and a new route has a new budget.
+const maxTargets = 100
+
+// exhausted tells whether on_failure may name no more targets.
+func (c *Call) exhausted() bool {
+	if len(c.legs) < maxTargets {
+		return false
+	}
+	c.log().Warn("on_failure names targets without end", "tried", len(c.legs))
+	c.happened(EventFailed, nil, "%d targets were tried; on_failure may name no more", len(c.legs))
+	return true
 }
 
 // failCaller tells the caller how it ended: by what on_failure made of it, the

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"legwork/b2bua/message"
 	"legwork/b2bua/simnet"
 )
 
@@ -32,6 +33,28 @@ func TestADeadFirstTargetCostsNoMoreThanItsTry(t *testing.T) {
 					t.Errorf("the next target was tried after %s, want %s", got, want)
 				}
 			})
+		})
+	}
+}
+
+func TestAHookThatNamesTargetsForEverIsLeft(t *testing.T) {
+	for _, again := range []Decision{Next{Targets: routeTo("192.0.2.2:5060").Decision.(Route).Targets}, routeTo("192.0.2.2:5060").Decision} {
+		failure := func(context.Context, View, Leg, *message.Message, Origin) Decided { return Decided{Decision: again} }
+		play(t, &fixed{invite: toBob, failure: failure}, func(r *rig) {
+			r.dial(sdpOffer)
+			for n := 1; ; n++ {
+				in, err := r.bob.Next(time.Second, "INVITE")
+				if err != nil {
+					break
+				}
+				if n > 100 {
+					t.Fatalf("%T: attempt %d", again, n)
+				}
+				in.Reply(486, nil)
+			}
+			if got := r.final().Status; got != 486 {
+				t.Errorf("caller got %d", got)
+			}
 		})
 	}
 }

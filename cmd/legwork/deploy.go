@@ -84,6 +84,10 @@ func (c *deployCommand) what() (method, path string, err error) {
 		err = errors.New("--shadow: of which folder? And without --canary")
 	case c.Canary == "" && (c.By != "caller" || c.Min != 200 || c.PromoteAfter != 15*time.Minute):
 		err = errors.New("--by, --min and --promote-after are of --canary")
+	case c.Min < 1:
+		err = fmt.Errorf("--min: %d calls tell nothing; at least 1", c.Min)
+	case c.PromoteAfter < 0:
+		err = fmt.Errorf("--promote-after: %s is no time to wait; 0: it is never promoted by itself", c.PromoteAfter)
 	case !c.Shadow && c.For != time.Hour:
 		err = errors.New("--for is of --shadow")
 	}

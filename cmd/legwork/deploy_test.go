@@ -107,6 +107,8 @@ func TestADeploymentWhoseTestsFailChangesNothing(t *testing.T) {
 	r.ask("deploy", broken).expect(t, 1, `legwork: main\.lua:\d+: unknown hook on_invit; did you mean "on_invite"`)
 	r.ask("deploy", t.TempDir()).expect(t, 2, `no \*\.lua there`)
 	r.ask("deploy", next, "--canary", "half").expect(t, 2, `"half" is no share of calls`)
+	r.ask("deploy", next, "--canary", "5%", "--min", "0").expect(t, 2, `--min: 0 calls tell nothing; at least 1`)
+	r.ask("deploy", next, "--canary", "5%", "--promote-after=-1s").expect(t, 2, `--promote-after: -1s is no time to wait`)
 	r.ask("deploy", next, "--promote").expect(t, 2, `one thing`)
 	r.ask("deploy", "--promote").expect(t, 1, `nothing is being tried`)
 	if got := read(t, filepath.Join(r.dir, "main.lua")); got != before {

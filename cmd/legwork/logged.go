@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"legwork/b2bua/message"
+	"legwork/b2bua/number"
 	"legwork/script/journal"
 	"legwork/script/luatest"
 )
@@ -128,10 +130,21 @@ func when(flag, text string) (time.Time, error) {
 
 // wants tells whether a call is one that is asked for, whenever it was.
 func (c *replayCommand) wants(e *journal.Entry) bool {
-	if digits := digitsOf(c.Number); digits != "" && !strings.Contains(e.Record.From, digits) && !strings.Contains(e.Record.To, digits) {
+	if c.Number != "" && !sought(e.Record.From, c.Number) && !sought(e.Record.To, c.Number) {
 		return false
 	}
 	return c.Trunk == "" || passes(e, c.Trunk)
+}
+
+// sought tells whether the user of a URI is the one that is looked for, or holds
+// its digits.
+func sought(uri, wanted string) bool {
+	u, err := message.ParseURI(uri)
+	if err != nil {
+		return false
+	}
+	digits := digitsOf(wanted)
+	return number.Sought(u.User, wanted) || digits != "" && strings.Contains(digitsOf(u.User), digits)
 }
 
 func digitsOf(s string) string {

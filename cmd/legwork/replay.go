@@ -20,7 +20,7 @@ type replayCommand struct {
 	Script string   `placeholder:"PATH" help:"The new scripts: a folder with a main.lua, or a file; default: those of the configuration."`
 	Since  string   `default:"24h" placeholder:"WHEN" help:"Calls that began later: a duration before now (24h), or a time (2026-11-20T08:00:00Z)."`
 	Until  string   `placeholder:"WHEN" help:"Calls that began earlier; default: all."`
-	Number string   `placeholder:"NUMBER" help:"Only calls whose caller or callee holds these digits."`
+	Number string   `placeholder:"NUMBER" help:"Only calls from or to a user who is called so, or whose number holds these digits."`
 	Trunk  string   `placeholder:"TRUNK" help:"Only calls that came from this trunk or went to it."`
 	B      string   `name:"b" default:"180 200" placeholder:"ANSWERS" help:"What a target does that was not called before: codes and delays (\"180 5s 200\"), silent, or refuse."`
 	Stub   []string `placeholder:"FILE.json" type:"path" help:"Answers to look-ups that the log does not have."`

@@ -288,6 +288,10 @@ return M
 	write(t, filepath.Join(dir, "main.lua"), strings.Replace(script, "X-Gold", "X-Silver", 1))
 	got := run(t, dir, "replay")
 	holds(t, got.out, "2 calls played again, 2 change", "2  pbx: X-Gold, X-Silver, prefix 4711")
+	holds(t, run(t, dir, "replay", "--number", "471").out, "2 calls played again")
+	for _, nobody := range []string{"127", "nobody"} { // 127.0.0.1 is no number
+		holds(t, run(t, dir, "replay", "--number", nobody).err, "the log holds no such call")
+	}
 	got = run(t, dir, "replay", "--open", "2")
 	holds(t, got.out, "as it went", "as it goes", "INVITE to pbx:", "+ X-Silver: true", "- X-Gold: true")
 }
