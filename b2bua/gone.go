@@ -9,7 +9,10 @@ import (
 )
 
 // Only its connection leads to a WebSocket client (RFC 7118). When that ends, who
-// has not answered yet is lost, and who is talking may come back over another.
+// has not answered yet is lost, and who is talking may come back over another. So
+// may a client of TCP and TLS; nobody waits for that one, since a request of ours may
+// also find the address in its Contact. What NAT has in front of a client of UDP may
+// give it another port (flow C32).
 
 // comeBack is how long a call waits for that: as long as a request of ours would
 // wait for an answer.
@@ -53,7 +56,7 @@ func (c *Call) bereft(e gone, stay phase) phase {
 	case !e.late:
 		aor, contact := c.registeredAs(l), l.dialog.Target
 		time.AfterFunc(comeBack, func() {
-			e.now, e.late = c.server.rejoined(aor, contact), true
+			e.now, e.late = c.server.rejoined(aor, contact, e.was), true
 			c.post(e)
 		})
 	case e.now.Listener != nil:
@@ -66,33 +69,53 @@ func (c *Call) bereft(e gone, stay phase) phase {
 	return stay
 }
 
-// returned lets a peer go on over another connection: its request came by that,
-// and the one that it had opened is gone.
+// returned lets a client go on over another connection: its request came by that,
+// and the one it had is gone, or nothing else leads to it and who knows whether it
+// is: a NAT that starts again tells nobody.
 func (c *Call) returned(e request) {
-	switch f := e.tx.Flow(); {
-	case e.leg.cutOff() && f.Listener.Web():
-		e.leg.flow = f
-		c.watch(e.leg)
-	case e.leg.flow.Left() && f.Accepted() && f.Network() == e.leg.flow.Network():
-		e.leg.flow = f
+	l, f := e.leg, e.tx.Flow()
+	if f != l.flow && (replaces(f, l.flow) && (l.cutOff() || l.hasFlowOnly()) || l.rebound(f)) {
+		l.flow = f
+		c.watch(l)
 	}
 }
 
-// cutOff tells whether the leg's peer is a WebSocket client whose connection has
-// ended.
+// hasFlowOnly tells whether the leg's peer has no address but its flow.
+func (l *leg) hasFlowOnly() bool {
+	return l.home != "" || l.flow.Listener != nil && l.flow.Listener.Web()
+}
+
+// cutOff tells whether the leg's peer is a client whose connection has ended.
 func (l *leg) cutOff() bool {
-	return l.flow.Listener != nil && l.flow.Listener.Web() && !l.flow.Accepted()
+	if l.flow.Listener != nil && l.flow.Listener.Web() {
+		return !l.flow.Accepted()
+	}
+	return l.flow.Left()
+}
+
+// replaces tells whether a client that was met on one connection may go on by
+// another that it has opened: not by one that others can read, if it was not one
+// before.
+func replaces(now, was transport.Flow) bool {
+	return was.Listener != nil && was.Stream() && now.Accepted() && now.Listener.Web() == was.Listener.Web() && (now.Secure() || !was.Secure())
+}
+
+// rebound tells whether f is the leg's own path but for the port that its NAT has
+// chosen.
+func (l *leg) rebound(f transport.Flow) bool {
+	return l.home != "" && !f.Stream() && f.Listener == l.flow.Listener && f.Remote.Addr() == l.flow.Remote.Addr()
 }
 
 // rejoin finds the connection on which the contact of a leg has registered since
-// the leg's own ended, outside the mailbox, because the store may wait.
-func (c *Call) rejoin(l *leg, contact string, then func(transport.Flow, error)) {
-	aor := c.registeredAs(l)
+// the leg's own ended, outside the mailbox, because the store may wait. Without one
+// it calls otherwise.
+func (c *Call) rejoin(l *leg, contact string, then func(transport.Flow, error), otherwise func()) {
+	aor, was := c.registeredAs(l), l.flow
 	go func() {
-		f := c.server.rejoined(aor, contact)
+		f := c.server.rejoined(aor, contact, was)
 		c.post(reached{then: func(transport.Flow, error) {
 			if f.Listener == nil {
-				then(f, transport.ErrClosed)
+				otherwise()
 				return
 			}
 			l.flow = f
@@ -119,8 +142,8 @@ func (c *Call) registeredAs(l *leg) string {
 }
 
 // rejoined is the connection that a contact of an address of record was registered
-// on; the zero value: none that there still is.
-func (s *Server) rejoined(aor, contact string) transport.Flow {
+// on since it was met on another; the zero value: none that there still is.
+func (s *Server) rejoined(aor, contact string, was transport.Flow) transport.Flow {
 	want, err := message.ParseURI(contact)
 	if aor == "" || err != nil {
 		return transport.Flow{}
@@ -131,7 +154,7 @@ func (s *Server) rejoined(aor, contact string) transport.Flow {
 		if err != nil || u.User != want.User || !strings.EqualFold(u.Host, want.Host) {
 			continue
 		}
-		if f, ok := s.transport.Redeem(bindings[i].Flow); ok && f.Listener.Web() {
+		if f, ok := s.transport.Redeem(bindings[i].Flow); ok && replaces(f, was) {
 			return f
 		}
 	}

@@ -408,14 +408,24 @@ func (c *Call) crossFailed(e failed, stay phase) phase {
 func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	_, _, next := d.Path()
 	then = safely(l.sips || l.place().sips, then)
-	switch direct := len(d.Routes) == 0; {
+	switch direct := len(d.Routes) == 0 && l.leadsTo(next); {
 	case direct && l.cutOff() && l.call != nil:
-		l.call.rejoin(l, next, then)
-		return
-	case direct && l.isHome(next):
+		l.call.rejoin(l, next, then, func() {
+			if l.flow.Listener.Web() {
+				then(transport.Flow{}, transport.ErrClosed)
+				return
+			}
+			o.toward(l, next, then)
+		})
+	case direct && (!l.flow.Stream() || l.flow.Accepted() || l.flow.Listener.Web()):
 		then(l.flow, nil)
-		return
+	default:
+		o.toward(l, next, then)
 	}
+}
+
+// toward finds the way to a URI that others may be met at, too.
+func (o *owner) toward(l *leg, next string, then func(transport.Flow, error)) {
 	listener := ""
 	if l.flow.Listener != nil {
 		listener = l.flow.Listener.Name
@@ -429,9 +439,9 @@ func (o *owner) along(l *leg, d *talk, then func(transport.Flow, error)) {
 	})
 }
 
-// isHome tells whether a URI is the peer's own address, which only its flow
+// leadsTo tells whether a URI is the peer's own address, which only its flow
 // leads to.
-func (l *leg) isHome(uri string) bool {
+func (l *leg) leadsTo(uri string) bool {
 	switch {
 	case l.flow.Listener != nil && l.flow.Listener.Web():
 		return true
@@ -439,7 +449,7 @@ func (l *leg) isHome(uri string) bool {
 		return false
 	}
 	u, err := message.ParseURI(uri)
-	return err == nil && u.Host == l.home && (!l.flow.Stream() || l.flow.Accepted())
+	return err == nil && u.Host == l.home
 }
 
 // serves reports whether the leg's connection leads where f does, and is no less
