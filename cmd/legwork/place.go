@@ -77,6 +77,9 @@ func locate(file, path string) (line, col int, ok bool) {
 	if err != nil {
 		return 0, 0, false
 	}
+	for _, doc := range tree.Docs {
+		doc.Body = config.Unfold(doc.Body)
+	}
 	node, err := at.FilterFile(tree)
 	if err != nil || node.GetToken() == nil {
 		return 0, 0, false

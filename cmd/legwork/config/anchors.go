@@ -27,6 +27,10 @@ type unfolded struct {
 	size int
 }
 
+// Unfold is the tree of a file that Parse has taken, without its anchors, aliases
+// and merge keys.
+func Unfold(n ast.Node) ast.Node { return (&reader{}).unfold(n) }
+
 // unfold is n without anchors, aliases and merge keys.
 func (r *reader) unfold(n ast.Node) ast.Node {
 	u := unfolder{r: r, named: map[string]unfolded{}}
