@@ -213,13 +213,30 @@ func (c *Call) finalize(res *message.Message, origin Origin) {
 	}
 	if m, ok := c.a.trunk.Responses.Apply(res.Status, string(origin), res.Q850()); ok {
 		defer c.mapped(res, c.unmapped(res), c.a.trunk.Name)
-		res.Status, res.Reason = m.Code, m.Reason
-		if m.Q850 != 0 {
-			res.Set("Reason", reasonQ850(m.Q850))
-		}
-		res.Replace(m.Headers)
+		tellAs(res, m)
 	}
 	explain(c.a.trunk, res)
+}
+
+// tellAs makes of a failure what a response map says.
+func tellAs(res *message.Message, m trunk.Mapped) {
+	res.Status, res.Reason = m.Code, m.Reason
+	if m.Q850 != 0 {
+		res.Set("Reason", reasonQ850(m.Q850))
+	}
+	res.Replace(m.Headers)
+}
+
+// tellRefusal does so where no call was made of an INVITE, and no script is asked.
+// What its sender is to answer, a challenge or a longer timer, stays, and so does
+// what is about a dialog.
+func tellRefusal(t *trunk.Trunk, req, res *message.Message) {
+	if t == nil || req.ToTag() != "" || res.Status == 401 || res.Status == 407 || res.Status == 422 {
+		return
+	}
+	if m, ok := t.Responses.Apply(res.Status, string(OriginLocal), res.Q850()); ok {
+		tellAs(res, m)
+	}
 }
 
 // respond sends a response on a leg: the outbound profile is the last to see it.

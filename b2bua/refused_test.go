@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"legwork/b2bua/message"
+	"legwork/b2bua/trunk"
 )
 
 func TestWhatIsRefusedBeforeACallIsCountedByReason(t *testing.T) {
@@ -64,4 +65,33 @@ func TestEachReasonHasAName(t *testing.T) {
 	if slices.Contains(names, "") || len(names) != int(reasons)-1 {
 		t.Errorf("%q", names)
 	}
+}
+
+func TestARefusalIsToldAsItsTrunkWantsIt(t *testing.T) {
+	to := func(code int, from ...string) trunk.Row {
+		return trunk.Row{From: from, To: trunk.Mapped{Code: code, Reason: "Mapped", Q850: 34}}
+	}
+	told, err := trunk.NewResponseMap([]trunk.Row{to(480, "503"), to(484, "4xx"), to(488, "422", "401")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(t, &fixed{invite: toTrunk("bob")}, func(r *rig) {
+		r.neighbours(func(t *trunk.Trunk) { t.Responses, t.Limits, t.Q850.Add = told, trunk.Limits{Calls: 1}, true })
+		d := r.dial(sdpOffer)
+		refused := func(want string, edit func(*message.Message)) {
+			t.Helper()
+			req := r.alice.Invite("sip:bob@"+sbc, sdpOffer)
+			edit(req)
+			_, err := r.alice.Send(req, sbc)
+			r.check(err)
+			if res := r.wait(r.alice, want); (res.Q850() == 34) != (res.Reason == "Mapped") {
+				t.Errorf("%s", res)
+			}
+		}
+		refused("480", func(*message.Message) {}) // the trunk is full
+		refused("484", func(m *message.Message) { m.Set("Max-Forwards", "0") })
+		refused("422", func(m *message.Message) { m.Add("Session-Expires", "30"); m.Add("Supported", "timer") })
+		refused("481", func(m *message.Message) { m.Set("To", m.Get("To")+";tag=gone") })
+		d.cancel("")
+	})
 }

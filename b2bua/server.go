@@ -315,6 +315,7 @@ func (s *Server) answer(tx *transaction.Server, req *message.Message, code int, 
 	}
 	if req.Method == "INVITE" && code >= 300 {
 		t, _ := s.settings().neighbour(tx.Flow())
+		tellRefusal(t, req, res)
 		explain(t, res)
 	}
 	tx.Respond(res)
