@@ -189,6 +189,9 @@ func (c *Call) breakOff(x *exchange) {
 	if x.client != nil {
 		x.client.Cancel("")
 	}
+	if x.late && x.done && x.ack == nil { // its 2xx has crossed
+		c.acknowledgeModify(x, nil)
+	}
 	c.crossed(x)
 }
 

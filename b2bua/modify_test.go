@@ -198,3 +198,20 @@ func TestUpdateWhileTheFirstOfferIsOpenIsForLater(t *testing.T) {
 		r.end(in)
 	})
 }
+
+// RFC 3261 section 13.2.2.4: every 2xx is acknowledged.
+func TestALateReInviteThatNobodyAcknowledgesGetsItsACKBeforeTheBYE(t *testing.T) {
+	play(t, &fixed{invite: toBob}, func(r *rig) {
+		call := r.answered()
+		r.say(r.alice, call.alice, "INVITE", nil)
+		r.wait(r.bob, "INVITE").Reply(200, withSDP)
+		r.wait(r.alice, "200")
+		if first := r.wait(r.bob, "ACK", "BYE"); first.Method != "ACK" {
+			t.Errorf("%s came first", first.Method)
+			first.Reply(200, nil)
+		} else {
+			r.wait(r.bob, "BYE").Reply(200, nil)
+		}
+		r.wait(r.alice, "BYE").Reply(200, nil)
+	})
+}
