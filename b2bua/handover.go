@@ -29,6 +29,8 @@ type (
 		by  *Call
 		sdp []byte
 	}
+	// renounced says that the call which asked for a succession is over.
+	renounced struct{ by *Call }
 	// begins starts a search; the targets may be given.
 	begins struct{ targets []Target }
 	// sounded is a response to who a search speaks for; a final one ends the
@@ -44,6 +46,7 @@ func (handed) event()     {}
 func (denied) event()     {}
 func (surrender) event()  {}
 func (succession) event() {}
+func (renounced) event()  {}
 func (sounded) event()    {}
 
 // transfers is what a call has to do with REFER and Replaces.
@@ -142,7 +145,7 @@ func (c *Call) amongCalls(ev event) bool {
 		e.by.post(found{e.question, c.matching(e.replaces)})
 	case found:
 		c.takeFound(e)
-	case handed, denied, sounded, surrender, succession:
+	case handed, denied, sounded, surrender, succession, renounced:
 		c.phase = c.transferred(ev)
 	default:
 		return false
@@ -166,8 +169,21 @@ func (c *Call) transferred(ev event) phase {
 		return c.owe(&succession{match: e.match, by: e.by})
 	case succession:
 		return c.owe(&e)
+	case renounced:
+		c.keep(e.by)
 	}
 	return c.stay()
+}
+
+// keep takes that a call no longer wants the leg it has asked for.
+func (c *Call) keep(by *Call) {
+	switch {
+	case c.debt != nil && c.debt.by == by:
+		c.debt = nil
+		by.post(denied{487})
+	case c.transfer != nil && c.transfer.by == by:
+		c.transfer.renounced = true
+	}
 }
 
 // owe takes what another call asks for; one at a time.
@@ -197,10 +213,15 @@ func (c *Call) pay() phase {
 	if o.sdp == nil {
 		return c.yield(o.match, o.by)
 	}
-	c.transfer = &transfer{referrer: o.replaced, survivor: o.survivor, by: o.by}
+	t := &transfer{referrer: o.replaced, survivor: o.survivor, by: o.by}
+	c.transfer = t
 	c.offerTo(o.survivor, o.sdp, func(res *message.Message) phase {
-		if res.Status >= 300 {
+		switch {
+		case res.Status >= 300:
 			return c.refusedBySurvivor(res)
+		case t.renounced:
+			t.agreed = true
+			return c.failTransfer(487, "")
 		}
 		c.transfer = nil
 		return c.yield(o.match, o.by)

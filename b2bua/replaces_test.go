@@ -324,6 +324,26 @@ func TestATakeoverWhoseReplacedHangsUpGoesOn(t *testing.T) {
 	})
 }
 
+func TestATakeoverThatItsCallerCancelsLeavesTheCall(t *testing.T) {
+	play(t, &fixed{invite: byUser}, func(r *rig) {
+		call := r.connect(r.alice, r.bob, "bob")
+		req := r.carol.Invite("sip:bob@"+sbc, sdpAt(hostOf(r.carol)))
+		req.Set("Replaces", named(call.caller))
+		client, err := r.carol.Send(req, sbc)
+		r.check(err)
+		in := r.wait(r.bob, "INVITE")
+		client.Cancel("")
+		r.wait(r.carol, "487")
+		in.Reply(200, answerAt("192.0.2.2"))
+		r.wait(r.bob, "ACK")
+		back := r.takesOver(r.bob, "192.0.2.2")
+		if !strings.Contains(string(back.Body), "c=IN IP4 192.0.2.1") {
+			r.Errorf("bob was offered %s", back)
+		}
+		r.hangUp(r.alice, call.caller, r.bob)
+	})
+}
+
 func TestATakeoverOfSomebodyWhoHangsUpFails(t *testing.T) {
 	play(t, &fixed{invite: byUser}, func(r *rig) {
 		call := r.connect(r.alice, r.bob, "bob")

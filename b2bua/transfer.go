@@ -23,6 +23,8 @@ type transfer struct {
 	agreed   bool  // the survivor has taken the fresh session
 	fresh    *leg
 	by       *Call // who waits for the survivor instead: no REFER, see succession
+
+	renounced bool // by no longer waits
 }
 
 // movedOn is the Reason for a referrer that does not hang up itself.
@@ -241,6 +243,9 @@ func (c *Call) dropTransfer() {
 		c.debt = nil
 	}
 	c.seeking = nil
+	if c.succeeds != nil {
+		c.succeeds.call.post(renounced{c})
+	}
 	t := c.transfer
 	if t == nil {
 		return
