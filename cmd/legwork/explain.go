@@ -36,7 +36,8 @@ type explainCommand struct {
 	Stub      []string      `placeholder:"FILE.json" type:"path" help:"Answers to the script's look-ups."`
 	Record    string        `placeholder:"FILE.json" type:"path" help:"Make the look-ups for real and write their answers here, for --stub."`
 	JSON      bool          `help:"Print JSON."`
-	HTML      string        `name:"html" placeholder:"FILE" type:"path" help:"Also write the call as one page for a browser."`
+	screen
+	HTML string `name:"html" placeholder:"FILE" type:"path" help:"Also write the call as one page for a browser."`
 }
 
 // Run plays the call: exit status 1 when a script failed in it, 2 for what the

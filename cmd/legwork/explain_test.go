@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 )
 
 const inviteText = `INVITE sip:+4930123456@sbc.example SIP/2.0
@@ -62,6 +63,22 @@ func TestExplainSaysWhyACallGoesAsItGoes(t *testing.T) {
 		"  - INVITE sip:+4930123456@sbc.example SIP/2.0", "  + INVITE sip:+4930123456@127.0.0.2:5060 SIP/2.0", "  - X-Inside: yes",
 		"BYE to target 3 (reserve, 127.0.0.4:5060)",
 		"The caller got 200 OK.")
+}
+
+func TestExplainKeepsToTheScreen(t *testing.T) {
+	dir := explainable(t)
+	for _, args := range [][]string{{"--width", "80"}, {"--width=80", "--b", "503"}} {
+		got := run(t, dir, append([]string{"explain", "call.sip"}, args...)...)
+		ladder, _, found := strings.Cut(got.out, "\n2  0.000 s")
+		if !found {
+			t.Fatal(got.out, got.err)
+		}
+		for line := range strings.Lines(ladder) {
+			if n := utf8.RuneCountInString(line) - 1; n > 80 && strings.ContainsAny(line, "│◆✎") {
+				t.Errorf("%d columns: %s", n, line)
+			}
+		}
+	}
 }
 
 func TestExplainIsReadByMachines(t *testing.T) {

@@ -34,6 +34,7 @@ type explained struct {
 	Open     bool            `json:"open,omitempty"`    // the call did not end
 
 	other     bool   // it is a request outside any call
+	width     int    // columns of the screen; 0: the usual
 	otherwise string // what else the user may ask for, when the source is no trunk's
 }
 
@@ -53,7 +54,7 @@ type changed struct {
 func (c *explainCommand) explain(scene *luatest.Scene, p *luatest.Played) *explained {
 	e := &explained{
 		Message: c.Message, Source: p.Source.String(), Match: []fit{}, Callees: []string{}, Attempts: []b2bua.Attempt{},
-		Story: p.Story, Messages: []changed{}, Errors: p.Errors, Output: p.Output, Lookups: p.Lookups, Open: p.Open, Assumed: p.Assumed, other: p.Method != "INVITE",
+		Story: p.Story, Messages: []changed{}, Errors: p.Errors, Output: p.Output, Lookups: p.Lookups, Open: p.Open, Assumed: p.Assumed, other: p.Method != "INVITE", width: c.columns(),
 	}
 	var hits []admin.Trunk
 	for _, h := range p.Match {
@@ -133,7 +134,7 @@ func writePage(path string, s *capture.Story) error {
 func (e *explained) print(t *terminal, s *suite) {
 	e.printSource(t)
 	if e.Story != nil {
-		t.printf("\n%s", e.Story.Text(capture.Style{Colour: t.colour}))
+		t.printf("\n%s", e.Story.Text(capture.Style{Width: e.width, Colour: t.colour}))
 		for _, one := range e.Messages {
 			e.printMessage(t, one)
 		}

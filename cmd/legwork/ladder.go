@@ -27,13 +27,13 @@ func (o *shown) form(asJSON bool) string {
 type ladderCommand struct {
 	remote
 	shown
-	ID    string `arg:"" help:"As legwork calls lists it, or of a call that is over, as the log and the records have it; last is the newest call."`
-	Width int    `env:"COLUMNS" default:"100" help:"Columns of the screen."`
+	ID string `arg:"" help:"As legwork calls lists it, or of a call that is over, as the log and the records have it; last is the newest call."`
+	screen
 }
 
 // Run draws a call.
 func (c *ladderCommand) Run(t *terminal) error {
-	query := url.Values{"format": {c.form(c.JSON)}, "width": {strconv.Itoa(c.Width)}, "colour": {strconv.FormatBool(t.colour)}}
+	query := url.Values{"format": {c.form(c.JSON)}, "width": {strconv.Itoa(c.columns())}, "colour": {strconv.FormatBool(t.colour)}}
 	if c.Mask != "" {
 		query.Set("mask", c.Mask)
 	}

@@ -28,7 +28,7 @@ type replayCommand struct {
 	Open   int      `placeholder:"N" help:"Show the N-th of the calls that change: both ladders, and what is sent otherwise."`
 	JSON   bool     `help:"Print JSON."`
 	HTML   string   `name:"html" placeholder:"FILE" type:"path" help:"With --open: also write the call as it goes now as one page for a browser."`
-	Width  int      `env:"COLUMNS" default:"100" help:"Columns of the screen."`
+	screen
 }
 
 // Run plays the calls again: exit status 0 also when some change, 2 for what the

@@ -218,7 +218,7 @@ func (c *replayCommand) open(t *terminal, all *replayReport) error {
 	if c.JSON {
 		return t.json(one)
 	}
-	style := capture.Style{Width: c.Width, Colour: t.colour}
+	style := capture.Style{Width: c.columns(), Colour: t.colour}
 	t.printf("%s\n\nas it went, %s:\n%s", printable(one.Call+": "+one.title), printable(one.Was.Outcome.Script), one.Was.Text(style))
 	t.printf("\nas it goes, %s:\n%s", printable(one.Is.Outcome.Script), one.Is.Text(style))
 	for _, p := range one.Diff {

@@ -22,7 +22,7 @@ type traceCommand struct {
 	For    time.Duration `default:"10m" help:"How long, at most 24h; Ctrl-C ends it before."`
 	Pages  string        `placeholder:"DIR" help:"Write an HTML page of each call there."`
 	Mask   string        `enum:",numbers" default:"" placeholder:"numbers" help:"Hide the ends of telephone numbers; secrets always are hidden."`
-	Width  int           `env:"COLUMNS" default:"100" help:"Columns of the screen."`
+	screen
 }
 
 // Run shows each call that matches when it is over, and those in progress when
@@ -89,7 +89,7 @@ func (c *traceCommand) tell(t *terminal, line []byte, another bool) error {
 	if another {
 		t.printf("\n")
 	}
-	t.printf("%s", story.Text(capture.Style{Width: c.Width, Colour: t.colour}))
+	t.printf("%s", story.Text(capture.Style{Width: c.columns(), Colour: t.colour}))
 	return nil
 }
 
