@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	glua "github.com/yuin/gopher-lua"
 
 	"legwork/b2bua"
@@ -44,9 +45,10 @@ type Config struct {
 	// changes nothing and says why; nil: there is no folder to keep them in.
 	Keep     func(files fs.FS) error
 	Log      *slog.Logger
-	Machines int           // VMs; 0: two per core
-	Settle   time.Duration // between a change and its reload; 0: 200 ms
-	Poll     time.Duration // where no change is announced; 0: 4 s
+	Machines int                               // VMs; 0: two per core
+	Settle   time.Duration                     // between a change and its reload; 0: 200 ms
+	Poll     time.Duration                     // where no change is announced; 0: 4 s
+	Notify   func() (*fsnotify.Watcher, error) // announces changes; nil: fsnotify.NewWatcher
 
 	// Compiled remembers what was compiled, for those who load scripts many times;
 	// nil: nothing does.
@@ -144,6 +146,9 @@ func (c *Config) complete() error {
 	}
 	if c.Machines <= 0 {
 		c.Machines = 2 * runtime.GOMAXPROCS(0)
+	}
+	if c.Notify == nil {
+		c.Notify = fsnotify.NewWatcher
 	}
 	if c.Settle <= 0 {
 		c.Settle = 200 * time.Millisecond

@@ -24,26 +24,29 @@ const maxRounds = 10
 // A file is saved in many ways: written in place, renamed over, swapped behind
 // one or two links. So whatever happens in the watched folders only means that
 // the folder is read again, once it has been quiet for Config.Settle.
-func (p *Policy) Watch(ctx context.Context) error {
+func (p *Policy) Watch(ctx context.Context) {
 	if p.cfg.Source.FS != nil {
 		<-ctx.Done()
-		return nil
+		return
 	}
-	system, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watch scripts: %w", err)
+	w := &watcher{p: p, quiet: time.NewTimer(0)}
+	system, err := p.cfg.Notify()
+	if err == nil {
+		defer system.Close()
+		w.system, w.events, w.errors = system, system.Events, system.Errors
+	} else { // the machine has so many watchers for each user and no more
+		p.cfg.Log.Warn("the system does not tell when scripts are saved; they are looked at now and then", "err", err)
 	}
-	defer system.Close()
-	w := &watcher{p: p, system: system, quiet: time.NewTimer(0)}
 	defer w.quiet.Stop()
 	w.run(ctx)
-	return nil
 }
 
 // watcher belongs to the goroutine of Watch.
 type watcher struct {
 	p      *Policy
-	system *fsnotify.Watcher
+	system *fsnotify.Watcher // nil: it tells nothing
+	events <-chan fsnotify.Event
+	errors <-chan error
 	quiet  *time.Timer
 	since  time.Time // the first change that was not yet acted on
 	seen   string    // what the last look found
@@ -57,11 +60,11 @@ func (w *watcher) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case ev, ok := <-w.system.Events:
+		case ev, ok := <-w.events:
 			if ok && ev.Op != fsnotify.Chmod {
 				w.changed()
 			}
-		case err, ok := <-w.system.Errors:
+		case err, ok := <-w.errors:
 			if ok { // events were lost
 				w.p.cfg.Log.Debug("watch scripts", "err", err)
 				w.changed()
@@ -112,6 +115,9 @@ func (w *watcher) reload(ctx context.Context) {
 // True means that there were new ones, whose last change nothing told: then the
 // folders may be others by now, and want to be followed again.
 func (w *watcher) follow() (added bool) {
+	if w.system == nil {
+		return false
+	}
 	folders, err := w.p.folders()
 	want := map[string]bool{}
 	for _, dir := range folders {

