@@ -25,6 +25,26 @@ func TestWhoReadsTheLogMayGo(t *testing.T) {
 	}
 }
 
+// TestScriptsAreTestedWhenTheProgramWasRemoved is an upgrade that nobody has
+// restarted for yet.
+func TestScriptsAreTestedWhenTheProgramWasRemoved(t *testing.T) {
+	if _, err := os.Stat("/proc/self/exe"); err != nil {
+		t.Skip(err)
+	}
+	old := filepath.Join(t.TempDir(), "legwork")
+	if err := os.WriteFile(old, []byte(read(t, os.Getenv(binaryVariable))), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(binaryVariable, old)
+	dir := deployment(t, "192.0.2.9", "")
+	r := serve(t, dir)
+	if err := os.Remove(old); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "main_test.lua"), "local t = require \"b2b.test\"\nt.it(\"fails\", function() t.eq(1, 2) end)\n")
+	r.waitFor(`script not loaded.*main_test.lua.*test \\"fails\\"`)
+}
+
 // TestAskedToLeaveIsHeardAmongManyHangups has a reload wait for a file that never
 // ends, and the hangups behind it.
 func TestAskedToLeaveIsHeardAmongManyHangups(t *testing.T) {

@@ -40,7 +40,7 @@ func (c *runCommand) Run(t *terminal) error {
 	signal.Notify(renew, syscall.SIGHUP) // apart, or many of them hide one that asks to leave
 	defer signal.Stop(leave)
 	defer signal.Stop(renew)
-	exe, err := os.Executable()
+	exe, err := thisProgram()
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,16 @@ func (c *runCommand) Run(t *terminal) error {
 	e.tasks.Go(func() { giveBack(e.background) })
 	log.Info("ready", e.ready()...)
 	return e.serve(leave, renew)
+}
+
+// thisProgram is this program: what runs, also when its file has been replaced or
+// removed since, where the system tells.
+func thisProgram() (string, error) {
+	const running = "/proc/self/exe"
+	if _, err := os.Stat(running); err == nil {
+		return running, nil
+	}
+	return os.Executable()
 }
 
 // readConfig reads the file named, or the usual one, or none.
