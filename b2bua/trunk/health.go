@@ -151,16 +151,17 @@ func (s *State) reachable(now time.Time) bool {
 	return len(s.order) == 0
 }
 
-// pulsesNow lists the targets whose health is counted, and those at rest; the
-// caller holds the lock.
+// pulsesNow lists the targets of a trunk whose health is counted, or of which one
+// is at rest: all of them, so that who reads it sees what is left. The caller holds
+// the lock.
 func (s *State) pulsesNow() []TargetStats {
-	var list []TargetStats
 	now := time.Now()
+	if !slices.ContainsFunc(s.order, func(uri string) bool { return s.pulses[uri] != nil || s.resting(uri, now) }) {
+		return nil
+	}
+	var list []TargetStats
 	for _, uri := range s.order {
 		p, rests := s.pulses[uri], s.resting(uri, now)
-		if p == nil && !rests {
-			continue
-		}
 		one := TargetStats{URI: uri, Up: true}
 		if p != nil {
 			one.Up, one.Since = !p.down, p.since

@@ -107,3 +107,17 @@ func TestAReloadKeepsWhatIsKnownOfTargetsThatStay(t *testing.T) {
 		t.Error("health that is not wanted is counted")
 	}
 }
+
+func TestARestIsListedBesideTheTargetsThatAreLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := healthy(t, nil)
+		s.PenalizeTarget("sip:a", time.Now().Add(time.Minute))
+		if got := s.Stats(); !got.Up || len(got.Targets) != 2 || got.Targets[0].Up || !got.Targets[1].Up || got.Targets[1].Why != "" {
+			t.Errorf("%+v", got)
+		}
+		time.Sleep(time.Minute)
+		if got := s.Stats(); len(got.Targets) != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
