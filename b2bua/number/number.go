@@ -58,7 +58,19 @@ func (n Number) Country() string { return phonenumbers.GetRegionCodeForNumber(n.
 
 // National is what is dialled inside the number's country, digits only.
 func (n Number) National() string {
-	return phonenumbers.NormalizeDigitsOnly(phonenumbers.Format(n.parsed, phonenumbers.NATIONAL))
+	return phonenumbers.NormalizeDigitsOnly(phonenumbers.Format(n.line(), phonenumbers.NATIONAL))
+}
+
+// line is the number without an extension, which is not dialled with it.
+func (n Number) line() *phonenumbers.PhoneNumber {
+	if n.parsed.GetExtension() == "" {
+		return n.parsed
+	}
+	bare, err := phonenumbers.Parse(n.E164(), "")
+	if err != nil {
+		return n.parsed
+	}
+	return bare
 }
 
 // From is what is dialled inside a country, digits only: to another one with the
@@ -67,7 +79,7 @@ func (n Number) From(country string) string {
 	if int(n.parsed.GetCountryCode()) == phonenumbers.GetCountryCodeForRegion(country) {
 		return n.National()
 	}
-	return phonenumbers.NormalizeDigitsOnly(phonenumbers.FormatOutOfCountryCallingNumber(n.parsed, country))
+	return phonenumbers.NormalizeDigitsOnly(phonenumbers.FormatOutOfCountryCallingNumber(n.line(), country))
 }
 
 // Kind is "fixed", "mobile" and so on; "unknown".

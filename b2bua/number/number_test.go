@@ -27,6 +27,18 @@ func TestANumberIsDialledAlikeInAllOfItsCountryCode(t *testing.T) {
 	}
 }
 
+func TestAnExtensionIsNotDialledWithItsNumber(t *testing.T) {
+	for _, raw := range []string{"+493012345678;ext=5", "030 12345678 ext. 5"} {
+		n, err := Parse(raw, "DE")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join([]string{n.E164(), n.National(), n.From("GB"), n.RFC3966()}, " "); got != "+493012345678 03012345678 00493012345678 tel:+49-30-12345678;ext=5" {
+			t.Errorf("%s: %s", raw, got)
+		}
+	}
+}
+
 func TestWhatIsNoNumberIsRefused(t *testing.T) {
 	for raw, country := range map[string]string{"030": "", "999": "DE", "\xff": "DE", strings.Repeat("1", 100): "DE", "": "DE"} {
 		if n, err := Parse(raw, country); err == nil {
