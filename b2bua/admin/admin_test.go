@@ -390,6 +390,30 @@ func TestAnAnswerWithoutJSONIsAnError(t *testing.T) {
 	refused(t, ask(serve(t, d, ""), "GET", "/api/v1/calls/over"), 500, "JSON")
 }
 
+func TestAFaultEndsTheRequestAloneAndIsLogged(t *testing.T) {
+	var log strings.Builder
+	c := configOf(&double{}, "")
+	c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	c.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("no such metric") })
+	h, err := Handler(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if why := recover(); why != http.ErrAbortHandler {
+				t.Errorf("net/http hears of %v", why)
+			}
+		}()
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://127.0.0.1/metrics", nil))
+	}()
+	for _, want := range []string{"level=ERROR", `request="GET /metrics"`, `err="no such metric"`, "admin_test.go"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not have %s: %s", want, log.String())
+		}
+	}
+}
+
 func TestHalfAConfigurationIsRefused(t *testing.T) {
 	d := behind(t)
 	if _, err := Handler(Config{Engine: d, Scripts: d, History: d}); err == nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +101,25 @@ func (a *api) handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
 	})
-	return a.guard(mux)
+	return a.guard(a.survive(mux))
+}
+
+// survive keeps a fault of ours inside the request, and says that there was one.
+// What is half answered already breaks off.
+func (a *api) survive(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			why := recover()
+			if why == nil {
+				return
+			}
+			if why != http.ErrAbortHandler {
+				a.log.Error("a request of the admin API failed", "request", r.Method+" "+r.URL.Path, "err", fmt.Sprint(why), "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // choose picks the route of a path by method and asks for the token.

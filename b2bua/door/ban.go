@@ -241,10 +241,17 @@ func (d *Door) stands(a account, now time.Time) bool {
 
 // Bans lists those that hold, the newest first.
 func (d *Door) Bans() []Ban {
-	now := time.Now()
+	list := d.standing(time.Now())
+	slices.SortFunc(list, func(a, b Ban) int {
+		return cmp.Or(b.Since.Compare(a.Since), a.Source.Compare(b.Source))
+	})
+	return list
+}
+
+// standing forgets the bans that are over and copies the rest.
+func (d *Door) standing(now time.Time) (list []Ban) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var list []Ban
 	for _, from := range []map[netip.Prefix]*ban{d.proven.bans, d.hearsay.bans} {
 		for who, b := range from {
 			if !b.holds(now) {
@@ -257,9 +264,6 @@ func (d *Door) Bans() []Ban {
 		}
 	}
 	d.recount()
-	slices.SortFunc(list, func(a, b Ban) int {
-		return cmp.Or(b.Since.Compare(a.Since), a.Source.Compare(b.Source))
-	})
 	return list
 }
 
