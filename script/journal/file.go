@@ -138,26 +138,30 @@ func (w *writer) write() error {
 	return err
 }
 
-// begin opens a new file, and removes those that are too many or too old.
+// begin opens a new file, the last by its name even if the clock was set back, and
+// removes those that are too many or too old.
 func (w *writer) begin() (err error) {
+	files, err := list(w.cfg.Path)
+	if err != nil {
+		w.file = nil
+		return err
+	}
 	w.began, w.size = time.Now(), 0
-	path := filepath.Join(w.cfg.Path, strconv.FormatInt(w.began.UnixNano(), 10)+suffix)
+	name := w.began.UnixNano()
+	if len(files) > 0 {
+		name = max(name, files[len(files)-1].began.UnixNano()+1)
+	}
+	path := filepath.Join(w.cfg.Path, strconv.FormatInt(name, 10)+suffix)
 	if w.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640); err != nil {
 		return err
 	}
-	return w.trim()
+	return w.trim(files)
 }
 
-func (w *writer) trim() error {
-	files, err := list(w.cfg.Path)
-	if err != nil {
-		return err
-	}
-	total := max(w.cfg.MaxSize/segments, minSegment) // of the one just begun
+// trim removes what there is no room for beside the file just begun.
+func (w *writer) trim(files []segment) error {
+	total := max(w.cfg.MaxSize/segments, minSegment)
 	for _, f := range slices.Backward(files) {
-		if f.began.Equal(time.Unix(0, w.began.UnixNano())) {
-			continue
-		}
 		if total += f.size; total > w.cfg.MaxSize || time.Since(f.changed) > w.cfg.MaxAge {
 			if err := os.Remove(f.path); err != nil {
 				return err

@@ -292,6 +292,23 @@ func TestAFileThatIsDeletedIsLetGoOf(t *testing.T) {
 	only(t, dir)
 }
 
+func TestAClockThatIsSetBackTakesNoNewerFile(t *testing.T) {
+	dir := t.TempDir()
+	cfg := Config{Path: dir, MaxSize: 2 * minSegment, MaxAge: time.Hour, Log: slog.New(slog.DiscardHandler)}
+	ahead := time.Now().Add(time.Hour).UnixNano()
+	for i := range 2 { // before the clock was set
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(ahead+int64(i))+suffix), make([]byte, minSegment), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		fill(t, cfg, 1, 10)
+	}
+	if ids, _ := read(t, dir); len(ids) != 2 {
+		t.Errorf("the newest went for older ones: %v", ids)
+	}
+}
+
 func TestACallThatLooksUpWithoutEndIsCut(t *testing.T) {
 	var kept []*Entry
 	l, err := Open(Config{Keep: func(e *Entry) { kept = append(kept, e) }})
