@@ -157,7 +157,7 @@ func (p *Policy) Promote(by string) error {
 	g := t.gen
 	if t.shadow != nil {
 		var err error
-		if g, err = p.out(g); err != nil {
+		if g, err = p.again(&origin{g.snap, g.stamp}); err != nil { // the shadow is apart from all that calls share
 			return err
 		}
 	}

@@ -61,6 +61,15 @@ func (p *Policy) reload(ctx context.Context, asked bool) (Report, error) {
 
 // tested is everything before the swap.
 func (p *Policy) tested(ctx context.Context, snap *Snapshot) (*generation, error) {
+	g, err := p.approved(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.begin(ctx)
+}
+
+// approved is a generation that loads and whose tests pass, but that has not begun.
+func (p *Policy) approved(ctx context.Context, snap *Snapshot) (*generation, error) {
 	g, err := p.checked(ctx, snap)
 	if err != nil {
 		return nil, err
@@ -70,7 +79,7 @@ func (p *Policy) tested(ctx context.Context, snap *Snapshot) (*generation, error
 			return nil, fmt.Errorf("tests: %w", err)
 		}
 	}
-	return g, g.begin(ctx)
+	return g, nil
 }
 
 // raise is that without the tests.

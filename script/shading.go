@@ -8,13 +8,8 @@ import (
 
 // shade begins a shadow; p.load is held.
 func (p *Policy) shade(ctx context.Context, plan Plan, snap *Snapshot) error {
-	if _, err := p.checked(ctx, snap); err != nil {
+	if _, err := p.approved(ctx, snap); err != nil {
 		return err
-	}
-	if p.cfg.Test != nil && len(snap.Tests()) > 0 {
-		if err := p.cfg.Test(ctx, snap); err != nil {
-			return fmt.Errorf("tests: %w", err)
-		}
 	}
 	s, g, err := p.startShadow(ctx, snap)
 	if err != nil {
@@ -44,17 +39,4 @@ func (p *Policy) lift(t *trial, why string) bool {
 	p.cfg.Log.Info("shadow ended", "generation", t.gen.name, "reason", why, "text", told)
 	p.cfg.Changed(ChangeCompared, fmt.Sprintf("the shadow %s has ended: %s; %s", t.gen.name, why, told))
 	return true
-}
-
-// out makes a generation for calls of what a shadow was made of: that is apart
-// from all that calls share. p.load is held.
-func (p *Policy) out(shadow *generation) (*generation, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), loading.Deadline)
-	defer cancel()
-	g, err := p.raise(ctx, shadow.snap)
-	if err != nil {
-		return nil, err
-	}
-	g.stamp, g.loaded = shadow.stamp, time.Now()
-	return g, nil
 }
