@@ -109,7 +109,7 @@ func itsOwn(m *message.Message, where string) bool {
 	case m.ToTag() != "":
 		names = []string{"first line", "Route", "From", "To", "Call-ID"}
 	}
-	return slices.ContainsFunc(names, func(one string) bool { return message.Same(one, where) })
+	return message.SameAny(where, names)
 }
 
 // heardAs says which message that was, of whom.

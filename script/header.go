@@ -79,15 +79,10 @@ func wantField(L *glua.LState, name string, value glua.LValue) []string {
 }
 
 func holdsAddresses(name string) bool {
-	for _, one := range [...]string{
+	return message.SameAny(name, []string{
 		"From", "To", "Contact", "P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info",
 		"Referred-By", "Refer-To", "Reply-To",
-	} {
-		if message.Same(name, one) {
-			return true
-		}
-	}
-	return false
+	})
 }
 
 // allHeaders is h:all(name): a list of the values, one per field line.

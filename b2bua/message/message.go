@@ -44,6 +44,20 @@ func (m *Message) Name() string {
 	return strings.TrimSpace(strconv.Itoa(m.Status) + " " + m.Method)
 }
 
+// SameAny reports whether a header name means the same field as one of these.
+func SameAny(name string, fields []string) bool {
+	return slices.ContainsFunc(fields, func(one string) bool { return Same(one, name) })
+}
+
+// OutsideCall tells whether a message is a request that belongs to no call.
+func (m *Message) OutsideCall() bool {
+	switch m.Method {
+	case "INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE":
+		return false
+	}
+	return m.IsRequest() && m.ToTag() == ""
+}
+
 // Same reports whether two header names mean the same field: case does not
 // matter and a compact form (RFC 3261 section 7.3.3) equals its long one.
 func Same(a, b string) bool {

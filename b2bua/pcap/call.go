@@ -32,12 +32,6 @@ func beginsCall(m *message.Message) bool {
 	return m.Method == "INVITE" && m.IsRequest() && m.ToTag() == ""
 }
 
-// standsAlone tells whether a message is a request outside any call.
-func standsAlone(m *message.Message) bool {
-	within := []string{"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"}
-	return m.IsRequest() && m.ToTag() == "" && !slices.Contains(within, m.Method)
-}
-
 // since lists what was seen under each Call-ID from a first message on.
 func (c *Capture) since(first func(*message.Message) bool) []*Call {
 	var list []*Call
@@ -75,7 +69,7 @@ func (c *Capture) Find(w Wish) (*Call, int, error) {
 	calls := c.Calls()
 	found := w.among(calls)
 	if len(found) == 0 && w.Alone {
-		alone := c.since(standsAlone)
+		alone := c.since((*message.Message).OutsideCall)
 		found, calls = w.among(alone), append(calls, alone...)
 	}
 	switch {

@@ -133,7 +133,7 @@ func (s *Step) essence(own map[string]bool) string {
 	}
 	lines := []string{m.Method + " " + m.URI + " SIP/2.0"}
 	for _, h := range m.Headers {
-		if slices.ContainsFunc(hops, func(name string) bool { return message.Same(name, h.Name) }) {
+		if message.SameAny(h.Name, hops) {
 			continue
 		}
 		value := h.Value

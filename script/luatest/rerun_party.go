@@ -2,7 +2,6 @@ package luatest
 
 import (
 	"bytes"
-	"slices"
 	"time"
 
 	"legwork/b2bua"
@@ -297,7 +296,7 @@ func (p *party) word(in *simnet.Incoming, one said, res *message.Message) {
 	}
 	res.Reason = was.Reason
 	for _, h := range was.Headers {
-		if slices.ContainsFunc(ownFields, func(own string) bool { return message.Same(own, h.Name) }) || message.Same(h.Name, "Contact") && one.code < 300 {
+		if message.SameAny(h.Name, ownFields) || message.Same(h.Name, "Contact") && one.code < 300 {
 			continue
 		}
 		res.Add(h.Name, h.Value)

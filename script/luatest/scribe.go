@@ -1,12 +1,10 @@
 package luatest
 
 import (
-	"strings"
 	"sync"
 
 	"legwork/b2bua"
 	"legwork/b2bua/capture"
-	"legwork/b2bua/message"
 )
 
 // scribe makes stories of requests outside any call as well: to the engine they
@@ -27,7 +25,7 @@ func (s *scribe) Observe(ev b2bua.Event) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ev.Leg.Index == 0 && ev.Kind == b2bua.EventReceived && beginsNoCall(m) && s.open[ev.Call] == nil {
+	if ev.Leg.Index == 0 && ev.Kind == b2bua.EventReceived && m.OutsideCall() && s.open[ev.Call] == nil {
 		s.open[ev.Call] = &b2bua.Record{ID: ev.Call, Started: ev.At, Trunk: ev.Leg.Trunk, Attempts: []b2bua.Attempt{}}
 		began := ev
 		began.Kind = b2bua.EventBegan
@@ -39,11 +37,6 @@ func (s *scribe) Observe(ev b2bua.Event) {
 		ev.Kind, ev.Record = b2bua.EventEnded, r
 		s.Ring.Observe(ev)
 	}
-}
-
-// beginsNoCall tells whether a message is a request outside any call.
-func beginsNoCall(m *message.Message) bool {
-	return m.IsRequest() && m.ToTag() == "" && !strings.Contains(" INVITE ACK CANCEL BYE PRACK UPDATE ", " "+m.Method+" ")
 }
 
 // note writes down what a message means to the request; true: it has its answer.
